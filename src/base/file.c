@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files: see file.h. */
+#include "base/file.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(struct error *err, const char *path, const char *what)
+{
+    int saved = errno;
+
+    return err_set_path(err, err_from_errno(saved), path, "%s: %s", what, strerror(saved));
+}
+
+void fd_drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int file_read(const char *path, struct buf *out, struct error *err)
+{
+    SCOPED(fd_drop) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return fail(err, path, "cannot open");
+    for (;;) {
+        char *place = buf_reserve(out, 4096);
+        ssize_t got;
+
+        if (!place)
+            return err_set_path(err, ERR_LIMIT, path, "file is larger than %zu bytes",
+                                out->size_max);
+        got = read(fd, place, 4096);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(err, path, "cannot read");
+        buf_commit(out, (size_t)got);
+        if (got == 0)
+            return 0;
+    }
+}
+
+static int bytes_write(int fd, struct slice bytes)
+{
+    while (bytes.len) {
+        ssize_t put = write(fd, bytes.data, bytes.len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        bytes = slice_from(bytes, (size_t)put);
+    }
+    return 0;
+}
+
+int file_write(const char *path, struct slice bytes, unsigned mode, struct error *err)
+{
+    SCOPED(mem_drop) char *temporary = mem_printf("%s.%ld.tmp", path, (long)getpid());
+    SCOPED(fd_drop) int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    int rc;
+
+    if (fd < 0)
+        return fail(err, path, "cannot create");
+    if (bytes_write(fd, bytes) < 0 || fchmod(fd, mode) < 0 || rename(temporary, path) < 0) {
+        rc = fail(err, path, "cannot write");
+        unlink(temporary);
+        return rc;
+    }
+    return 0;
+}
+
+int file_make_dirs(const char *path, unsigned mode, struct error *err)
+{
+    SCOPED(mem_drop) char *copy = mem_strdup(path);
+
+    for (char *at = copy + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+            return fail(err, copy, "cannot create folder");
+        *at = '/';
+    }
+    if (mkdir(copy, mode) < 0 && errno != EEXIST)
+        return fail(err, copy, "cannot create folder");
+    return 0;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)info;
+    (void)place;
+    if (kind == FTW_DP || kind == FTW_D || kind == FTW_DNR)
+        return rmdir(path);
+    return unlink(path);
+}
+
+int file_remove_tree(const char *path, struct error *err)
+{
+    if (nftw(path, entry_remove, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
+        return fail(err, path, "cannot remove");
+    return 0;
+}
