@@ -32,20 +32,18 @@ int file_read(const char *path, struct buf *out, struct error *err)
     if (fd < 0)
         return fail(err, path, "cannot open");
     for (;;) {
-        char *place = buf_reserve(out, 4096);
-        ssize_t got;
+        char chunk[8192];
+        ssize_t got = read(fd, chunk, sizeof chunk);
 
-        if (!place)
-            return err_set_path(err, ERR_LIMIT, path, "file is larger than %zu bytes",
-                                out->size_max);
-        got = read(fd, place, 4096);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return fail(err, path, "cannot read");
-        buf_commit(out, (size_t)got);
         if (got == 0)
             return 0;
+        if (buf_append(out, slice_make(chunk, (size_t)got)) < 0)
+            return err_set_path(err, ERR_LIMIT, path, "file is larger than %zu bytes",
+                                out->size_max);
     }
 }
 
