@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request that a BookInfo service answers: what came in, what goes out, and calls in between.
+ *
+ * Place   the contract between the services (details.c, ratings.c, reviews.c, productpage.c), which
+ *         know no network, and server.c, which knows nothing of books; tests stand in for server.c
+ * Owns    an exchange lives in its own arena until its reply
+ * Limits  request bodies up to EXCHANGE_BODY_MAX bytes; one call at a time
+ */
+#ifndef BOOKINFO_EXCHANGE_H
+#define BOOKINFO_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/prelude.h"
+#include "base/slice.h"
+
+enum { EXCHANGE_BODY_MAX = 64 * 1024, EXCHANGE_REPLY_MAX = 1024 * 1024 };
+
+/* Where the services are and how this one behaves; read from the environment at start. */
+struct bookinfo_conf {
+    const char *details_host, *reviews_host, *ratings_host; /* with the domain, without the port */
+    unsigned details_port, reviews_port, ratings_port;
+    bool ratings_enabled;    /* reviews: asks ratings for stars */
+    const char *star_color;  /* reviews: "black" or "red" */
+    const char *podname;     /* reviews: $HOSTNAME, or "" */
+    const char *clustername; /* reviews: $CLUSTER_NAME, or "null" */
+    unsigned flood_factor;   /* productpage: extra calls of reviews for each page */
+};
+
+struct exchange {
+    /* the request, borrowed until the reply */
+    struct slice method;
+    struct slice path;  /* without the query */
+    struct slice query; /* without the question mark */
+    struct slice body;
+    const struct bookinfo_conf *conf;
+    void *service_state; /* what service_type.open made */
+    struct arena *arena; /* lives as long as the exchange */
+    void *state;         /* the handler's, in the arena */
+    /* extra headers of the reply, terminated, NULL for none; set before exchange_reply */
+    const char *location;
+    const char *set_cookie;
+};
+
+/* A call of another service. Everything is copied. */
+struct exchange_call {
+    const char *host;
+    unsigned port;
+    const char *path;
+    uint32_t timeout_ms;
+    const char *const *forward; /* names of request headers to pass on, NULL at the end */
+    const char *end_user;       /* value of header end-user, or NULL */
+};
+
+/* `status` is 0 when no answer came in time; `body` is borrowed until the callback returns. */
+typedef void exchange_on_call(struct exchange *exchange, int status, struct slice body);
+
+/* A request header's first value, borrowed, or the empty slice with data NULL. */
+struct slice exchange_header(struct exchange *exchange, const char *name);
+
+/* Calls another service on a connection of its own, so that each call is balanced anew.
+ * The callback comes later, never from inside. */
+void exchange_call(struct exchange *exchange, const struct exchange_call *call,
+                   exchange_on_call *on_done);
+
+/* Answers and ends the exchange; copies `body`. */
+void exchange_reply(struct exchange *exchange, int status, const char *content_type,
+                    struct slice body);
+
+/* A service: `open` may be NULL, and gets what `close` frees. */
+struct service_type {
+    const char *name;
+    void *(*open)(const struct bookinfo_conf *conf);
+    void (*close)(void *service_state);
+    void (*handle)(struct exchange *exchange);
+};
+
+extern const struct service_type details_service, ratings_service, reviews_service,
+    productpage_service;
+
+#endif

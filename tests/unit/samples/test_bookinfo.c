@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BookInfo's contract, without a network: a fake stands in for server.c and answers the calls.
+ *
+ * Place   tests samples/bookinfo/src
+ */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "exchange.h"
+#include "test.h"
+
+/* --- the fake: one request, and what the services that it calls answer --- */
+
+struct answer {
+    const char *path; /* of the call */
+    int status;
+    const char *body;
+};
+
+struct fake {
+    struct exchange exchange;
+    const char *cookie, *referer; /* request headers */
+    const struct answer *answers; /* in any order; the last has no path */
+    /* seen */
+    char calls[512];    /* paths, each with a space behind it */
+    char end_user[128]; /* of the last call, "" for none */
+    unsigned timeout_ms;
+    int status;
+    char *body;
+    char content_type[64];
+    /* a call to be answered after the handler returned */
+    exchange_on_call *on_done;
+    const struct answer *next;
+};
+
+static struct bookinfo_conf conf = {.details_host = "details",
+                                    .reviews_host = "reviews",
+                                    .ratings_host = "ratings",
+                                    .details_port = 9080,
+                                    .reviews_port = 9080,
+                                    .ratings_port = 9080,
+                                    .star_color = "black",
+                                    .podname = "reviews-v2-abc",
+                                    .clustername = "null"};
+
+static struct fake *fake_of(struct exchange *exchange)
+{
+    return CONTAINER_OF(exchange, struct fake, exchange);
+}
+
+struct slice exchange_header(struct exchange *exchange, const char *name)
+{
+    struct fake *fake = fake_of(exchange);
+
+    if (strcmp(name, "cookie") == 0)
+        return slice_str(fake->cookie);
+    return strcmp(name, "referer") == 0 ? slice_str(fake->referer) : slice_str(NULL);
+}
+
+void exchange_call(struct exchange *exchange, const struct exchange_call *call,
+                   exchange_on_call *on_done)
+{
+    static const struct answer none = {0};
+    struct fake *fake = fake_of(exchange);
+    size_t len = strlen(fake->calls);
+
+    snprintf(fake->calls + len, sizeof fake->calls - len, "%s:%u%s ", call->host, call->port,
+             call->path);
+    snprintf(fake->end_user, sizeof fake->end_user, "%s", call->end_user ? call->end_user : "");
+    fake->timeout_ms = call->timeout_ms;
+    fake->on_done = on_done;
+    fake->next = &none;
+    for (const struct answer *a = fake->answers; a && a->path; a++) {
+        if (strcmp(a->path, call->path) == 0)
+            fake->next = a;
+    }
+}
+
+void exchange_reply(struct exchange *exchange, int status, const char *content_type,
+                    struct slice body)
+{
+    struct fake *fake = fake_of(exchange);
+
+    assert_int_equal(fake->status, 0);
+    fake->status = status;
+    fake->body = mem_slice_dup(body);
+    snprintf(fake->content_type, sizeof fake->content_type, "%s", content_type);
+}
+
+static void ask(struct fake *fake, const struct service_type *type, const char *method,
+                const char *path)
+{
+    static struct arena arena;
+
+    arena_deinit(&arena);
+    arena_init(&arena, 0);
+    fake->exchange.method = slice_str(method);
+    fake->exchange.path = slice_str(path);
+    fake->exchange.conf = &conf;
+    fake->exchange.arena = &arena;
+    type->handle(&fake->exchange);
+    while (fake->on_done) {
+        exchange_on_call *on_done = TAKE(fake->on_done);
+
+        on_done(&fake->exchange, fake->next->status, slice_str(fake->next->body));
+    }
+    assert_int_not_equal(fake->status, 0);
+}
+
+static void fake_end(struct fake *fake)
+{
+    mem_free(fake->body);
+    arena_deinit(fake->exchange.arena);
+}
+
+/* Asks once and compares status and the whole body. */
+static void expect(const struct service_type *type, const char *path, int status, const char *body)
+{
+    struct fake fake = {0};
+
+    fake.exchange.service_state = type->open ? type->open(&conf) : NULL;
+    ask(&fake, type, "GET", path);
+    assert_int_equal(fake.status, status);
+    assert_string_equal(fake.body, body);
+    if (type->close)
+        type->close(fake.exchange.service_state);
+    fake_end(&fake);
+}
+
+static size_t occurrences(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+        count++;
+    return count;
+}
+
+/* --- details and ratings --- */
+
+static void details_answers_a_number(void **state)
+{
+    (void)state;
+    expect(&details_service, "/details/0", 200,
+           "{\"id\":0,\"author\":\"William Shakespeare\",\"year\":1595,\"type\":\"paperback\","
+           "\"pages\":200,\"publisher\":\"PublisherA\",\"language\":\"English\","
+           "\"ISBN-10\":\"1234567890\",\"ISBN-13\":\"123-1234567890\"}");
+    expect(&details_service, "/details/x", 400,
+           "{\"error\":\"please provide numeric product id\"}");
+    expect(&details_service, "/health", 200, "{\"status\":\"Details is healthy\"}");
+}
+
+static void ratings_answers_and_remembers(void **state)
+{
+    struct fake post = {0}, get = {0}, bad = {0};
+    void *service = ratings_service.open(&conf);
+
+    (void)state;
+    expect(&ratings_service, "/ratings/7", 200,
+           "{\"id\":7,\"ratings\":{\"Reviewer1\":5,\"Reviewer2\":4}}");
+    expect(&ratings_service, "/ratings/seven", 400,
+           "{\"error\":\"please provide numeric product ID\"}");
+    post.exchange.service_state = get.exchange.service_state = bad.exchange.service_state = service;
+    bad.exchange.body = SLICE("{\"Reviewer1\":");
+    ask(&bad, &ratings_service, "POST", "/ratings/0");
+    assert_int_equal(bad.status, 400);
+    fake_end(&bad);
+    post.exchange.body = SLICE("{\"Reviewer1\":1,\"Reviewer2\":2}");
+    ask(&post, &ratings_service, "POST", "/ratings/0");
+    fake_end(&post);
+    ask(&get, &ratings_service, "GET", "/ratings/0");
+    assert_string_equal(get.body, "{\"id\":0,\"ratings\":{\"Reviewer1\":1,\"Reviewer2\":2}}");
+    fake_end(&get);
+    ratings_service.close(service);
+}
+
+/* --- reviews --- */
+
+static const struct answer good_ratings[] = {
+    {"/ratings/0", 200, "{\"id\":0,\"ratings\":{\"Reviewer1\":5,\"Reviewer2\":4}}"}, {0}};
+static const struct answer bad_ratings[] = {{"/ratings/0", 503, "no"}, {0}};
+
+static void reviews_without_ratings(void **state)
+{
+    struct fake fake = {0};
+
+    (void)state;
+    conf.ratings_enabled = false;
+    ask(&fake, &reviews_service, "GET", "/reviews/0");
+    assert_string_equal(fake.calls, "");
+    assert_int_equal(fake.status, 200);
+    assert_null(strstr(fake.body, "rating\""));
+    assert_non_null(strstr(fake.body, "\"podname\": \"reviews-v2-abc\""));
+    assert_non_null(strstr(fake.body, "\"clustername\": \"null\""));
+    fake_end(&fake);
+}
+
+static void reviews_with_stars_or_an_error(void **state)
+{
+    struct fake good = {.answers = good_ratings}, bad = {.answers = bad_ratings};
+
+    (void)state;
+    conf.ratings_enabled = true;
+    conf.star_color = "red";
+    ask(&good, &reviews_service, "GET", "/reviews/0");
+    assert_string_equal(good.calls, "ratings:9080/ratings/0 ");
+    assert_int_equal(good.timeout_ms, 2500);
+    assert_non_null(strstr(good.body, "\"rating\": {\"stars\": 5, \"color\": \"red\"}"));
+    fake_end(&good);
+    conf.star_color = "black";
+    ask(&bad, &reviews_service, "GET", "/reviews/0");
+    assert_int_equal(bad.timeout_ms, 10000);
+    assert_int_equal(bad.status, 200);
+    assert_int_equal(occurrences(bad.body, "Ratings service is currently unavailable"), 2);
+    fake_end(&bad);
+}
+
+/* --- productpage --- */
+
+static const struct answer books[] = {
+    {"/details/0", 200, "{\"id\":0,\"pages\":200,\"publisher\":\"A <&> B\"}"},
+    {"/reviews/0", 200,
+     "{\"id\":\"0\",\"podname\":\"p\",\"clustername\":\"null\",\"reviews\":["
+     "{\"reviewer\":\"R1\",\"text\":\"T1\",\"rating\":{\"stars\":5,\"color\":\"red\"}},"
+     "{\"reviewer\":\"R2\",\"text\":\"T2\",\"rating\":{\"stars\":4,\"color\":\"red\"}}]}"},
+    {0}};
+
+static void page_shows_stars(void **state)
+{
+    struct fake fake = {.answers = books};
+
+    (void)state;
+    fake.exchange.service_state = productpage_service.open(&conf);
+    ask(&fake, &productpage_service, "GET", "/productpage");
+    assert_int_equal(fake.status, 200);
+    assert_string_equal(fake.calls, "details:9080/details/0 reviews:9080/reviews/0 ");
+    assert_string_equal(fake.end_user, "");
+    assert_non_null(strstr(fake.body, "<title>Simple Bookstore App</title>"));
+    assert_non_null(strstr(fake.body, "A &lt;&amp;&gt; B"));
+    assert_int_equal(occurrences(fake.body, "glyphicon glyphicon-star"), 9);
+    assert_int_equal(occurrences(fake.body, "gap-x-1 text-red-500"), 2);
+    assert_non_null(strstr(fake.body, "id=\"sign-in-button\""));
+    productpage_service.close(fake.exchange.service_state);
+    fake_end(&fake);
+}
+
+static void page_survives_back_ends(void **state)
+{
+    struct fake fake = {0};
+
+    (void)state;
+    fake.exchange.service_state = productpage_service.open(&conf);
+    ask(&fake, &productpage_service, "GET", "/productpage");
+    assert_int_equal(fake.status, 200);
+    assert_string_equal(fake.calls,
+                        "details:9080/details/0 reviews:9080/reviews/0 reviews:9080/reviews/0 ");
+    assert_non_null(strstr(fake.body, "Error fetching product details"));
+    assert_non_null(
+        strstr(fake.body, "Sorry, product reviews are currently unavailable for this book."));
+    productpage_service.close(fake.exchange.service_state);
+    fake_end(&fake);
+}
+
+static void api_passes_status_on(void **state)
+{
+    static const struct answer missing[] = {{"/ratings/3", 404, "{}"}, {0}};
+    struct fake fake = {.answers = missing}, none = {0};
+
+    (void)state;
+    fake.exchange.service_state = none.exchange.service_state = productpage_service.open(&conf);
+    ask(&fake, &productpage_service, "GET", "/api/v1/products/3/ratings");
+    assert_int_equal(fake.status, 404);
+    assert_string_equal(
+        fake.body,
+        "{\"error\": \"Sorry, product ratings are currently unavailable for this book.\"}");
+    fake_end(&fake);
+    ask(&none, &productpage_service, "GET", "/api/v1/products/3");
+    assert_int_equal(none.status, 500);
+    productpage_service.close(none.exchange.service_state);
+    fake_end(&none);
+}
+
+static void sign_in_and_out(void **state)
+{
+    struct fake in = {.referer = "http://h/productpage"}, page = {.answers = books},
+                out = {.referer = "http://h/productpage"}, lost = {0};
+    char cookie[128];
+
+    (void)state;
+    in.exchange.body = SLICE("username=jason%20b&passwd=x");
+    ask(&in, &productpage_service, "POST", "/login");
+    assert_int_equal(in.status, 302);
+    assert_string_equal(in.exchange.location, "http://h/productpage");
+    assert_non_null(strstr(in.exchange.set_cookie, "HttpOnly; Path=/"));
+    snprintf(cookie, sizeof cookie, "other=1; %.*s", (int)strcspn(in.exchange.set_cookie, ";"),
+             in.exchange.set_cookie);
+    fake_end(&in);
+
+    page.cookie = cookie;
+    page.exchange.service_state = productpage_service.open(&conf);
+    ask(&page, &productpage_service, "GET", "/productpage");
+    assert_string_equal(page.end_user, "jason b");
+    assert_non_null(strstr(page.body, "jason b"));
+    assert_null(strstr(page.body, "sign-in-button\""));
+    productpage_service.close(page.exchange.service_state);
+    fake_end(&page);
+
+    ask(&out, &productpage_service, "GET", "/logout");
+    assert_int_equal(out.status, 302);
+    assert_non_null(strstr(out.exchange.set_cookie, "session=;"));
+    fake_end(&out);
+    ask(&lost, &productpage_service, "GET", "/logout");
+    assert_int_equal(lost.status, 500);
+    fake_end(&lost);
+}
+
+/* A cookie that would break out of a header, is cut short or is too long, signs nobody in. */
+static void bad_sessions_sign_nobody_in(void **state)
+{
+    static const char *const cookies[] = {"session=6a0d0a", "session=6a6", "session=zz",
+                                          "session=", "session=00"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cookies); i++) {
+        struct fake fake = {.answers = books, .cookie = cookies[i]};
+
+        fake.exchange.service_state = productpage_service.open(&conf);
+        ask(&fake, &productpage_service, "GET", "/productpage");
+        assert_string_equal(fake.end_user, "");
+        productpage_service.close(fake.exchange.service_state);
+        fake_end(&fake);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(details_answers_a_number),
+        cmocka_unit_test(ratings_answers_and_remembers),
+        cmocka_unit_test(reviews_without_ratings),
+        cmocka_unit_test(reviews_with_stars_or_an_error),
+        cmocka_unit_test(page_shows_stars),
+        cmocka_unit_test(page_survives_back_ends),
+        cmocka_unit_test(api_passes_status_on),
+        cmocka_unit_test(sign_in_and_out),
+        cmocka_unit_test(bad_sessions_sign_nobody_in),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
