@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is an object well formed? By its schema, and by Istio's own rules for its kind.
+ *
+ * Place   the validating webhook and `weft validate` (api_validate); the API server (api_check for
+ *         built-in kinds and fieldValidation, api_default on create)
+ * Owns    nothing
+ * Limits  at most API_PROBLEMS_MAX problems are told of one object; depth 64
+ */
+#ifndef WEFT_API_CHECK_H
+#define WEFT_API_CHECK_H
+
+#include <jansson.h>
+
+#include "api/schema.h"
+#include "base/err.h"
+#include "base/prelude.h"
+
+enum { API_PROBLEMS_MAX = 32 };
+
+/* Told of each problem: code, path and reason as they stand in `problem` (valid during the call).
+ *   ERR_INVALID    wrong type, value not allowed, out of range, a rule of Istio broken
+ *   ERR_NOT_FOUND  a required field is missing
+ *   ERR_EXISTS     an unknown field: fatal for fieldValidation=Strict only
+ *   ERR_AGAIN      a warning: the object is accepted */
+typedef void api_on_problem(const struct error *problem, void *ctx);
+
+/* Types, enums, bounds, required and unknown fields. Returns the number of problems told. */
+size_t api_check(const struct api_schema *schema, const json_t *json, api_on_problem *on_problem,
+                 void *ctx);
+
+/* api_check, then the rules that Istio's webhook applies to its kinds (weights, at least one route
+ * or redirect, host names, ports ...). 0, or ERR_INVALID with the first fatal problem in `err`
+ * (unknown fields and warnings are not fatal). on_problem may be NULL. */
+MUST_USE int api_validate(const struct api_kind *kind, const json_t *object,
+                          api_on_problem *on_problem, void *ctx, struct error *err);
+
+/* Puts in the defaults of absent fields, in the objects and list items that are present. */
+void api_default(const struct api_schema *schema, json_t *json);
+
+#endif
