@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which cluster the end to end tests run on.
+
+With WEFT_E2E_KUBECONFIG set it is that one, as it stands (mesh and BookInfo must be there). Otherwise a sandbox
+instance of the tests' own, started before the first test and taken down after the last one; a sandbox that
+somebody uses is not touched.
+"""
+import os
+import subprocess
+import time
+
+import pytest
+
+from cluster import TOP, Cluster
+
+NAME = os.environ.get("WEFT_E2E_NAME", "e2e")
+WEFT = os.environ.get("WEFT", os.path.join(TOP, "build/bin/weft"))
+
+
+def sandbox(*args, name=NAME, timeout=300, check=True, **options):
+    """Runs `weft sandbox ...` for an instance; returns the finished process."""
+    done = subprocess.run([WEFT, "sandbox", *args, "--name", name], capture_output=True, text=True, timeout=timeout,
+                          **options)
+    if check:
+        assert done.returncode == 0, f"weft sandbox {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def sandbox_env(name=NAME):
+    """The variables that `weft sandbox env` exports."""
+    values = {}
+    for line in sandbox("env", name=name).stdout.splitlines():
+        if line.startswith("export "):
+            key, _, value = line[len("export "):].rstrip(";").partition("=")
+            values[key] = value.strip("'\"")
+    return values
+
+
+@pytest.fixture(scope="session")
+def own_sandbox():
+    """The name of the tests' own sandbox, running; tests that need one are skipped on another cluster."""
+    if os.environ.get("WEFT_E2E_KUBECONFIG"):
+        pytest.skip("runs on the cluster of WEFT_E2E_KUBECONFIG")
+    began = time.monotonic()
+    sandbox("up")
+    print(f"\nsandbox {NAME} up in {time.monotonic() - began:.1f} s")
+    yield NAME
+    if not os.environ.get("WEFT_E2E_KEEP"):
+        sandbox("down")
+
+
+@pytest.fixture(scope="session")
+def cluster(request):
+    given = os.environ.get("WEFT_E2E_KUBECONFIG")
+    if not given:
+        request.getfixturevalue("own_sandbox")
+        given = sandbox_env()["KUBECONFIG"]
+    return Cluster(given)
+
+
+@pytest.fixture(scope="session")
+def gateway(cluster):
+    return cluster.gateway()
+
+
+RULES = ("virtual-service-all-v1.yaml", "destination-rule-all.yaml")
+
+
+@pytest.fixture
+def plain(cluster):
+    """BookInfo without any rule but the gateway's, before and after the test."""
+    def clean():
+        cluster.out("delete", "virtualservices", "-n", "bookinfo", "--ignore-not-found", "productpage", "reviews",
+                    "ratings", "details")
+        cluster.out("delete", "destinationrules", "-n", "bookinfo", "--ignore-not-found", "productpage", "reviews",
+                    "ratings", "details")
+    clean()
+    yield
+    clean()
