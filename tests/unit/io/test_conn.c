@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections over real loopback sockets: plain and TLS, back-pressure, ends, failures. */
+#include "test.h"
+#include "test_certs.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "io/conn.h"
+#include "io/listener.h"
+#include "io/tls.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TURNS_MAX = 20000, BODY_SIZE = 3 * 1024 * 1024 };
+
+/* One end of a connection in a test: what it has sent, got and heard. */
+struct end {
+    struct conn *conn;
+    size_t to_send; /* bytes of the pattern still to write */
+    size_t sent;
+    size_t received;
+    bool wrong; /* a received byte was not the pattern's */
+    bool connected;
+    bool ended;
+    int failure;
+};
+
+struct pair {
+    struct loop *loop;
+    struct listener *listener;
+    const struct tls_config *server_tls;
+    struct end client;
+    struct end server;
+};
+
+static char pattern(size_t at)
+{
+    return (char)(at * 31 + (at >> 12));
+}
+
+static void end_send(struct end *end)
+{
+    char bytes[10000];
+
+    while (end->to_send) {
+        size_t len = MIN(end->to_send, sizeof bytes);
+        struct iovec pieces[2] = {{bytes, len / 2}, {bytes + len / 2, len - len / 2}};
+        ssize_t put;
+
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = pattern(end->sent + i);
+        put = conn_writev(end->conn, pieces, 2);
+        if (put < 0) {
+            assert_int_equal(put, ERR_AGAIN);
+            return;
+        }
+        end->sent += (size_t)put;
+        end->to_send -= (size_t)put;
+    }
+}
+
+static void on_readable(struct conn *conn, void *ctx)
+{
+    struct end *end = ctx;
+    char bytes[3000];
+    ssize_t got = conn_read(conn, bytes, sizeof bytes);
+
+    for (ssize_t i = 0; i < got; i++)
+        end->wrong |= bytes[i] != pattern(end->received + (size_t)i);
+    if (got > 0)
+        end->received += (size_t)got;
+    else if (got == ERR_EOF)
+        end->ended = true;
+    else if (got != ERR_AGAIN)
+        end->failure = (int)got;
+}
+
+static void on_writable(struct conn *conn, void *ctx)
+{
+    (void)conn;
+    end_send(ctx);
+}
+
+static void on_connected(struct conn *conn, void *ctx)
+{
+    struct end *end = ctx;
+
+    (void)conn;
+    end->connected = true;
+}
+
+static void on_failed(struct conn *conn, int code, void *ctx)
+{
+    struct end *end = ctx;
+
+    end->failure = code;
+    conn_close(conn);
+    end->conn = NULL;
+}
+
+static const struct conn_events end_events = {on_connected, on_readable, on_writable, on_failed};
+
+static void on_accept(int fd, const struct addr *peer, void *ctx)
+{
+    struct pair *pair = ctx;
+
+    (void)peer;
+    assert_int_equal(conn_adopt(pair->loop, fd, pair->server_tls, &end_events, &pair->server,
+                                &pair->server.conn),
+                     0);
+}
+
+static void pair_open(struct pair *pair, const struct conn_options *options,
+                      const struct tls_config *server_tls)
+{
+    struct addr addr;
+    struct error err = {0};
+
+    memset(pair, 0, sizeof *pair);
+    pair->server_tls = server_tls;
+    assert_int_equal(loop_new(&pair->loop), 0);
+    assert_int_equal(addr_parse(SLICE("127.0.0.1:0"), &addr), 0);
+    assert_int_equal(listener_open(pair->loop, &addr, NULL, on_accept, pair, &pair->listener, &err),
+                     0);
+    assert_int_equal(conn_connect(pair->loop, listener_addr(pair->listener), options, &end_events,
+                                  &pair->client, &pair->client.conn),
+                     0);
+    assert_false(pair->client.connected); /* never inside the call */
+}
+
+static void pair_close(struct pair *pair)
+{
+    conn_close(pair->client.conn);
+    conn_close(pair->server.conn);
+    listener_close(pair->listener);
+    loop_free(pair->loop);
+}
+
+#define UNTIL(pair, condition)                                                                     \
+    do {                                                                                           \
+        for (int turn_ = 0; turn_ < TURNS_MAX && !(condition); turn_++)                            \
+            loop_run_once((pair)->loop, 1000);                                                     \
+        assert_true(condition);                                                                    \
+    } while (0)
+
+static struct tls_config *server_config(const char *alpn, bool mutual)
+{
+    struct tls_config *config = NULL;
+    struct error err = {0};
+    struct tls_options options = {.cert_chain_pem = slice_str(test_leaf_pem),
+                                  .key_pem = slice_str(test_leaf_key_pem),
+                                  .trust_pem = slice_str(test_ca_pem),
+                                  .alpn = alpn,
+                                  .require_peer_cert = mutual};
+
+    assert_int_equal(tls_server_config_new(&options, &config, &err), 0);
+    return config;
+}
+
+static struct tls_config *client_config(const char *alpn, bool with_cert)
+{
+    struct tls_config *config = NULL;
+    struct error err = {0};
+    struct tls_options options = {.trust_pem = slice_str(test_ca_pem), .alpn = alpn};
+
+    if (with_cert) {
+        options.cert_chain_pem = slice_str(test_leaf_pem);
+        options.key_pem = slice_str(test_leaf_key_pem);
+    }
+    assert_int_equal(tls_client_config_new(&options, &config, &err), 0);
+    return config;
+}
+
+/* Megabytes both ways at once, with the server pausing in between, then an orderly end. */
+static void bodies_cross(struct pair *pair)
+{
+    const int small = 65536;
+
+    UNTIL(pair, pair->client.connected && pair->server.conn);
+    /* Small kernel buffers, so that the writer meets the paused reader. */
+    setsockopt(conn_fd(pair->client.conn), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    setsockopt(conn_fd(pair->server.conn), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    pair->client.to_send = BODY_SIZE;
+    end_send(&pair->client);
+    conn_read_pause(pair->server.conn);
+    for (int i = 0; i < 20; i++)
+        loop_run_once(pair->loop, 5);
+    assert_true(pair->client.to_send > 0); /* the paused reader holds the writer back */
+    assert_true(pair->server.received < BODY_SIZE);
+    conn_read_resume(pair->server.conn);
+    UNTIL(pair, pair->server.received > BODY_SIZE / 2);
+    pair->server.to_send = BODY_SIZE;
+    end_send(&pair->server);
+    UNTIL(pair, pair->server.received == BODY_SIZE && pair->client.received == BODY_SIZE);
+    assert_false(pair->server.wrong);
+    assert_false(pair->client.wrong);
+    conn_shutdown(pair->client.conn);
+    UNTIL(pair, pair->server.ended);
+    pair->server.to_send = 100; /* the other direction lives on */
+    end_send(&pair->server);
+    UNTIL(pair, pair->client.received == BODY_SIZE + 100);
+    conn_close(TAKE(pair->server.conn));
+    UNTIL(pair, pair->client.ended);
+}
+
+static void plain_bodies_cross(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, NULL, NULL);
+    bodies_cross(&pair);
+    assert_false(conn_is_tls(pair.client.conn));
+    pair_close(&pair);
+}
+
+static void tls_bodies_cross_and_names_are_known(void **state)
+{
+    struct tls_config *server = server_config("h2,http/1.1", true);
+    struct tls_config *client = client_config("http/1.1", true);
+    struct conn_options options = {.tls = client, .server_name = "server.test"};
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, &options, server);
+    UNTIL(&pair, pair.client.connected && pair.server.connected);
+    assert_slice(conn_alpn(pair.client.conn), "http/1.1");
+    assert_slice(conn_alpn(pair.server.conn), "http/1.1");
+    assert_slice(conn_sni(pair.server.conn), "server.test");
+    assert_slice(conn_peer_uri_san(pair.server.conn), "spiffe://cluster.local/ns/a/sa/b");
+    bodies_cross(&pair);
+    pair_close(&pair);
+    tls_config_unref(server);
+    tls_config_unref(client);
+}
+
+static void tls_refuses_a_wrong_name(void **state)
+{
+    struct tls_config *server = server_config(NULL, false);
+    struct tls_config *client = client_config(NULL, false);
+    struct conn_options options = {.tls = client, .server_name = "other.test"};
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, &options, server);
+    UNTIL(&pair, pair.client.failure);
+    assert_int_equal(pair.client.failure, ERR_TLS);
+    assert_false(pair.client.connected);
+    pair_close(&pair);
+    tls_config_unref(server);
+    tls_config_unref(client);
+}
+
+static void tls_server_demands_a_certificate(void **state)
+{
+    struct tls_config *server = server_config(NULL, true);
+    struct tls_config *client = client_config(NULL, false);
+    struct conn_options options = {.tls = client, .server_name = "127.0.0.1"};
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, &options, server);
+    UNTIL(&pair, pair.server.failure);
+    assert_int_equal(pair.server.failure, ERR_TLS);
+    pair_close(&pair);
+    tls_config_unref(server);
+    tls_config_unref(client);
+}
+
+static void tls_options_are_checked(void **state)
+{
+    struct tls_config *config = NULL;
+    struct error err = {0};
+    struct tls_options options = {.cert_chain_pem = SLICE("no pem"), .key_pem = SLICE("x")};
+
+    (void)state;
+    assert_true(tls_server_config_new(&options, &config, &err) < 0);
+    assert_string_equal(err.path, "cert_chain_pem");
+    options.cert_chain_pem = slice_str(test_ca_pem);
+    options.key_pem = slice_str(test_leaf_key_pem);
+    assert_true(tls_server_config_new(&options, &config, &err) < 0);
+    assert_string_equal(err.path, "key_pem");
+    assert_null(config);
+}
+
+static void a_refused_connection_is_told(void **state)
+{
+    struct end end = {0};
+    struct loop *loop;
+    struct addr addr;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    (void)state;
+    /* A bound socket that does not listen refuses, and nobody else can take its port. */
+    assert_int_equal(addr_parse(SLICE("127.0.0.1:0"), &addr), 0);
+    assert_int_equal(bind(fd, &addr.sa.generic, addr.len), 0);
+    assert_int_equal(addr_of_socket(fd, &addr), 0);
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(conn_connect(loop, &addr, NULL, &end_events, &end, &end.conn), 0);
+    for (int i = 0; i < 100 && !end.failure; i++)
+        loop_run_once(loop, 1000);
+    assert_int_equal(end.failure, ERR_REFUSED);
+    close(fd);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_bodies_cross),
+        cmocka_unit_test(tls_bodies_cross_and_names_are_known),
+        cmocka_unit_test(tls_refuses_a_wrong_name),
+        cmocka_unit_test(tls_server_demands_a_certificate),
+        cmocka_unit_test(tls_options_are_checked),
+        cmocka_unit_test(a_refused_connection_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
