@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names, numbers and folders of an instance.
+ *
+ * The registry is the folder ROOT/.instances: a file "<k>" holds the name whose number is k. It is
+ * made with O_EXCL, so two `up` at once get two numbers; nothing else has to be locked.
+ */
+#include "sandbox/instance.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/slice.h"
+
+enum { FIRST_OCTET = 64, OCTETS_EACH = 4, FIRST_PORT = 6443 };
+
+static int name_check(const char *name, struct error *err);
+static const char *root_path(void);
+static int number_find(const char *name, unsigned *ret);
+static int number_take(const char *name, unsigned *ret, struct error *err);
+static int derive(const char *name, unsigned number, struct instance *ret, struct error *err);
+static int make_folders(const struct instance *instance, struct error *err);
+
+int instance_open(const char *name, bool create, struct instance *ret, struct error *err)
+{
+    unsigned number;
+    int rc = name_check(name, err);
+
+    if (rc < 0)
+        return rc;
+    rc = number_find(name, &number);
+    if (rc < 0 && !create)
+        return err_set(err, ERR_NOT_FOUND,
+                       "no sandbox \"%s\" here: weft sandbox up --name %s makes it", name, name);
+    if (rc < 0) {
+        rc = number_take(name, &number, err);
+        if (rc < 0)
+            return rc;
+    }
+    rc = derive(name, number, ret, err);
+    if (rc < 0 || !create)
+        return rc;
+    return make_folders(ret, err);
+}
+
+int instance_remove(const struct instance *instance, struct error *err)
+{
+    char path[INSTANCE_PATH_SIZE];
+    int rc = file_remove_tree(instance->state_path, err);
+
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof path, "%s/.instances/%u", root_path(), instance->number);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_set(err, err_from_errno(errno), "cannot remove %s: %s", path, strerror(errno));
+    snprintf(path, sizeof path, "%s/.instances", root_path());
+    rmdir(path); /* stays while other instances are there */
+    return 0;
+}
+
+static int name_check(const char *name, struct error *err)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++)
+        if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
+            (name[i] != '-' || i == 0 || i + 1 == len))
+            return err_set_path(err, ERR_INVALID, "--name",
+                                "\"%s\" may hold lower-case letters, digits and inner '-' only",
+                                name);
+    if (len == 0 || len > INSTANCE_NAME_MAX)
+        return err_set_path(err, ERR_INVALID, "--name", "\"%s\" must have 1 to %d characters", name,
+                            INSTANCE_NAME_MAX);
+    return 0;
+}
+
+static const char *root_path(void)
+{
+    const char *root = getenv("WEFT_STATE");
+
+    return root && root[0] == '/' ? root : "/var/lib/weft";
+}
+
+static bool number_is_of(unsigned number, const char *name)
+{
+    char path[INSTANCE_PATH_SIZE];
+    SCOPED(buf_deinit) struct buf text;
+
+    buf_init(&text, 256);
+    snprintf(path, sizeof path, "%s/.instances/%u", root_path(), number);
+    return file_read(path, &text, NULL) >= 0 && slice_eq_str(slice_trim(buf_slice(&text)), name);
+}
+
+static int number_find(const char *name, unsigned *ret)
+{
+    for (unsigned number = 0; number < INSTANCE_COUNT_MAX; number++) {
+        if (number_is_of(number, name)) {
+            *ret = number;
+            return 0;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static int number_take(const char *name, unsigned *ret, struct error *err)
+{
+    char path[INSTANCE_PATH_SIZE];
+    int rc;
+
+    snprintf(path, sizeof path, "%s/.instances", root_path());
+    rc = file_make_dirs(path, 0755, err);
+    if (rc < 0)
+        return rc;
+    for (unsigned number = 0; number < INSTANCE_COUNT_MAX; number++) {
+        SCOPED(fd_drop) int fd = -1;
+
+        snprintf(path, sizeof path, "%s/.instances/%u", root_path(), number);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (fd < 0 && errno == EEXIST)
+            continue;
+        if (fd < 0 || write(fd, name, strlen(name)) != (ssize_t)strlen(name))
+            return err_set(err, err_from_errno(errno), "cannot write %s: %s", path,
+                           strerror(errno));
+        *ret = number;
+        return 0;
+    }
+    return err_set(err, ERR_LIMIT, "there are %d sandboxes on this machine already",
+                   INSTANCE_COUNT_MAX);
+}
+
+static void derive_addresses(struct instance *in)
+{
+    unsigned b = FIRST_OCTET + OCTETS_EACH * in->number;
+
+    snprintf(in->pod_cidr, sizeof in->pod_cidr, "10.%u.0.0/16", b);
+    snprintf(in->pod_gateway, sizeof in->pod_gateway, "10.%u.0.1", b);
+    snprintf(in->service_cidr, sizeof in->service_cidr, "10.%u.0.0/16", b + 1);
+    snprintf(in->kubernetes_ip, sizeof in->kubernetes_ip, "10.%u.0.1", b + 1);
+    snprintf(in->dns_ip, sizeof in->dns_ip, "10.%u.0.10", b + 1);
+    snprintf(in->lb_cidr, sizeof in->lb_cidr, "10.%u.0.0/24", b + 2);
+    snprintf(in->host_ip, sizeof in->host_ip, "10.%u.0.1", b + 3);
+    snprintf(in->sandbox_ip, sizeof in->sandbox_ip, "10.%u.0.2", b + 3);
+    snprintf(in->route_cidr, sizeof in->route_cidr, "10.%u.0.0/14", b);
+    in->api_port = FIRST_PORT + in->number;
+}
+
+static int derive(const char *name, unsigned number, struct instance *ret, struct error *err)
+{
+    struct instance in = {.number = number};
+    const char *images = getenv("WEFT_IMAGES");
+    const struct {
+        char *out;
+        const char *leaf;
+    } folders[] = {
+        {in.kubeconfig_path, "kubeconfig"},
+        {in.pki_path, "pki"},
+        {in.db_path, "store.db"},
+        {in.log_path, "logs"},
+        {in.run_path, "run"},
+        {in.pods_path, "pods"},
+        {in.images_path, "images"},
+        {in.node_socket_path, "run/node.sock"},
+    };
+
+    if (strlen(root_path()) > 80)
+        return err_set_path(err, ERR_LIMIT, "WEFT_STATE", "the path is longer than 80 characters");
+    snprintf(in.name, sizeof in.name, "%s", name);
+    snprintf(in.state_path, sizeof in.state_path, "%s/%s", root_path(), name);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        snprintf(folders[i].out, INSTANCE_PATH_SIZE, "%s/%s/%s", root_path(), name,
+                 folders[i].leaf);
+    if (images && images[0])
+        snprintf(in.store_path, sizeof in.store_path, "%s", images);
+    else
+        snprintf(in.store_path, sizeof in.store_path, "%s/image-store", root_path());
+    snprintf(in.netns, sizeof in.netns, "weft-%s", name);
+    snprintf(in.host_link, sizeof in.host_link, "weft-%u", number);
+    snprintf(in.node_name, sizeof in.node_name, "%s", name);
+    snprintf(in.cgroup, sizeof in.cgroup, "/weft-%s", name);
+    derive_addresses(&in);
+    *ret = in;
+    return 0;
+}
+
+static int make_folders(const struct instance *in, struct error *err)
+{
+    const char *const folders[] = {in->state_path, in->pki_path,  in->log_path,
+                                   in->run_path,   in->pods_path, in->images_path};
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        int rc = file_make_dirs(folders[i], 0755, err);
+
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
