@@ -24,7 +24,7 @@ bool net_is_up(const struct instance *instance);
 MUST_USE int net_down(const struct instance *instance, struct error *err);
 
 /* Name of a pod's namespace, from its uid. */
-enum { NET_NAME_SIZE = 64 };
+enum { NET_NAME_SIZE = 96 };
 void net_pod_netns(const struct instance *instance, const char *pod_uid, char out[NET_NAME_SIZE]);
 /* Makes the pod's namespace with lo, eth0 (address ip/32) and its routes. Replaces a leftover. */
 MUST_USE int net_pod_add(const struct instance *instance, const char *pod_uid, const char *ip,
