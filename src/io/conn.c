@@ -301,6 +301,37 @@ ssize_t conn_read(struct conn *conn, void *into, size_t size)
     return got;
 }
 
+ssize_t conn_peek(struct conn *conn, void *into, size_t size)
+{
+    ssize_t got;
+
+    if (conn->state != CONN_OPEN)
+        return conn->state < CONN_OPEN ? ERR_AGAIN : ERR_CLOSED;
+    ASSERT(!conn->tls && size > 0);
+    do
+        got = recv(conn->fd, into, size, MSG_PEEK);
+    while (got < 0 && errno == EINTR);
+    /* What was peeked is still to be read; more bytes raise an event of their own. */
+    conn->more = true;
+    if (got > 0)
+        return got;
+    return got == 0 ? ERR_EOF : err_from_errno(errno);
+}
+
+int conn_tls_start(struct conn *conn, const struct tls_config *tls)
+{
+    int rc;
+
+    ASSERT(conn->state == CONN_OPEN && !conn->tls);
+    rc = tls_session_new(tls, conn->fd, NULL, &conn->tls);
+    if (rc < 0)
+        return rc;
+    conn->state = CONN_HANDSHAKE;
+    loop_timer_start(conn->loop, &conn->timeout, CONN_CONNECT_TIMEOUT_MS);
+    loop_watch_again(conn->loop, &conn->watch, LOOP_READ);
+    return 0;
+}
+
 static ssize_t socket_writev(struct conn *conn, const struct iovec *pieces, int piece_count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)piece_count};
@@ -434,6 +465,11 @@ struct slice conn_sni(const struct conn *conn)
 struct slice conn_peer_uri_san(const struct conn *conn)
 {
     return conn->tls ? tls_session_peer_uri_san(conn->tls) : SLICE("");
+}
+
+struct slice conn_peer_cert_der(const struct conn *conn)
+{
+    return conn->tls ? tls_session_peer_cert_der(conn->tls) : SLICE("");
 }
 
 int conn_fd(const struct conn *conn)

@@ -74,6 +74,12 @@ struct loop *conn_loop(const struct conn *conn);
 
 /* Bytes read (> 0), ERR_AGAIN (nothing now), ERR_EOF (clean end), or another error. */
 MUST_USE ssize_t conn_read(struct conn *conn, void *into, size_t size);
+/* As conn_read, but the bytes stay: protocol detection on a plain connection, before anything was
+ * read. */
+MUST_USE ssize_t conn_peek(struct conn *conn, void *into, size_t size);
+/* Turns an open plain connection of which nothing was read into the server side of TLS;
+ * on_connected or on_failed follows, never within this call. */
+MUST_USE int conn_tls_start(struct conn *conn, const struct tls_config *tls);
 /* Bytes taken (> 0; may be fewer than offered), ERR_AGAIN, or another error. At most 64 pieces a
  * call. */
 MUST_USE ssize_t conn_writev(struct conn *conn, const struct iovec *pieces, int piece_count);
@@ -99,6 +105,8 @@ bool conn_is_tls(const struct conn *conn);
 struct slice conn_alpn(const struct conn *conn);
 struct slice conn_sni(const struct conn *conn);
 struct slice conn_peer_uri_san(const struct conn *conn);
+/* The peer's verified leaf certificate in DER; empty when it gave none. Kept by the connection. */
+struct slice conn_peer_cert_der(const struct conn *conn);
 int conn_fd(const struct conn *conn);
 
 #endif

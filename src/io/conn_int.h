@@ -23,6 +23,7 @@ struct slice tls_session_alpn(const struct tls_session *session);
 struct slice tls_session_sni(const struct tls_session *session);
 /* Kept by the session. */
 struct slice tls_session_peer_uri_san(struct tls_session *session);
+struct slice tls_session_peer_cert_der(struct tls_session *session);
 /* Why the handshake failed, for the log. */
 const char *tls_session_reason(const struct tls_session *session);
 

@@ -235,6 +235,8 @@ struct tls_session {
     SSL *ssl;
     struct tls_config *config;
     char *peer_uri_san; /* NULL: not asked yet */
+    unsigned char *peer_cert_der;
+    size_t peer_cert_der_len;
     char reason[TLS_REASON_SIZE];
 };
 
@@ -280,6 +282,7 @@ void tls_session_free(struct tls_session *session)
     SSL_free(session->ssl);
     tls_config_unref(session->config);
     mem_free(session->peer_uri_san);
+    OPENSSL_free(session->peer_cert_der);
     mem_free(session);
 }
 
@@ -414,6 +417,17 @@ struct slice tls_session_peer_uri_san(struct tls_session *session)
     if (!session->peer_uri_san)
         session->peer_uri_san = mem_strdup("");
     return slice_str(session->peer_uri_san);
+}
+
+struct slice tls_session_peer_cert_der(struct tls_session *session)
+{
+    X509 *cert = session->peer_cert_der ? NULL : SSL_get1_peer_certificate(session->ssl);
+    int len = cert ? i2d_X509(cert, &session->peer_cert_der) : 0;
+
+    if (len > 0)
+        session->peer_cert_der_len = (size_t)len;
+    X509_free(cert);
+    return slice_make(session->peer_cert_der, session->peer_cert_der_len);
 }
 
 const char *tls_session_reason(const struct tls_session *session)

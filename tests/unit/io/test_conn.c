@@ -229,6 +229,7 @@ static void tls_bodies_cross_and_names_are_known(void **state)
     assert_slice(conn_alpn(pair.server.conn), "http/1.1");
     assert_slice(conn_sni(pair.server.conn), "server.test");
     assert_slice(conn_peer_uri_san(pair.server.conn), "spiffe://cluster.local/ns/a/sa/b");
+    assert_true(conn_peer_cert_der(pair.server.conn).len > 200);
     bodies_cross(&pair);
     pair_close(&pair);
     tls_config_unref(server);
@@ -284,6 +285,37 @@ static void tls_options_are_checked(void **state)
     assert_null(config);
 }
 
+static void on_first_bytes(struct conn *conn, void *ctx)
+{
+    struct pair *pair = ctx;
+    char first = 0;
+
+    if (conn_peek(conn, &first, 1) != 1)
+        return;
+    assert_int_equal(first, 0x16); /* a TLS handshake record */
+    conn_events_set(conn, &end_events, &pair->server);
+    assert_int_equal(conn_tls_start(conn, pair->server_tls), 0);
+}
+
+static void tls_starts_after_a_look_at_the_first_byte(void **state)
+{
+    static const struct conn_events look = {.on_readable = on_first_bytes};
+    struct tls_config *server = server_config(NULL, false);
+    struct tls_config *client = client_config(NULL, false);
+    struct conn_options options = {.tls = client, .server_name = "127.0.0.1"};
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, &options, NULL);
+    UNTIL(&pair, pair.server.conn);
+    pair.server_tls = server;
+    conn_events_set(pair.server.conn, &look, &pair);
+    bodies_cross(&pair);
+    pair_close(&pair);
+    tls_config_unref(server);
+    tls_config_unref(client);
+}
+
 static void a_refused_connection_is_told(void **state)
 {
     struct end end = {0};
@@ -313,6 +345,7 @@ int main(void)
         cmocka_unit_test(tls_refuses_a_wrong_name),
         cmocka_unit_test(tls_server_demands_a_certificate),
         cmocka_unit_test(tls_options_are_checked),
+        cmocka_unit_test(tls_starts_after_a_look_at_the_first_byte),
         cmocka_unit_test(a_refused_connection_is_told),
     };
 
