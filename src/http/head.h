@@ -3,8 +3,9 @@
  *
  * Place   between the codecs and everybody who serves, calls or proxies
  * Owns    nothing: names, values and arrays live in an arena, for a stream its own
- * Limits  the codec's (http_limits): names and values here are already checked against RFC 9110
- * section 5
+ * Limits  the codec's (http_limits)
+ *
+ * The struct itself is in wire/message.h, as the codecs fill it.
  */
 #ifndef WEFT_HTTP_HEAD_H
 #define WEFT_HTTP_HEAD_H
@@ -12,39 +13,7 @@
 #include "base/arena.h"
 #include "base/prelude.h"
 #include "base/slice.h"
-
-enum http_version { HTTP_VERSION_1_0, HTTP_VERSION_1_1, HTTP_VERSION_2 };
-
-struct http_header {
-    struct slice name; /* lower case */
-    struct slice value;
-};
-
-/* In order of arrival. Zero-initialise; grows in the arena given to http_headers_add. */
-struct http_headers {
-    struct http_header *items;
-    size_t count;
-    size_t cap;
-};
-
-struct http_head {
-    enum http_version version;
-    /* requests */
-    struct slice method;    /* "GET" */
-    struct slice scheme;    /* "http" or "https" */
-    struct slice authority; /* Host or :authority; no "host" header is kept beside it */
-    struct slice path;      /* target with query: "/a?b"; "*" for OPTIONS *; empty for CONNECT */
-    struct slice protocol;  /* :protocol of extended CONNECT, or the "upgrade" token of an HTTP/1
-                               upgrade request */
-    /* responses */
-    unsigned status; /* 100-999; 0 in requests */
-    /* both; without pseudo headers, "host", and the hop-by-hop framing headers (connection,
-     * keep-alive, transfer-encoding, upgrade, proxy-connection): the codec consumed those. "te:
-     * trailers" is kept. */
-    struct http_headers headers;
-    int64_t content_length; /* bytes announced; -1 unknown. The "content-length" header is kept in
-                               headers too */
-};
+#include "wire/message.h"
 
 /* Appends; name and value must outlive the arena or lie in it; name must be lower case. */
 void http_headers_add(struct http_headers *headers, struct arena *arena, struct slice name,
