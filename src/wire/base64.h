@@ -9,6 +9,7 @@
 #define WEFT_WIRE_BASE64_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/prelude.h"
 #include "base/slice.h"
 
