@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Envoy and weft-proxy on the same generated bootstraps and requests: same status, headers, bodies, and the
+same seen by the upstream.
+
+Each test is one bootstrap (its seed is the parameter) with 20 requests. WEFT_DIFF_CASES sets the number of requests
+in all (300), WEFT_DIFF_SEED the first seed (1); WEFT_DIFF_PEER=envoy compares Envoy with itself, which shows what the
+comparison itself tolerates.
+"""
+import os
+import random
+import socket
+import subprocess
+import time
+
+import pytest
+
+import generate
+from echo import Echo
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
+ENVOY = os.environ.get("ENVOY", os.path.join(TOOLS, "bin/envoy"))
+PROXY = os.environ.get("WEFT_PROXY", os.path.join(TOP, "build/bin/weft-proxy"))
+PER_CONFIG = 20
+CONFIGS = (int(os.environ.get("WEFT_DIFF_CASES", "300")) + PER_CONFIG - 1) // PER_CONFIG
+FIRST = int(os.environ.get("WEFT_DIFF_SEED", "1"))
+
+# Headers whose value is a time or random: only their presence counts.
+PRESENCE = {"date", "x-envoy-upstream-service-time", "x-request-id"}
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Proxy:
+    def __init__(self, program, manager, echo, folder, name):
+        self.port, admin, dead = free_ports(3)
+        path = folder / f"{name}.json"
+        path.write_text(generate.with_ports(manager, self.port, admin, echo.ports, dead))
+        self.log = open(folder / f"{name}.log", "w+", encoding="utf-8")
+        extra = ["--disable-hot-restart", "-l", "error"] if program == ENVOY else []
+        self.process = subprocess.Popen([program, "-c", str(path), "--concurrency", "1", *extra], stdout=self.log,
+                                        stderr=self.log)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    self.log.seek(0)
+                    raise AssertionError(f"{program} -c {path} does not listen:\n{self.log.read()[-2000:]}") from None
+                time.sleep(0.01)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def read_answer(stream, head_only):
+    """(interim statuses, status, headers, body, how it ended) of one answer."""
+    interim = []
+    while True:
+        line = stream.readline()
+        if not line:
+            return interim, None, [], b"", "closed without an answer"
+        status, headers = int(line.split()[1]), []
+        while (line := stream.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers.append((name.lower(), value.strip()))
+        if status >= 200 or status == 101:
+            break
+        interim.append(status)
+    values = dict(headers)
+    if head_only or status in (204, 304):
+        return interim, status, headers, b"", "no body"
+    if "chunked" in values.get("transfer-encoding", ""):
+        body = b""
+        while size := int(stream.readline().split(b";")[0] or b"0", 16):
+            body += stream.read(size)
+            stream.readline()
+        stream.readline()
+        return interim, status, headers, body, "chunked"
+    if "content-length" in values:
+        return interim, status, headers, stream.read(int(values["content-length"])), "length"
+    return interim, status, headers, stream.read(), "close"
+
+
+def ask(proxy, request, head_only):
+    with socket.create_connection(("127.0.0.1", proxy.port), 10) as s:
+        s.settimeout(10)
+        s.sendall(request)
+        with s.makefile("rb") as stream:
+            try:
+                return read_answer(stream, head_only)
+            except (ConnectionError, TimeoutError) as e:
+                return [], None, [], b"", type(e).__name__
+
+
+def plain(headers):
+    """Headers for comparison: by name, the values of one name in their order."""
+    out = {}
+    for name, value in headers:
+        out.setdefault(name, []).append("…" if name in PRESENCE and value else value)
+    return out
+
+
+def seen_plain(attempts, port):
+    """What the upstream saw, ready for comparison: the time left for a retry is a matter of luck."""
+    for number, attempt in enumerate(attempts):
+        headers = plain(attempt["headers"])
+        if number and "x-envoy-expected-rq-timeout-ms" in headers:
+            headers["x-envoy-expected-rq-timeout-ms"] = ["…"]
+        headers = {name: [v.replace(f":{port}", ":PORT") for v in values] for name, values in headers.items()}
+        yield {**attempt, "headers": headers}
+
+
+def outcome(proxy, echo, request, head_only, case):
+    interim, status, headers, body, end = ask(proxy, request, head_only)
+    return {"interim": interim, "status": status, "headers": plain(headers), "body": body.decode("latin-1"), "end": end,
+            "upstream": list(seen_plain(echo.take(case), proxy.port))}
+
+
+def differences(one, other, path=""):
+    """(path, Envoy's, the other's) of every leaf that differs."""
+    if one == other:
+        return []
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [d for key in {**one, **other} for d in differences(one.get(key), other.get(key), f"{path}.{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [d for i, pair in enumerate(zip(one, other)) for d in differences(*pair, f"{path}[{i}]")]
+    return [(path.lstrip("."), str(one)[:400], str(other)[:400])]
+
+
+@pytest.fixture(scope="module")
+def echo():
+    echo = Echo(3)
+    yield echo
+    echo.stop()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + CONFIGS))
+def test_same_as_envoy(seed, echo, tmp_path):
+    other = ENVOY if os.environ.get("WEFT_DIFF_PEER") == "envoy" else PROXY
+    for program in (ENVOY, other):
+        if not os.path.exists(program):
+            pytest.skip(f"{program} is missing: tools/install-deps test, make build")
+    rng = random.Random(seed)
+    manager = generate.bootstrap(rng)
+    requests = [generate.request(rng, number) for number in range(PER_CONFIG)]
+    proxies, found = [], []
+    try:
+        proxies.append(Proxy(ENVOY, manager, echo, tmp_path, "envoy"))
+        proxies.append(Proxy(other, manager, echo, tmp_path, "other"))
+        for number, (request, head_only) in enumerate(requests):
+            answers = [outcome(proxy, echo, request, head_only, str(number)) for proxy in proxies]
+            if different := differences(*answers):
+                found.append((number, request, different))
+        assert proxies[1].process.poll() is None, "the proxy died"
+    finally:
+        for proxy in proxies:
+            proxy.stop()
+    for number, request, different in found:
+        print(f"\nseed {seed}, request {number}:\n{request[:500].decode('latin-1')}")
+        for path, envoy, weft in different:
+            print(f"  {path}:\n    envoy {envoy}\n    weft  {weft}")
+    if found:
+        print(f"\nconfiguration: {tmp_path}/other.json")
+    assert not found, f"{len(found)} of {len(requests)} requests came out differently"
