@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Format strings: a list of pieces, each literal text or an operator of the table below.
+ *
+ *   [%START_TIME%] "%REQ(:METHOD)% ..."   ->   "[" START_TIME "] \"" REQ "..."
+ *
+ * Place   see format.h
+ * Limits  FORMAT_PIECES_MAX; a START_TIME pattern supports the strftime letters of `print_time`
+ */
+#include "proxy/format.h"
+
+#include "base/clock.h"
+#include "proxy/flags.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum { FORMAT_PIECES_MAX = 256 };
+
+struct piece;
+typedef void piece_print(const struct piece *piece, const struct info *info, struct buf *out);
+
+struct piece {
+    piece_print *print; /* NULL: literal */
+    struct slice text;  /* literal, or the argument in brackets */
+    struct slice other; /* the alternative header after '?' */
+    size_t len_max;     /* 0: no cut */
+};
+
+struct format {
+    struct piece *pieces;
+    size_t count;
+};
+
+const char format_istio_default[] =
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" "
+    "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "
+    "\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+    "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" "
+    "\"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER_RAW% "
+    "%UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% "
+    "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+
+const char format_envoy_default[] =
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" "
+    "%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+    "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" "
+    "\"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
+
+/* Control bytes come out as '_': a peer's text cannot start a new log line. */
+static void print_clean(struct slice text, size_t len_max, struct buf *out)
+{
+    size_t start = 0;
+
+    if (text.data == NULL || text.len == 0) {
+        buf_append_char(out, '-');
+        return;
+    }
+    if (len_max > 0)
+        text = slice_head(text, len_max);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c >= 0x20 && c != 0x7f)
+            continue;
+        buf_append(out, slice_make(text.data + start, i - start));
+        buf_append_char(out, '_');
+        start = i + 1;
+    }
+    buf_append(out, slice_make(text.data + start, text.len - start));
+}
+
+static void print_number(uint64_t number, struct buf *out)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buf_append(out, slice_make(digits + at, sizeof digits - at));
+}
+
+static void print_addr(const struct addr *addr, struct buf *out)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    print_clean(addr->len ? slice_str(addr_format(addr, text)) : slice_make(NULL, 0), 0, out);
+}
+
+static void print_addr_ip(const struct addr *addr, struct buf *out)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    print_clean(addr->len ? slice_str(addr_format_ip(addr, text)) : slice_make(NULL, 0), 0, out);
+}
+
+/* The value of a header or pseudo header; data NULL when absent. */
+static struct slice head_value(const struct http_head *head, struct slice name)
+{
+    if (head == NULL || name.len == 0)
+        return slice_make(NULL, 0);
+    if (name.data[0] != ':')
+        return http_headers_value(&head->headers, name);
+    if (slice_eq(name, SLICE(":method")))
+        return head->method;
+    if (slice_eq(name, SLICE(":path")))
+        return head->path;
+    if (slice_eq(name, SLICE(":authority")))
+        return head->authority;
+    return slice_eq(name, SLICE(":scheme")) ? head->scheme : slice_make(NULL, 0);
+}
+
+static void print_head(const struct http_head *head, const struct piece *piece, struct buf *out)
+{
+    struct slice value = head_value(head, piece->text);
+
+    if (value.data == NULL && piece->other.len > 0)
+        value = head_value(head, piece->other);
+    print_clean(value, piece->len_max, out);
+}
+
+/* strftime with Envoy's %f (fraction) letters: %3f gives milliseconds. */
+static void print_time(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    char text[128];
+    char pattern[96];
+    time_t seconds = (time_t)(info->start_ms / 1000);
+    struct tm parts;
+    size_t at = 0;
+
+    if (piece->text.len == 0) {
+        buf_append_str(out, clock_format_rfc3339(info->start_ms, true, text));
+        return;
+    }
+    for (size_t i = 0; i < piece->text.len && at + 8 < sizeof pattern; i++) {
+        struct slice rest = slice_from(piece->text, i);
+
+        if (slice_starts_with(rest, SLICE("%3f"))) {
+            at += (size_t)snprintf(pattern + at, sizeof pattern - at, "%03d",
+                                   (int)(info->start_ms % 1000));
+            i += 2;
+        } else {
+            pattern[at++] = piece->text.data[i];
+        }
+    }
+    pattern[at] = '\0';
+    gmtime_r(&seconds, &parts);
+    at = strftime(text, sizeof text, pattern, &parts);
+    buf_append(out, slice_make(text, at));
+}
+
+static void print_elapsed(uint64_t from_ms, uint64_t to_ms, struct buf *out)
+{
+    if (to_ms == 0 || from_ms == 0)
+        buf_append_char(out, '-');
+    else
+        print_number(to_ms - from_ms, out);
+}
+
+#define PRINT(name) static void name(const struct piece *piece, const struct info *info, struct buf *out)
+
+PRINT(op_req)
+{
+    print_head(info->request, piece, out);
+}
+PRINT(op_resp)
+{
+    print_head(info->response, piece, out);
+}
+PRINT(op_protocol)
+{
+    print_clean(info->protocol, piece->len_max, out);
+}
+PRINT(op_code)
+{
+    (void)piece;
+    print_number(info->status, out);
+}
+PRINT(op_flags)
+{
+    (void)piece;
+    flags_format(info->flags, false, out);
+}
+PRINT(op_flags_long)
+{
+    (void)piece;
+    flags_format(info->flags, true, out);
+}
+PRINT(op_details)
+{
+    print_clean(info->details, piece->len_max, out);
+}
+PRINT(op_termination)
+{
+    print_clean(info->termination_details, piece->len_max, out);
+}
+PRINT(op_failure)
+{
+    print_clean(info->transport_failure, piece->len_max, out);
+}
+PRINT(op_bytes_received)
+{
+    (void)piece;
+    print_number(info->bytes_received, out);
+}
+PRINT(op_bytes_sent)
+{
+    (void)piece;
+    print_number(info->bytes_sent, out);
+}
+PRINT(op_duration)
+{
+    (void)piece;
+    print_elapsed(info->begin_ms, info->end_ms, out);
+}
+PRINT(op_request_duration)
+{
+    (void)piece;
+    print_elapsed(info->begin_ms, info->request_end_ms, out);
+}
+PRINT(op_response_duration)
+{
+    (void)piece;
+    print_elapsed(info->begin_ms, info->response_begin_ms, out);
+}
+PRINT(op_response_tx_duration)
+{
+    (void)piece;
+    print_elapsed(info->response_begin_ms, info->response_begin_ms ? info->end_ms : 0, out);
+}
+PRINT(op_upstream_host)
+{
+    (void)piece;
+    print_addr(&info->upstream_host, out);
+}
+PRINT(op_upstream_cluster)
+{
+    print_clean(info->upstream_cluster, piece->len_max, out);
+}
+PRINT(op_upstream_cluster_raw)
+{
+    print_clean(info->upstream_cluster_raw, piece->len_max, out);
+}
+PRINT(op_upstream_local)
+{
+    (void)piece;
+    print_addr(&info->upstream_local, out);
+}
+PRINT(op_attempts)
+{
+    (void)piece;
+    print_number(info->attempts, out);
+}
+PRINT(op_downstream_local)
+{
+    (void)piece;
+    print_addr(&info->downstream_local, out);
+}
+PRINT(op_downstream_local_ip)
+{
+    (void)piece;
+    print_addr_ip(&info->downstream_local, out);
+}
+PRINT(op_downstream_local_port)
+{
+    (void)piece;
+    print_number(addr_port(&info->downstream_local), out);
+}
+PRINT(op_downstream_remote)
+{
+    (void)piece;
+    print_addr(&info->downstream_remote, out);
+}
+PRINT(op_downstream_remote_ip)
+{
+    (void)piece;
+    print_addr_ip(&info->downstream_remote, out);
+}
+PRINT(op_sni)
+{
+    print_clean(info->sni, piece->len_max, out);
+}
+PRINT(op_route)
+{
+    print_clean(info->route_name, piece->len_max, out);
+}
+PRINT(op_peer_san)
+{
+    print_clean(info->peer_uri_san, piece->len_max, out);
+}
+PRINT(op_none)
+{
+    (void)piece;
+    (void)info;
+    buf_append_char(out, '-');
+}
+
+static const struct operator_entry {
+    const char *name;
+    piece_print *print;
+    bool needs_argument;
+} operators[] = {
+    {"REQ", op_req, true},
+    {"RESP", op_resp, true},
+    {"TRAILER", op_none, true},
+    {"START_TIME", print_time, false},
+    {"PROTOCOL", op_protocol, false},
+    {"RESPONSE_CODE", op_code, false},
+    {"RESPONSE_FLAGS", op_flags, false},
+    {"RESPONSE_FLAGS_LONG", op_flags_long, false},
+    {"RESPONSE_CODE_DETAILS", op_details, false},
+    {"CONNECTION_TERMINATION_DETAILS", op_termination, false},
+    {"UPSTREAM_TRANSPORT_FAILURE_REASON", op_failure, false},
+    {"BYTES_RECEIVED", op_bytes_received, false},
+    {"BYTES_SENT", op_bytes_sent, false},
+    {"DURATION", op_duration, false},
+    {"REQUEST_DURATION", op_request_duration, false},
+    {"RESPONSE_DURATION", op_response_duration, false},
+    {"RESPONSE_TX_DURATION", op_response_tx_duration, false},
+    {"UPSTREAM_HOST", op_upstream_host, false},
+    {"UPSTREAM_REMOTE_ADDRESS", op_upstream_host, false},
+    {"UPSTREAM_CLUSTER", op_upstream_cluster, false},
+    {"UPSTREAM_CLUSTER_RAW", op_upstream_cluster_raw, false},
+    {"UPSTREAM_LOCAL_ADDRESS", op_upstream_local, false},
+    {"UPSTREAM_REQUEST_ATTEMPT_COUNT", op_attempts, false},
+    {"DOWNSTREAM_LOCAL_ADDRESS", op_downstream_local, false},
+    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", op_downstream_local_ip, false},
+    {"DOWNSTREAM_LOCAL_PORT", op_downstream_local_port, false},
+    {"DOWNSTREAM_REMOTE_ADDRESS", op_downstream_remote, false},
+    {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", op_downstream_remote_ip, false},
+    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", op_downstream_remote, false},
+    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", op_downstream_remote_ip, false},
+    {"DOWNSTREAM_PEER_URI_SAN", op_peer_san, false},
+    {"REQUESTED_SERVER_NAME", op_sni, false},
+    {"ROUTE_NAME", op_route, false},
+    {"DYNAMIC_METADATA", op_none, true},
+    {"FILTER_STATE", op_none, true},
+    {"METADATA", op_none, true},
+    {"GRPC_STATUS", op_none, false},
+    {"TRACE_ID", op_none, false},
+    {"CONNECTION_ID", op_none, false},
+    {"STREAM_ID", op_none, false},
+    {"HOSTNAME", op_none, false},
+    {"VIRTUAL_CLUSTER_NAME", op_none, false},
+};
+
+static struct slice lower_dup(struct arena *arena, struct slice text)
+{
+    struct slice copy = arena_slice_dup(arena, text);
+    char *bytes = (char *)(uintptr_t)copy.data;
+
+    for (size_t i = 0; i < copy.len; i++)
+        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
+            bytes[i] = (char)(bytes[i] + 32);
+    return copy;
+}
+
+/* Parses "NAME", "NAME(arg)", "NAME(a?b):12" of one operator. */
+static int parse_operator(struct arena *arena, struct slice text, struct piece *piece,
+                          struct error *err)
+{
+    struct slice name = text;
+    struct slice argument = slice_make(NULL, 0);
+    ptrdiff_t open = slice_find_char(text, '(');
+    uint64_t len_max = 0;
+
+    if (open >= 0) {
+        ptrdiff_t close = -1;
+
+        for (size_t i = 0; i < text.len; i++)
+            if (text.data[i] == ')')
+                close = (ptrdiff_t)i;
+        if (close < open)
+            return err_set(err, ERR_INVALID, "no ')' in \"%.*s\"", SLICE_ARG(text));
+        name = slice_head(text, (size_t)open);
+        argument = slice_make(text.data + open + 1, (size_t)(close - open - 1));
+        text = slice_from(text, (size_t)close + 1);
+    } else {
+        ptrdiff_t colon = slice_find_char(text, ':');
+
+        if (colon >= 0)
+            name = slice_head(text, (size_t)colon);
+        text = slice_from(text, name.len);
+    }
+    if (text.len > 0 &&
+        (text.data[0] != ':' || slice_parse_u64(slice_from(text, 1), 65536, &len_max) < 0))
+        return err_set(err, ERR_INVALID, "bad length \"%.*s\"", SLICE_ARG(text));
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        if (!slice_eq_str(name, operators[i].name))
+            continue;
+        if (operators[i].needs_argument && argument.len == 0)
+            return err_set(err, ERR_INVALID, "%s needs an argument", operators[i].name);
+        piece->print = operators[i].print;
+        piece->len_max = (size_t)len_max;
+        if (operators[i].print == print_time) {
+            piece->text = arena_slice_dup(arena, argument);
+            return 0;
+        }
+        ptrdiff_t mark = slice_find_char(argument, '?');
+        piece->text = lower_dup(arena, mark < 0 ? argument : slice_head(argument, (size_t)mark));
+        if (mark >= 0)
+            piece->other = lower_dup(arena, slice_from(argument, (size_t)mark + 1));
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, "unknown operator %%%.*s%%", SLICE_ARG(name));
+}
+
+/* The '%' that ends the operator starting at `from`; a '%' inside brackets does not count. */
+static size_t operator_end(struct slice text, size_t from)
+{
+    int depth = 0;
+
+    for (size_t i = from; i < text.len; i++) {
+        if (text.data[i] == '(')
+            depth++;
+        else if (text.data[i] == ')')
+            depth--;
+        else if (text.data[i] == '%' && depth == 0)
+            return i;
+    }
+    return text.len;
+}
+
+int format_parse(struct arena *arena, struct slice text, struct format **ret, struct error *err)
+{
+    struct piece pieces[FORMAT_PIECES_MAX] = {0};
+    size_t count = 0;
+    size_t at = 0;
+
+    while (at < text.len) {
+        ptrdiff_t mark = slice_find_char(slice_from(text, at), '%');
+        size_t end = mark < 0 ? text.len : at + (size_t)mark;
+        int rc;
+
+        if (count + 2 > FORMAT_PIECES_MAX)
+            return err_set(err, ERR_LIMIT, "more than %d pieces in a format", FORMAT_PIECES_MAX);
+        if (mark >= 0 && end + 1 < text.len && text.data[end + 1] == '%') {
+            pieces[count++].text =
+                arena_slice_dup(arena, slice_make(text.data + at, end + 1 - at));
+            at = end + 2;
+            continue;
+        }
+        if (end > at)
+            pieces[count++].text = arena_slice_dup(arena, slice_make(text.data + at, end - at));
+        if (mark < 0)
+            break;
+        at = operator_end(text, end + 1);
+        if (at == text.len)
+            return err_set(err, ERR_INVALID, "a lone %% in a format (write %%%%)");
+        rc = parse_operator(arena, slice_make(text.data + end + 1, at - end - 1), &pieces[count++],
+                            err);
+        if (rc < 0)
+            return rc;
+        at++;
+    }
+    *ret = ARENA_NEW(arena, struct format);
+    (*ret)->pieces = ARENA_ARRAY(arena, struct piece, count + 1);
+    memcpy((*ret)->pieces, pieces, count * sizeof *pieces);
+    (*ret)->count = count;
+    return 0;
+}
+
+void format_print(const struct format *format, const struct info *info, struct buf *out)
+{
+    for (size_t i = 0; i < format->count; i++) {
+        const struct piece *piece = &format->pieces[i];
+
+        if (piece->print == NULL)
+            buf_append(out, piece->text);
+        else
+            piece->print(piece, info, out);
+    }
+}
+
+bool format_is_constant(const struct format *format, struct slice *ret_text)
+{
+    if (format->count > 1 || (format->count == 1 && format->pieces[0].print != NULL))
+        return false;
+    *ret_text = format->count == 1 ? format->pieces[0].text : SLICE("");
+    return true;
+}
+
+static bool is_number(struct slice text)
+{
+    uint64_t number;
+
+    return slice_parse_u64(text, UINT64_MAX, &number) == 0;
+}
+
+void format_print_json(const struct format_json_field *fields, size_t count,
+                       const struct info *info, struct buf *out)
+{
+    struct buf value;
+
+    buf_init(&value, 65536);
+    buf_append_char(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        buf_reset(&value);
+        format_print(fields[i].value, info, &value);
+        buf_append_str(out, i ? ",\"" : "\"");
+        buf_append(out, fields[i].key);
+        buf_append_str(out, "\":");
+        if (value.len == 0 || slice_eq(buf_slice(&value), SLICE("-"))) {
+            buf_append_str(out, "null");
+        } else if (is_number(buf_slice(&value))) {
+            buf_append(out, buf_slice(&value));
+        } else {
+            buf_append_char(out, '"');
+            for (size_t c = 0; c < value.len; c++) {
+                if (value.data[c] == '"' || value.data[c] == '\\')
+                    buf_append_char(out, '\\');
+                buf_append_char(out, value.data[c]);
+            }
+            buf_append_char(out, '"');
+        }
+    }
+    buf_append_str(out, "}\n");
+    buf_deinit(&value);
+}
