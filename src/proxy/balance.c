@@ -118,8 +118,8 @@ static void build_ring(struct balance *balance)
     scale = (RING_SIZE_MIN + total - 1) / total;
     if (total * scale > RING_SIZE_MAX)
         scale = 1;
-    balance->ring = mem_calloc(MIN(total * scale, (uint64_t)RING_SIZE_MAX) + 1,
-                               sizeof *balance->ring);
+    balance->ring =
+        mem_calloc(MIN(total * scale, (uint64_t)RING_SIZE_MAX) + 1, sizeof *balance->ring);
     for (size_t i = 0; i < balance->eligible_count; i++) {
         uint32_t host = balance->eligible[i];
         uint64_t points = balance->hosts[host].weight * scale;

@@ -31,7 +31,7 @@ struct balance_host {
 struct balance {
     /* private */
     enum balance_policy policy;
-    unsigned choice_count;          /* least request: draws per pick */
+    unsigned choice_count; /* least request: draws per pick */
     const struct balance_host *hosts;
     uint32_t *eligible; /* indices into hosts */
     size_t eligible_count;

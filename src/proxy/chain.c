@@ -83,9 +83,8 @@ static unsigned score_source(const struct chain_match *match, const struct chain
     if (match->source == CHAIN_SOURCE_ANY)
         return 1;
     local_len = addr_ip_bytes(input->local, &local);
-    same = addr_is_loopback(input->peer) ||
-           (addr_ip_bytes(input->peer, &peer) == local_len && local_len > 0 &&
-            memcmp(local, peer, local_len) == 0);
+    same = addr_is_loopback(input->peer) || (addr_ip_bytes(input->peer, &peer) == local_len &&
+                                             local_len > 0 && memcmp(local, peer, local_len) == 0);
     return (match->source == CHAIN_SOURCE_LOCAL) == same ? 2 : 0;
 }
 
@@ -108,8 +107,8 @@ static unsigned score_source_port(const struct chain_match *match, const struct 
 ptrdiff_t chain_find(const struct chain_match *const *matches, size_t count,
                      const struct chain_input *input)
 {
-    static level_score *const levels[] = {score_port,      score_destination, score_server_name,
-                                          score_transport, score_protocol,    score_source,
+    static level_score *const levels[] = {score_port,          score_destination, score_server_name,
+                                          score_transport,     score_protocol,    score_source,
                                           score_source_prefix, score_source_port};
     uint16_t left[CHAIN_MAX];
     size_t left_count = MIN(count, (size_t)CHAIN_MAX);

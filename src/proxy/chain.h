@@ -43,8 +43,8 @@ enum { CHAIN_PROTOCOL_MAX = 16 };
 struct chain_input {
     const struct addr *local; /* the destination that counts */
     const struct addr *peer;
-    struct slice server_name; /* lower case; empty: none */
-    struct slice transport;   /* "tls" or "raw_buffer" */
+    struct slice server_name;                   /* lower case; empty: none */
+    struct slice transport;                     /* "tls" or "raw_buffer" */
     struct slice protocols[CHAIN_PROTOCOL_MAX]; /* as the client lists them */
     size_t protocol_count;
 };

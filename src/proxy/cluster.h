@@ -37,8 +37,8 @@ struct cluster_gauges {
     _Atomic int64_t pending;
     _Atomic int64_t requests;
     _Atomic int64_t retries;
-    _Alignas(64) _Atomic uint32_t ejected;          /* hosts out of rotation */
-    _Atomic uint32_t health_version; /* changes with each ejection and return */
+    _Alignas(64) _Atomic uint32_t ejected; /* hosts out of rotation */
+    _Atomic uint32_t health_version;       /* changes with each ejection and return */
 };
 
 struct cluster_shared {

@@ -158,7 +158,8 @@ static void print_elapsed(uint64_t from_ms, uint64_t to_ms, struct buf *out)
         print_number(to_ms - from_ms, out);
 }
 
-#define PRINT(name) static void name(const struct piece *piece, const struct info *info, struct buf *out)
+#define PRINT(name)                                                                                \
+    static void name(const struct piece *piece, const struct info *info, struct buf *out)
 
 PRINT(op_req)
 {
@@ -436,8 +437,7 @@ int format_parse(struct arena *arena, struct slice text, struct format **ret, st
         if (count + 2 > FORMAT_PIECES_MAX)
             return err_set(err, ERR_LIMIT, "more than %d pieces in a format", FORMAT_PIECES_MAX);
         if (mark >= 0 && end + 1 < text.len && text.data[end + 1] == '%') {
-            pieces[count++].text =
-                arena_slice_dup(arena, slice_make(text.data + at, end + 1 - at));
+            pieces[count++].text = arena_slice_dup(arena, slice_make(text.data + at, end + 1 - at));
             at = end + 2;
             continue;
         }

@@ -40,8 +40,9 @@ void header_ops_apply(const struct header_ops *ops, struct http_headers *headers
 
             buf_init(&text, 16384);
             format_print(op->format, info, &text);
-            value = slice_eq(buf_slice(&text), SLICE("-")) ? SLICE("")
-                                                          : arena_slice_dup(arena, buf_slice(&text));
+            value = slice_eq(buf_slice(&text), SLICE("-"))
+                        ? SLICE("")
+                        : arena_slice_dup(arena, buf_slice(&text));
             buf_deinit(&text);
         }
         if (value.len == 0 && !op->keep_empty)

@@ -11,11 +11,11 @@
 #include "io/addr.h"
 
 struct info {
-    int64_t start_ms;            /* real time */
-    uint64_t begin_ms;           /* monotonic, as all below; 0: has not happened */
-    uint64_t request_end_ms;     /* last byte of the request */
-    uint64_t response_begin_ms;  /* first byte of the response, from upstream */
-    uint64_t end_ms;             /* all is over */
+    int64_t start_ms;                 /* real time */
+    uint64_t begin_ms;                /* monotonic, as all below; 0: has not happened */
+    uint64_t request_end_ms;          /* last byte of the request */
+    uint64_t response_begin_ms;       /* first byte of the response, from upstream */
+    uint64_t end_ms;                  /* all is over */
     const struct http_head *request;  /* NULL for TCP */
     const struct http_head *response; /* NULL before it is sent, and for TCP */
     struct slice protocol;            /* "HTTP/1.1"; empty for TCP */

@@ -38,7 +38,7 @@ struct access_filter {
 };
 
 struct access_log_conf {
-    unsigned sink; /* number given by access_log_sink */
+    unsigned sink;               /* number given by access_log_sink */
     const struct format *format; /* NULL: JSON */
     const struct format_json_field *fields;
     size_t field_count;
@@ -139,8 +139,8 @@ struct listener_conf {
     bool reuse_port;
     bool transparent;
     bool v4_too;
-    bool hand_over;       /* use_original_dst: give connections to the listener of their address */
-    bool original_dst;    /* listener filter: match by the redirected destination */
+    bool hand_over;    /* use_original_dst: give connections to the listener of their address */
+    bool original_dst; /* listener filter: match by the redirected destination */
     bool inspect_tls;
     bool inspect_http;
     const struct port_predicate *tls_disabled; /* NULL: never */

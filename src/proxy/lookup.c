@@ -89,8 +89,7 @@ uint32_t lookup_exact(const struct lookup *lookup, struct slice key)
     return find(lookup, key, hash_key(key, lookup->from_end));
 }
 
-size_t lookup_walk(const struct lookup *lookup, struct slice text, uint32_t *ret_values,
-                   size_t max)
+size_t lookup_walk(const struct lookup *lookup, struct slice text, uint32_t *ret_values, size_t max)
 {
     uint32_t hash = HASH_START;
     size_t done = 0;

@@ -75,8 +75,7 @@ bool retry_wants_response(const struct retry_policy *policy, const struct http_h
     return wants_grpc(on, head);
 }
 
-bool retry_wants_reset(const struct retry_policy *policy, enum http_reset reason,
-                       bool request_sent)
+bool retry_wants_reset(const struct retry_policy *policy, enum http_reset reason, bool request_sent)
 {
     uint32_t on = policy->on;
     bool connecting = reason == HTTP_RESET_CONNECT_FAILED || reason == HTTP_RESET_CONNECT_TIMEOUT ||

@@ -45,9 +45,9 @@ enum retry_on {
 };
 
 struct retry_policy {
-    uint32_t on;                  /* enum retry_on; 0: never */
-    unsigned retry_max;           /* attempts after the first */
-    uint64_t per_try_timeout_ms;  /* 0: none */
+    uint32_t on;                 /* enum retry_on; 0: never */
+    unsigned retry_max;          /* attempts after the first */
+    uint64_t per_try_timeout_ms; /* 0: none */
     uint64_t backoff_base_ms;
     uint64_t backoff_max_ms;
     const uint16_t *status_codes; /* for RETRY_ON_STATUS_CODES */

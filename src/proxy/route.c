@@ -73,9 +73,9 @@ static uint32_t longest(const struct lookup *lookup, struct slice host)
     if (host.len == 0)
         return LOOKUP_NONE;
     /* A wildcard stands for at least one byte. */
-    count = lookup_walk(lookup,
-                        lookup->from_end ? slice_from(host, 1) : slice_head(host, host.len - 1),
-                        values, ROUTE_DEPTH_MAX);
+    count =
+        lookup_walk(lookup, lookup->from_end ? slice_from(host, 1) : slice_head(host, host.len - 1),
+                    values, ROUTE_DEPTH_MAX);
     return count == 0 ? LOOKUP_NONE : values[count - 1];
 }
 
@@ -184,8 +184,7 @@ void route_host_seal(struct route_host *host, struct arena *arena)
     lookup_build(&host->literals, arena, entries, count, false, NULL);
 }
 
-static bool path_matches(const struct route *route, const struct http_head *head,
-                         struct slice path)
+static bool path_matches(const struct route *route, const struct http_head *head, struct slice path)
 {
     struct slice literal = route->path;
     bool fold = route->ignore_case;

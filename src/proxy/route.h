@@ -86,8 +86,8 @@ struct route {
     struct slice host_rewrite_header; /* data NULL: none */
     bool auto_host_rewrite;
     bool append_forwarded_host;
-    uint64_t timeout_ms;      /* 0: none */
-    uint64_t idle_timeout_ms; /* UINT64_MAX: the connection manager's; 0: none */
+    uint64_t timeout_ms;              /* 0: none */
+    uint64_t idle_timeout_ms;         /* UINT64_MAX: the connection manager's; 0: none */
     const struct retry_policy *retry; /* NULL: none */
     unsigned cluster_not_found_status;
     struct route_hash *hashes;
@@ -109,10 +109,10 @@ struct route_host {
     struct header_ops request_ops;
     struct header_ops response_ops;
     /* private: the index of route_host_seal */
-    struct lookup literals;   /* literal -> list in `lists` */
-    uint32_t **lists;         /* route numbers, ascending, ended by LOOKUP_NONE */
-    uint32_t *others;         /* routes without a literal that can be hashed; same form */
-    bool indexed;             /* false: few routes, scanned in order */
+    struct lookup literals; /* literal -> list in `lists` */
+    uint32_t **lists;       /* route numbers, ascending, ended by LOOKUP_NONE */
+    uint32_t *others;       /* routes without a literal that can be hashed; same form */
+    bool indexed;           /* false: few routes, scanned in order */
 };
 
 struct route_table {
@@ -145,8 +145,7 @@ MUST_USE int route_table_seal(struct route_table *table, const struct route_doma
 void route_host_seal(struct route_host *host, struct arena *arena);
 
 /* The virtual host of an authority, or NULL. */
-const struct route_host *route_table_host(const struct route_table *table,
-                                          struct slice authority);
+const struct route_host *route_table_host(const struct route_table *table, struct slice authority);
 /* The first route that the request matches, or NULL. `random` decides fractions; `scratch` joins
  * headers. */
 const struct route *route_host_match(const struct route_host *host, const struct http_head *head,

@@ -160,8 +160,8 @@ enum sniff_result sniff_tls(struct slice bytes, struct sniff_tls *ret)
 
 static bool is_token_char(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '!' || c == '$' || c == '+' || c == '.';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '!' || c == '$' || c == '+' || c == '.';
 }
 
 enum sniff_result sniff_http(struct slice bytes, struct slice *ret_protocol)
@@ -191,8 +191,8 @@ enum sniff_result sniff_http(struct slice bytes, struct slice *ret_protocol)
     if (end < 0)
         return line.len > REQUEST_LINE_MAX ? SNIFF_NO : SNIFF_MORE;
     line = slice_trim(slice_head(line, (size_t)end));
-    *ret_protocol = slice_ends_with(line, SLICE(" HTTP/1.0")) ? SLICE("http/1.0")
-                                                              : SLICE("http/1.1");
+    *ret_protocol =
+        slice_ends_with(line, SLICE(" HTTP/1.0")) ? SLICE("http/1.0") : SLICE("http/1.1");
     return slice_ends_with(line, SLICE(" HTTP/1.1")) || slice_ends_with(line, SLICE(" HTTP/1.0"))
                ? SNIFF_YES
                : SNIFF_NO;
