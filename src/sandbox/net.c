@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <dirent.h>
@@ -150,6 +151,23 @@ bool net_is_up(const struct instance *in)
     return slice_find(slice_str(out), slice_str(in->host_link)) >= 0;
 }
 
+/* `ip netns` mounts /run/netns on itself with the first namespace; with the last one that goes. */
+static void forget_empty_folder(void)
+{
+    DIR *folder = opendir("/run/netns");
+    bool empty = folder != NULL;
+
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            empty = false;
+    if (folder)
+        closedir(folder);
+    if (!empty)
+        return;
+    umount2("/run/netns", MNT_DETACH);
+    rmdir("/run/netns");
+}
+
 int net_down(const struct instance *in, struct error *err)
 {
     const char *unlink_argv[] = {"ip", "link", "delete", in->host_link, NULL};
@@ -169,6 +187,7 @@ int net_down(const struct instance *in, struct error *err)
         rc = ERR_IO;
     if (netns_delete(in->netns, err) < 0)
         rc = ERR_IO;
+    forget_empty_folder();
     return rc;
 }
 
