@@ -8,6 +8,7 @@
 #include "wire/json.h"
 
 #include "base/mem.h"
+#include "wire/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,23 +293,6 @@ int json_set_string(json_t *object, const char *key, const char *text)
     return json_object_set_new(object, key, json_string(text)) < 0 ? ERR_INVALID : 0;
 }
 
-/* Length of the valid UTF-8 sequence at the start of s, or 0. */
-static size_t utf8_sequence_len(struct slice s)
-{
-    const uint8_t *b = (const uint8_t *)s.data;
-    size_t len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
-
-    if (len == 0 || len > s.len || b[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
-        (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
-        return 0;
-    return len;
-}
-
 json_t *json_string_slice(struct slice text)
 {
     json_t *value = json_stringn(text.len ? text.data : "", text.len);
@@ -318,7 +302,7 @@ json_t *json_string_slice(struct slice text)
         return value;
     buf_init(&fixed, SIZE_MAX / 2);
     while (text.len > 0) {
-        size_t len = utf8_sequence_len(text);
+        size_t len = utf8_len(text);
 
         if (len == 0)
             buf_append_str(&fixed, "\xef\xbf\xbd");
