@@ -11,7 +11,9 @@
 struct regex {
     re2::RE2 program;
 
-    regex(re2::StringPiece pattern, const re2::RE2::Options &options) : program(pattern, options) {}
+    regex(re2::StringPiece pattern, const re2::RE2::Options &options) : program(pattern, options)
+    {
+    }
 };
 
 extern "C" int regex_new(struct slice pattern, struct regex **ret, struct error *err)
