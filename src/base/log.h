@@ -17,8 +17,12 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 #define LOG_SCOPE_MAP(X)                                                                           \
     X(main)                                                                                        \
     X(config)                                                                                      \
-    X(xds) X(http) X(upstream) X(admin) X(kube) X(push) X(webhook) X(ca) X(api) X(node) X(dns)     \
-        X(controller) X(install) X(cli) X(io) X(tls)
+    X(xds)                                                                                         \
+    X(http)                                                                                        \
+    X(upstream)                                                                                    \
+    X(admin)                                                                                       \
+    X(kube)                                                                                        \
+    X(push) X(webhook) X(ca) X(api) X(node) X(dns) X(controller) X(install) X(cli) X(io) X(tls)
 
 enum log_scope {
 #define LOG_ENUM(name) LOG_SCOPE_##name,
