@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the validating webhook and the API server say about objects; defaults; CRDs. */
+#include "test.h"
+
+#include "api/check.h"
+#include "api/crd.h"
+#include "wire/json.h"
+#include "wire/yaml.h"
+
+static json_t *parse(const char *text)
+{
+    struct error err = {0};
+    json_t *json = NULL;
+
+    if (yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
+        fail_msg("%s in %s", err.reason, text);
+    return json;
+}
+
+/* Objects of kind VirtualService, by the part under spec, and what is said of the first problem. */
+static void virtual_services(void **state)
+{
+    static const struct {
+        const char *spec;
+        const char *expected; /* "" when it is fine */
+    } cases[] = {
+        {"{hosts: [a], http: [{route: [{destination: {host: a}}]}]}", ""},
+        {"{hosts: [a], http: [{route: [{destination: {host: a}, weight: 0}]}]}", ""},
+        {"{hosts: [a], http: [{match: [{uri: {regex: 'a.*'}}], route: [{destination: {host: "
+         "a}}]}]}",
+         ""},
+        {"{http: [{delegate: {name: x}}], hosts: [a]}", ""},
+        {"{http: [{route: [{destination: {host: a}}]}]}", ""},
+        {"{hosts: 5}", "spec.hosts: must be an array, not integer"},
+        {"{hosts: [a], http: [{route: [{weight: 10}]}]}",
+         "spec.http[0].route[0].destination: required value"},
+        {"{hosts: [a], http: [{route: [{destination: {host: a}, weight: ninety}]}]}",
+         "spec.http[0].route[0].weight: must be an integer, not string"},
+        {"{hosts: [a], http: [{route: [{destination: {host: a}, weight: -1}]}]}",
+         "spec.http[0].route[0].weight: -1 must not be negative"},
+        {"{hosts: [a], http: [{route: [{destination: {host: a}}, {destination: {host: b}}]}]}",
+         "spec.http[0].route: total destination weight is 0"},
+        {"{hosts: [a], http: [{name: x}]}",
+         "spec.http[0]: must have one of route, redirect, directResponse and delegate"},
+        {"{hosts: ['*'], http: [{route: [{destination: {host: a}}]}]}",
+         "spec.hosts[0]: wildcard host * is not allowed for virtual services bound to the mesh "
+         "gateway"},
+        {"{hosts: ['*'], gateways: [gw], http: [{route: [{destination: {host: a}}]}]}", ""},
+        {"{hosts: [a_b!], http: [{route: [{destination: {host: a}}]}]}",
+         "spec.hosts[0]: \"a_b!\" is not a host name"},
+        {"{hosts: [a, a], http: [{route: [{destination: {host: a}}]}]}",
+         "spec.hosts[1]: duplicate host \"a\""},
+        {"{hosts: [a]}", "spec: http, tcp or tls must be provided"},
+        {"{hosts: [a], http: [{route: [{destination: {host: a, port: {number: 70000}}}]}]}",
+         "spec.http[0].route[0].destination.port.number: port number 70000 must be in the range "
+         "1..65535"},
+        {"{hosts: [a], http: [{match: [{uri: {regex: '('}}], route: [{destination: {host: a}}]}]}",
+         "spec.http[0].match[0].uri: \"(\" is not a regular expression: missing ): ("},
+        {"{hosts: [a], http: [{timeout: 5, route: [{destination: {host: a}}]}]}",
+         "spec.http[0].timeout: must be a duration such as \"1.5s\", not integer"},
+        {"{hosts: [a], http: [{timeout: 10us, route: [{destination: {host: a}}]}]}",
+         "spec.http[0].timeout: must be at least 1ms"},
+        {"{hosts: [a], http: [{fault: {abort: {httpStatus: 100, percentage: {value: 100}}}, route: "
+         "[{destination: {host: a}}]}]}",
+         "spec.http[0].fault.abort.httpStatus: 100 must be in the range 200..599"},
+        {"{hosts: [a], http: [{fault: {delay: {fixedDelay: 7s, percentage: {value: 101}}}, route: "
+         "[{destination: {host: a}}]}]}",
+         "spec.http[0].fault.delay.percentage: 101 must be in the range 0..100"},
+        {"{hosts: [a], exportTo: ['?'], http: [{route: [{destination: {host: a}}]}]}",
+         "spec.exportTo[0]: \"?\" is neither \"*\", \".\", \"~\" nor a namespace"},
+    };
+    const struct api_kind *kind = api_kind_find("networking.istio.io", "v1", "VirtualService");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        json_t *spec = parse(cases[i].spec);
+        json_t *object =
+            json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "networking.istio.io/v1", "kind",
+                      "VirtualService", "metadata", "name", "x", "spec", spec);
+        char text[1024];
+        int rc = api_validate(kind, object, NULL, NULL, &err);
+
+        assert_int_equal(rc, cases[i].expected[0] ? ERR_INVALID : 0);
+        assert_string_equal(rc == 0 ? "" : err_format(&err, text, sizeof(text)), cases[i].expected);
+        json_decref(object);
+    }
+}
+
+static void other_kinds(void **state)
+{
+    static const struct {
+        const char *kind;
+        const char *spec;
+        const char *expected;
+    } cases[] = {
+        {"DestinationRule", "{host: a, subsets: [{name: v1, labels: {version: v1}}]}", ""},
+        {"DestinationRule", "{subsets: [{name: v1}]}", "spec.host: required value"},
+        {"DestinationRule", "{host: a, subsets: [{labels: {a: b}}]}",
+         "spec.subsets[0].name: required value"},
+        {"DestinationRule", "{host: a, trafficPolicy: {loadBalancer: {simple: BEST}}}",
+         "spec.trafficPolicy.loadBalancer.simple: unsupported value \"BEST\": must be one of "
+         "\"UNSPECIFIED\", \"LEAST_CONN\", \"RANDOM\", \"PASSTHROUGH\", \"ROUND_ROBIN\", "
+         "\"LEAST_REQUEST\""},
+        {"DestinationRule", "{host: a, trafficPolicy: {connectionPool: {}}}",
+         "spec.trafficPolicy.connectionPool: must have tcp or http settings"},
+        {"Gateway", "{servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
+         ""},
+        {"Gateway", "{selector: {a: b}}", "spec.servers: must have at least one server"},
+        {"Gateway", "{servers: [{port: {number: 80, name: http, protocol: SMTP}, hosts: ['*']}]}",
+         "spec.servers[0].port.protocol: unsupported protocol \"SMTP\""},
+        {"Gateway", "{servers: [{port: {number: 443, name: s, protocol: HTTPS}, hosts: ['*']}]}",
+         "spec.servers[0].tls: required for servers of protocol HTTPS"},
+        {"Sidecar", "{egress: [{hosts: ['./*']}]}", ""},
+        {"Sidecar", "{egress: [{}]}", "spec.egress[0].hosts: required value"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct api_kind *kind =
+            api_kind_find("networking.istio.io", "v1beta1", cases[i].kind);
+        struct error err = {0};
+        json_t *object =
+            json_pack("{s:s, s:o}", "kind", cases[i].kind, "spec", parse(cases[i].spec));
+        char text[1024];
+        int rc = api_validate(kind, object, NULL, NULL, &err);
+
+        assert_string_equal(rc == 0 ? "" : err_format(&err, text, sizeof(text)), cases[i].expected);
+        json_decref(object);
+    }
+}
+
+static void on_problem(const struct error *problem, void *ctx)
+{
+    *(struct error *)ctx = *problem;
+}
+
+static void unknown_fields_are_told_but_not_fatal(void **state)
+{
+    const struct api_kind *kind = api_kind_find("networking.istio.io", "v1", "DestinationRule");
+    struct error last = {0};
+    struct error err = {0};
+    json_t *object = parse("{spec: {host: a, subset: []}}");
+
+    (void)state;
+    assert_int_equal(api_validate(kind, object, on_problem, &last, &err), 0);
+    assert_int_equal(last.code, ERR_EXISTS);
+    assert_string_equal(last.path, "spec.subset");
+    assert_string_equal(last.reason, "unknown field \"spec.subset\"");
+    json_decref(object);
+}
+
+static void defaults_come_in(void **state)
+{
+    json_t *pod = parse("{spec: {containers: [{name: a, image: x, ports: [{containerPort: 80}], "
+                        "readinessProbe: {httpGet: {port: 80}}}], restartPolicy: Never}}");
+
+    (void)state;
+    api_default(api_kind_find("", "v1", "Pod")->schema, pod);
+    assert_string_equal(json_path_string(pod, "spec.restartPolicy"), "Never");
+    assert_string_equal(json_path_string(pod, "spec.dnsPolicy"), "ClusterFirst");
+    assert_int_equal(json_path_int(pod, "spec.terminationGracePeriodSeconds", 0), 30);
+    assert_string_equal(json_path_string(pod, "spec.containers[0].ports[0].protocol"), "TCP");
+    assert_int_equal(json_path_int(pod, "spec.containers[0].readinessProbe.periodSeconds", 0), 10);
+    assert_string_equal(json_path_string(pod, "spec.containers[0].readinessProbe.httpGet.scheme"),
+                        "HTTP");
+    assert_true(json_is_object(json_path_get(pod, "spec.securityContext")));
+    assert_null(json_path_get(pod, "spec.containers[0].livenessProbe"));
+    json_decref(pod);
+}
+
+static void samples_are_valid(void **state)
+{
+    static const char *const texts[] = {
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x, labels: {app: x}}, spec: "
+        "{replicas: 1, selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, "
+        "spec: {serviceAccountName: x, containers: [{name: x, image: x, imagePullPolicy: "
+        "IfNotPresent, ports: [{containerPort: 9080}], volumeMounts: [{name: tmp, mountPath: "
+        "/tmp}]}], volumes: [{name: tmp, emptyDir: {}}]}}}}",
+        "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {ports: [{port: 9080, name: "
+        "http, targetPort: web}], selector: {app: x}}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        json_t *object = parse(texts[i]);
+        const struct api_kind *kind = api_kind_find_object(json_get_string(object, "apiVersion"),
+                                                           json_get_string(object, "kind"));
+        struct error last = {0};
+
+        assert_int_equal(api_check(kind->schema, object, on_problem, &last), 0);
+        json_decref(object);
+    }
+}
+
+static void crds(void **state)
+{
+    json_t *crd = api_crd_new(api_kind_find("networking.istio.io", "v1", "VirtualService"));
+    const char *weight = "spec.versions[2].schema.openAPIV3Schema.properties.spec.properties.http."
+                         "items.properties.route.items.properties.weight.type";
+
+    (void)state;
+    assert_string_equal(json_path_string(crd, "metadata.name"),
+                        "virtualservices.networking.istio.io");
+    assert_string_equal(json_path_string(crd, "spec.versions[0].name"), "v1");
+    assert_true(json_path_bool(crd, "spec.versions[0].storage", false));
+    assert_false(json_path_bool(crd, "spec.versions[1].storage", true));
+    assert_string_equal(json_path_string(crd, weight), "integer");
+    assert_string_equal(
+        json_path_string(crd, "spec.versions[0].additionalPrinterColumns[1].jsonPath"),
+        ".spec.hosts");
+    assert_non_null(json_path_get(crd, "spec.versions[0].subresources.status"));
+    json_decref(crd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(virtual_services),
+        cmocka_unit_test(other_kinds),
+        cmocka_unit_test(unknown_fields_are_told_but_not_fatal),
+        cmocka_unit_test(defaults_come_in),
+        cmocka_unit_test(samples_are_valid),
+        cmocka_unit_test(crds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
