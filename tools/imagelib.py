@@ -17,6 +17,7 @@ import subprocess
 import tarfile
 
 NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"      # lets `ctr images import` take the layout as it is
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -135,7 +136,7 @@ class Store:
                     "layers": descriptors}
         descriptor = self._json(MANIFEST, manifest)
         for name in names:
-            self.manifests[name] = {**descriptor, "annotations": {NAME: name}}
+            self.manifests[name] = {**descriptor, "annotations": {NAME: name, CONTAINERD_NAME: name}}
 
     def layer(self, layer):
         return self._blob(LAYER, layer.tar())
