@@ -123,11 +123,12 @@ int slice_parse_i64(struct slice s, int64_t *ret)
 {
     bool negative = s.len && s.data[0] == '-';
     uint64_t value = 0;
-    int rc = slice_parse_u64(negative ? slice_from(s, 1) : s, INT64_MAX, &value);
+    int rc =
+        slice_parse_u64(negative ? slice_from(s, 1) : s, (uint64_t)INT64_MAX + negative, &value);
 
     if (rc < 0)
         return rc;
-    *ret = negative ? -(int64_t)value : (int64_t)value;
+    *ret = (int64_t)(negative ? 0 - value : value);
     return 0;
 }
 

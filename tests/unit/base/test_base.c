@@ -39,6 +39,9 @@ static void slices_split_and_parse(void **state)
     assert_int_equal(slice_parse_u64(SLICE("+1"), 10, &number), ERR_INVALID);
     assert_int_equal(slice_parse_i64(SLICE("-42"), &negative), 0);
     assert_int_equal(negative, -42);
+    assert_int_equal(slice_parse_i64(SLICE("-9223372036854775808"), &negative), 0);
+    assert_true(negative == INT64_MIN);
+    assert_int_equal(slice_parse_i64(SLICE("-9223372036854775809"), &negative), ERR_LIMIT);
     assert_slice(slice_trim(SLICE(" \t x y\r\n")), "x y");
     assert_true(slice_eq_nocase(SLICE("Content-Length"), SLICE("content-length")));
     assert_int_equal(slice_find(SLICE("abcabc"), SLICE("ca")), 2);
