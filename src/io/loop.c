@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { LOOP_EVENTS_MAX = 256, LOOP_LETTERS_MAX = 65536, LOOP_READY_MAX = 1024 };
@@ -46,6 +47,8 @@ struct loop {
     size_t letter_count;
     size_t letter_cap;
     char *scratch;
+    int signal_fd; /* -1: loop_signals_stop was not called */
+    struct loop_watch signal_watch;
 };
 
 static void tasks_run(struct loop *loop);
@@ -59,6 +62,7 @@ int loop_new(struct loop **ret)
      * MSG_NOSIGNAL. */
     signal(SIGPIPE, SIG_IGN);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->signal_fd = -1;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     list_init(&loop->ready);
     list_init(&loop->tasks);
@@ -84,6 +88,8 @@ void loop_free(struct loop *loop)
         close(loop->epoll_fd);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
+    if (loop->signal_fd >= 0)
+        close(loop->signal_fd);
     pthread_mutex_destroy(&loop->lock);
     mem_free(loop->heap);
     mem_free(loop->letters);
@@ -140,6 +146,30 @@ void loop_stop(struct loop *loop)
 {
     atomic_store(&loop->stopping, true);
     wake(loop);
+}
+
+static void on_signal(unsigned events, void *ctx)
+{
+    struct loop *loop = ctx;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        loop_stop(loop);
+}
+
+int loop_signals_stop(struct loop *loop)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    loop->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (loop->signal_fd < 0)
+        return err_from_errno(errno);
+    return loop_watch_add(loop, &loop->signal_watch, loop->signal_fd, on_signal, loop);
 }
 
 static void letters_deliver(struct loop *loop)

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Work items and small readers of objects: see work.h. */
+#include "sandbox/controllers/work.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WORK_WAIT_MS = 5000, WORK_BACKOFF_MS = 50, WORK_BACKOFF_MAX_MS = 5000 };
+
+void work_mark(struct sandbox_controllers *controllers, const struct work_kind *kind,
+               const char *ns, const char *name)
+{
+    SCOPED(mem_drop) char *key = mem_printf("%s %s/%s", kind->name, ns ? ns : "", name);
+    struct work *work = map_get_str(&controllers->items, key);
+
+    if (!work) {
+        work = MEM_NEW(struct work);
+        work->controllers = controllers;
+        work->kind = kind;
+        work->key = mem_strdup(key);
+        work->ns = mem_strdup(ns ? ns : "");
+        work->name = mem_strdup(name);
+        if (map_put(&controllers->items, slice_str(key), work, NULL) < 0)
+            return;
+    }
+    work->dirty = true;
+    loop_task_add(controllers->loop, &controllers->task);
+}
+
+void work_again(struct work *work, uint64_t delay_ms)
+{
+    struct sandbox_controllers *controllers = work->controllers;
+
+    work->dirty = true;
+    work->not_before_ms = loop_now_ms(controllers->loop) + delay_ms;
+    if (!loop_timer_is_armed(&controllers->timer))
+        loop_timer_start(controllers->loop, &controllers->timer, delay_ms ? delay_ms : 1);
+}
+
+/* --- calls --- */
+
+struct work_call_state {
+    struct work *work;
+    enum kube_verb verb;
+    struct kube_cache *cache; /* that will show the write; NULL: none does */
+    char *plural;
+    char *ns;
+    char *name;
+    char *uid; /* of what is deleted */
+};
+
+static void wait_add(struct work_call_state *state, const struct kube_result *result)
+{
+    struct work *work = state->work;
+    struct work_wait *wait;
+    bool gone =
+        state->verb == KUBE_DELETE && !json_path_get(result->object, "metadata.deletionTimestamp");
+
+    if (!state->cache || work->wait_count == WORK_CALLS_MAX)
+        return;
+    wait = &work->waits[work->wait_count++];
+    *wait = (struct work_wait){.cache = state->cache};
+    wait->ns = mem_strdup(state->ns);
+    wait->name = mem_strdup(state->name ? state->name : kube_name(result->object));
+    wait->deadline_ms = loop_now_ms(work->controllers->loop) + WORK_WAIT_MS;
+    if (gone)
+        wait->uid = mem_strdup(state->uid ? state->uid : "");
+    else
+        wait->version = strtoll(kube_resource_version(result->object), NULL, 10);
+}
+
+static void fail(struct work *work, const struct work_call_state *state,
+                 const struct kube_result *result)
+{
+    uint64_t delay_ms = WORK_BACKOFF_MS;
+
+    for (unsigned i = 0; i < work->failure_count && delay_ms < WORK_BACKOFF_MAX_MS; i++)
+        delay_ms *= 2;
+    work->failure_count++;
+    if (result->code != ERR_CONFLICT && result->code != ERR_NOT_FOUND)
+        log_warn(controller, "%s %s/%s: %s %s: %s", work->kind->name, work->ns, work->name,
+                 state->plural, state->name ? state->name : "", result->reason);
+    work_again(work, MIN(delay_ms, (uint64_t)WORK_BACKOFF_MAX_MS));
+}
+
+static void on_done(const struct kube_result *result, void *ctx)
+{
+    struct work_call_state *state = ctx;
+    struct work *work = state->work;
+    bool settled = (state->verb == KUBE_DELETE && result->code == ERR_NOT_FOUND) ||
+                   (state->verb == KUBE_CREATE && result->code == ERR_EXISTS);
+
+    work->call_count--;
+    if (result->code == 0) {
+        work->failure_count = 0;
+        wait_add(state, result);
+    } else if (!settled) {
+        fail(work, state, result);
+    }
+    if (state->verb == KUBE_CREATE && (result->status == 422 || result->status == 403))
+        work_event(work, work_get(work, work->kind->resource, work->ns, work->name), "Warning",
+                   "FailedCreate", "Error creating: %s", result->reason);
+    loop_task_add(work->controllers->loop, &work->controllers->task);
+    mem_free(state->ns);
+    mem_free(state->name);
+    mem_free(state->uid);
+    mem_free(state->plural);
+    mem_free(state);
+}
+
+/* The cache that will show a write; subresources other than status change what the object itself does not show. */
+static struct kube_cache *cache_of(const struct work *work, const struct kube_resource *resource,
+                                   const char *subresource)
+{
+    if (subresource && strcmp(subresource, "status") != 0)
+        return NULL;
+    for (size_t i = 0; i < KUBE_RESOURCE_COUNT; i++)
+        if (work->controllers->caches[i] && kube_resource_get((enum kube_resource_id)i) == resource)
+            return work->controllers->caches[i];
+    return NULL;
+}
+
+bool work_call_any(struct work *work, enum kube_verb verb, const struct kube_resource *resource,
+                   const char *ns, const char *name, const char *subresource, json_t *body)
+{
+    struct kube_request request = {.verb = verb,
+                                   .resource = resource,
+                                   .ns = ns && ns[0] ? ns : NULL,
+                                   .name = name,
+                                   .subresource = subresource,
+                                   .body = body};
+    struct work_call_state *state;
+    struct kube_call *call;
+    int rc;
+
+    if (work->call_count == WORK_CALLS_MAX) {
+        json_decref(body);
+        work_again(work, WORK_BACKOFF_MS);
+        return false;
+    }
+    state = MEM_NEW(struct work_call_state);
+    state->work = work;
+    state->verb = verb;
+    state->cache = verb == KUBE_DELETE && !name ? NULL : cache_of(work, resource, subresource);
+    state->plural = mem_strdup(resource->plural);
+    state->ns = mem_strdup(ns);
+    state->name = mem_strdup(name);
+    if (state->cache && name)
+        state->uid = mem_strdup(work_uid(kube_cache_get(state->cache, ns, name)));
+    work->call_count++;
+    rc = kube_call_start(work->controllers->client, &request, on_done, state, &call);
+    json_decref(body);
+    if (rc < 0)
+        on_done(&(struct kube_result){.code = rc, .reason = err_text(rc)}, state);
+    return rc == 0;
+}
+
+bool work_call(struct work *work, enum kube_verb verb, enum kube_resource_id resource,
+               const char *ns, const char *name, const char *subresource, json_t *body)
+{
+    return work_call_any(work, verb, kube_resource_get(resource), ns, name, subresource, body);
+}
+
+/* --- caches --- */
+
+json_t *work_get(const struct work *work, enum kube_resource_id resource, const char *ns,
+                 const char *name)
+{
+    struct kube_cache *cache = work->controllers->caches[resource];
+
+    return cache ? kube_cache_get(cache, ns, name) : NULL;
+}
+
+json_t *work_next(const struct work *work, enum kube_resource_id resource, const char *ns,
+                  size_t *cursor)
+{
+    struct kube_cache *cache = work->controllers->caches[resource];
+    json_t *object;
+
+    while ((object = kube_cache_next(cache, cursor)))
+        if (!ns || !ns[0] || strcmp(kube_namespace(object), ns) == 0)
+            return object;
+    return NULL;
+}
+
+static void on_event_done(const struct kube_result *result, void *ctx)
+{
+    (void)ctx;
+    if (result->code < 0)
+        log_debug(controller, "event not recorded: %s", result->reason);
+}
+
+/* Events are told once and not retried: nothing depends on them. */
+static void event_send(struct sandbox_controllers *controllers, const char *ns, json_t *event)
+{
+    struct kube_request request = {.verb = KUBE_CREATE,
+                                   .resource = kube_resource_get(KUBE_RESOURCE_EVENT),
+                                   .ns = ns,
+                                   .body = event};
+    struct kube_call *call;
+    int rc = kube_call_start(controllers->client, &request, on_event_done, NULL, &call);
+
+    json_decref(event);
+    if (rc < 0)
+        log_debug(controller, "event not recorded: %s", err_text(rc));
+}
+
+void work_event(struct work *work, const json_t *object, const char *type, const char *reason,
+                const char *fmt, ...)
+{
+    struct sandbox_controllers *controllers = work->controllers;
+    const char *ns = object ? kube_namespace(object) : "";
+    char message[1024];
+    char name[320];
+    json_t *event;
+    va_list args;
+
+    if (!object)
+        return;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    if (!ns[0])
+        ns = "default";
+    snprintf(name, sizeof name, "%.200s.%llx%zx", kube_name(object),
+             (unsigned long long)clock_realtime_ms(), controllers->event_count++);
+    event = json_pack(
+        "{s:s,s:s,s:{s:s,s:s},s:{s:s*,s:s*,s:s*,s:s,s:s*,s:s*},s:s,s:s,s:s,s:{s:s},s:o,s:o,s:i,"
+        "s:s,s:s}",
+        "apiVersion", "v1", "kind", "Event", "metadata", "name", name, "namespace", ns,
+        "involvedObject", "apiVersion", json_get_string(object, "apiVersion"), "kind",
+        json_get_string(object, "kind"), "namespace",
+        json_path_string(object, "metadata.namespace"), "name", kube_name(object), "uid",
+        work_uid(object), "resourceVersion", json_path_string(object, "metadata.resourceVersion"),
+        "type", type, "reason", reason, "message", message, "source", "component", work->kind->name,
+        "firstTimestamp", work_now(), "lastTimestamp", work_now(), "count", 1, "reportingComponent",
+        work->kind->name, "reportingInstance", "");
+    if (event)
+        event_send(controllers, ns, event);
+}
+
+/* --- objects --- */
+
+json_t *work_owner(const json_t *object)
+{
+    json_t *owners = json_path_get(object, "metadata.ownerReferences");
+    json_t *owner;
+    size_t i;
+
+    json_array_foreach(owners, i,
+                       owner) if (json_get_bool(owner, "controller", false)) return owner;
+    return NULL;
+}
+
+const char *work_uid(const json_t *object)
+{
+    return json_path_string(object, "metadata.uid");
+}
+
+bool work_is_owned_by(const json_t *object, const json_t *owner)
+{
+    const char *uid = json_get_string(work_owner(object), "uid");
+    const char *owner_uid = work_uid(owner);
+
+    return uid && owner_uid && strcmp(uid, owner_uid) == 0;
+}
+
+json_t *work_owner_refs(const json_t *owner, const char *api_version, const char *kind)
+{
+    return json_pack("[{s:s,s:s,s:s,s:s*,s:b,s:b}]", "apiVersion", api_version, "kind", kind,
+                     "name", kube_name(owner), "uid", work_uid(owner), "controller", 1,
+                     "blockOwnerDeletion", 1);
+}
+
+bool work_is_deleting(const json_t *object)
+{
+    return json_path_get(object, "metadata.deletionTimestamp") != NULL;
+}
+
+bool work_labels_hold(const json_t *wanted, const json_t *labels)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)wanted, key,
+                        value) if (!json_equal(value, json_object_get(labels, key))) return false;
+    return true;
+}
+
+static bool value_in(const json_t *values, const json_t *value)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(values, i, one) if (json_equal(one, value)) return true;
+    return false;
+}
+
+static bool expression_holds(const json_t *expression, const json_t *labels)
+{
+    const char *key = json_get_string(expression, "key");
+    const char *operator= json_get_string(expression, "operator");
+    json_t *value = key ? json_object_get(labels, key) : NULL;
+    json_t *values = json_object_get(expression, "values");
+
+    if (!operator)
+        return false;
+    if (strcmp(operator, "Exists") == 0)
+        return value != NULL;
+    if (strcmp(operator, "DoesNotExist") == 0)
+        return value == NULL;
+    if (strcmp(operator, "In") == 0)
+        return value && value_in(values, value);
+    return strcmp(operator, "NotIn") == 0 && !(value && value_in(values, value));
+}
+
+bool work_selector_matches(const json_t *selector, const json_t *labels)
+{
+    json_t *expressions = json_object_get(selector, "matchExpressions");
+    json_t *pairs = json_object_get(selector, "matchLabels");
+    json_t *expression;
+    size_t i;
+
+    if (json_object_size(pairs) == 0 && json_array_size(expressions) == 0)
+        return false;
+    json_array_foreach(expressions, i,
+                       expression) if (!expression_holds(expression, labels)) return false;
+    return work_labels_hold(pairs, labels);
+}
+
+static json_t *ready_condition(const json_t *pod)
+{
+    json_t *conditions = json_path_get(pod, "status.conditions");
+    json_t *condition;
+    size_t i;
+
+    json_array_foreach(
+        conditions, i,
+        condition) if (strcmp(json_path_string_or(condition, "type", ""), "Ready") == 0 &&
+                       strcmp(json_path_string_or(condition, "status", ""), "True") ==
+                           0) return condition;
+    return NULL;
+}
+
+bool work_pod_is_ready(const json_t *pod)
+{
+    return ready_condition(pod) != NULL;
+}
+
+int64_t work_pod_ready_since_ms(const json_t *pod)
+{
+    json_t *condition = ready_condition(pod);
+    int64_t since_ms = 0;
+
+    if (!condition)
+        return 0;
+    if (clock_parse_rfc3339(slice_str(json_get_string(condition, "lastTransitionTime")),
+                            &since_ms) < 0)
+        return 1;
+    return since_ms;
+}
+
+json_t *work_now(void)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    return json_string(clock_format_rfc3339(clock_realtime_ms(), false, text));
+}
