@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that several commands share: files of documents, values of an installation, a client.
+ *
+ * Place   the commands of cli/
+ */
+#ifndef WEFT_CLI_COMMON_H
+#define WEFT_CLI_COMMON_H
+
+#include "cli/cli.h"
+#include "install/values.h"
+#include "io/loop.h"
+#include "kube/client.h"
+
+#include <jansson.h>
+
+/* A command's connection to a cluster. Zero-initialise. */
+struct cli_cluster {
+    struct loop *loop;
+    struct kube_client *client;
+    char *ns; /* -n, or the context's */
+};
+
+/* Reads the kubeconfig and makes a client (no connection yet). */
+MUST_USE int cli_cluster_open(const struct cli *cli, struct cli_cluster *ret, struct error *err);
+/* Also for SCOPED. */
+void cli_cluster_close(struct cli_cluster *cluster);
+
+/* All documents of a file ("-": standard input), as a new array; empty documents are left out. */
+MUST_USE int cli_documents_read(const char *path, json_t **ret, struct error *err);
+/* Prints a document as YAML, and "---" behind it. */
+void cli_document_print(const json_t *document);
+/* Values from -f files and --set assignments, over the profile that they ask for. */
+MUST_USE int cli_values_load(const struct cli_list *files, const struct cli_list *sets,
+                             struct install_values *ret, struct error *err);
+
+#endif
