@@ -28,7 +28,8 @@ void loop_run(struct loop *loop);
 void loop_run_once(struct loop *loop, int timeout_ms);
 /* Makes loop_run return after this turn. Any thread, also a signal handler. */
 void loop_stop(struct loop *loop);
-/* Makes SIGTERM and SIGINT stop this loop (blocks them and watches a signalfd): for a program's main loop, before it
+/* Makes SIGTERM and SIGINT stop this loop (blocks them and watches a signalfd): for a program's
+ * main loop, before it
  * starts threads. Once per process. */
 MUST_USE int loop_signals_stop(struct loop *loop);
 /* Monotonic milliseconds, read once a turn. */

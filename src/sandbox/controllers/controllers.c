@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controllers' engine: caches, which change touches which item, and the queue. See controllers.h. */
+/* The controllers' engine: caches, which change touches which item, and the queue. See
+ * controllers.h. */
 #include "sandbox/controllers/controllers.h"
 
 #include "base/log.h"
@@ -199,7 +200,8 @@ static void on_task(void *ctx)
 
     if (!is_synced(controllers))
         return;
-    /* A sync may add items, so the map is not walked while they run. An item ends only in its own run. */
+    /* A sync may add items, so the map is not walked while they run. An item ends only in its own
+     * run. */
     MAP_EACH (entry, &controllers->items)
         VEC_PUSH(&batch, entry->value);
     for (size_t i = 0; i < batch.count; i++)

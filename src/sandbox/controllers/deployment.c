@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deployments: one ReplicaSet a template, and the roll from the old ones to the new one.
  *
- * A sync takes one step: it makes the new set, or moves sizes by what maxSurge and maxUnavailable allow, and writes the
+ * A sync takes one step: it makes the new set, or moves sizes by what maxSurge and maxUnavailable
+ * allow, and writes the
  * status. The next change of a set brings the next step.
  */
 #include "base/clock.h"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Endpoints of Services: one EndpointSlice (and its legacy twin, Endpoints) for each Service with a selector.
+/* Endpoints of Services: one EndpointSlice (and its legacy twin, Endpoints) for each Service with
+ * a selector.
  *
- * Limits  100 endpoints a Service; pods that resolve a named port differently: the first pod's number counts
+ * Limits  100 endpoints a Service; pods that resolve a named port differently: the first pod's
+ *         number counts
  */
 #include "base/mem.h"
 #include "sandbox/controllers/work.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Garbage collection: see gc.h.
  *
- * An owner counts as gone when its deletion was seen, or when its cache still lacks it a second after it was first missed:
+ * An owner counts as gone when its deletion was seen, or when its cache still lacks it a second
+ * after it was first missed:
  * two watches are not in step, so a dependent may show before its owner.
  */
 #include "sandbox/controllers/gc.h"

@@ -9,7 +9,8 @@
 
 #include "sandbox/controllers/work.h"
 
-/* Makes the items dirty that this change may concern: the object, and its dependents when it goes. */
+/* Makes the items dirty that this change may concern: the object, and its dependents when it
+ * goes. */
 void gc_mark(struct sandbox_controllers *controllers, const struct kube_resource *resource,
              enum kube_change change, const json_t *object);
 

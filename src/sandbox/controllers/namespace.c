@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Namespaces: what every new one gets (the default account, the root certificate), and the emptying of deleted ones.
+/* Namespaces: what every new one gets (the default account, the root certificate), and the
+ * emptying of deleted ones.
  *
- * Emptying: everything is deleted kind by kind, then the Pods' end is waited for, then everything once more (what was
+ * Emptying: everything is deleted kind by kind, then the Pods' end is waited for, then everything
+ * once more (what was
  * made meanwhile), then the namespace is finalized and the API server lets it go.
  */
 #include "sandbox/controllers/work.h"
@@ -11,7 +13,8 @@ enum { NAMESPACE_POLL_MS = 500 };
 
 enum namespace_phase { NAMESPACE_ALIVE, NAMESPACE_EMPTYING, NAMESPACE_SWEPT };
 
-/* Namespaced kinds that Kubernetes has built in; one that the server lacks answers 404, which is as good as empty. */
+/* Namespaced kinds that Kubernetes has built in; one that the server lacks answers 404, which is
+ * as good as empty. */
 static const struct kube_resource builtin[] = {
     {"apps", "v1", "deployments", "Deployment", true},
     {"apps", "v1", "statefulsets", "StatefulSet", true},

@@ -73,7 +73,8 @@ static json_t *pod_make(const json_t *set)
                      "spec", json_object_get(template, "spec"));
 }
 
-/* Which pod goes first: unbound, then not ready, then ready for the shortest time, then the younger. */
+/* Which pod goes first: unbound, then not ready, then ready for the shortest time, then the
+ * younger. */
 static int cmp_victims(const void *a, const void *b)
 {
     const json_t *left = *(json_t *const *)a;

@@ -114,7 +114,8 @@ static void on_done(const struct kube_result *result, void *ctx)
     mem_free(state);
 }
 
-/* The cache that will show a write; subresources other than status change what the object itself does not show. */
+/* The cache that will show a write; subresources other than status change what the object itself
+ * does not show. */
 static struct kube_cache *cache_of(const struct work *work, const struct kube_resource *resource,
                                    const char *subresource)
 {

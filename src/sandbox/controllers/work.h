@@ -83,11 +83,14 @@ void work_mark(struct sandbox_controllers *controllers, const struct work_kind *
                const char *ns, const char *name);
 /* Syncs again after a delay without another reason. */
 void work_again(struct work *work, uint64_t delay_ms);
-/* Starts a call of this item: its failure makes the item dirty with back-off (NOT_FOUND of a delete and EXISTS of a
- * create count as done). `body` is taken. False when too many calls are under way: return then, a later sync goes on. */
+/* Starts a call of this item: its failure makes the item dirty with back-off (NOT_FOUND of a
+ * delete and EXISTS of a
+ * create count as done). `body` is taken. False when too many calls are under way: return then, a
+ * later sync goes on. */
 bool work_call(struct work *work, enum kube_verb verb, enum kube_resource_id resource,
                const char *ns, const char *name, const char *subresource, json_t *body);
-/* The same for a kind that the table of kube/resource.h lacks; `resource` is borrowed until return. */
+/* The same for a kind that the table of kube/resource.h lacks; `resource` is borrowed until
+ * return. */
 bool work_call_any(struct work *work, enum kube_verb verb, const struct kube_resource *resource,
                    const char *ns, const char *name, const char *subresource, json_t *body);
 /* The cache's object, borrowed, or NULL. */
@@ -109,7 +112,8 @@ bool work_is_owned_by(const json_t *object, const json_t *owner);
 json_t *work_owner_refs(const json_t *owner, const char *api_version, const char *kind);
 const char *work_uid(const json_t *object);
 bool work_is_deleting(const json_t *object);
-/* Whether matchLabels and matchExpressions of a LabelSelector hold. An empty selector matches nothing here. */
+/* Whether matchLabels and matchExpressions of a LabelSelector hold. An empty selector matches
+ * nothing here. */
 bool work_selector_matches(const json_t *selector, const json_t *labels);
 /* Whether all pairs of `wanted` (an object of strings) are in `labels`. */
 bool work_labels_hold(const json_t *wanted, const json_t *labels);
