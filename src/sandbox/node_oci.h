@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a pod's container and its image to the OCI runtime configuration (config.json of runc).
+ *
+ * Place   node agent's container start, on a job thread; a pure function but for looking a user's
+ *         name up in the image's /etc/passwd
+ * Owns    nothing
+ * Spec    OCI runtime-spec 1.0.2; Kubernetes' meaning of command, args and securityContext
+ */
+#ifndef WEFT_SANDBOX_NODE_OCI_H
+#define WEFT_SANDBOX_NODE_OCI_H
+
+#include "base/err.h"
+#include "base/prelude.h"
+#include "sandbox/images.h"
+#include "wire/json.h"
+
+/* What the agent resolved before. All borrowed. */
+struct node_oci_plan {
+    const json_t *container;    /* of the pod's spec; env, command and args are not read from it */
+    const json_t *pod_security; /* spec.securityContext, or NULL */
+    const json_t *env;          /* object name: value, resolved */
+    const json_t *command;      /* array, expanded; NULL: the image's entrypoint */
+    const json_t *args;         /* array, expanded; NULL: the image's */
+    const json_t *mounts;       /* array of {source, path, readOnly} */
+    const char *hostname;
+    const char *netns_path;  /* NULL: a fresh one */
+    const char *cgroup_path; /* from the cgroup root, "/weft-x/uid/name" */
+    const char *rootfs_path;
+};
+
+/* *ret is a new reference. ERR_INVALID with what a person must mend: no command, an unknown user,
+ * root where runAsNonRoot forbids it. */
+MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct image *image,
+                            json_t **ret, struct error *err);
+
+/* The "process" part of a config.json with other arguments, for exec. New reference. */
+json_t *node_oci_exec_process(const json_t *config, const json_t *argv, bool tty);
+
+/* A Kubernetes quantity ("100m", "1.5", "64Mi", "2e3") in thousandths, rounded up; ERR_INVALID. */
+MUST_USE int node_quantity_parse(const json_t *quantity, int64_t *ret_milli);
+
+#endif
