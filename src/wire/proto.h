@@ -7,11 +7,13 @@
  *
  *   string, bytes        struct slice name;                  (decoded ones are terminated as well)
  *   int, bool, double    as in C; an enum is int32_t, its values are PB_<ENUM>_<VALUE>
- *   optional, wrappers   bool has_x; T x;                    (UInt32Value etc. appear as their
- * value) Duration, Timestamp  bool has_x; struct pb_duration x;   (by value) message struct pb_t
- * *x;                     NULL: absent repeated             T *x; size_t x_count; messages: struct
- * pb_t **x map                  as repeated struct pb_m_x_entry {key, value} * oneof y uint32_t
- * y_case; a union of the members; y_case is 0 or one of PB_<M>_CASE_<X>
+ *   optional, wrappers   bool has_x; T x;                    (UInt32Value etc. appear as the value)
+ *   Duration, Timestamp  bool has_x; struct pb_duration x;   (by value)
+ *   message              struct pb_t *x;                     NULL: absent
+ *   repeated             T *x; size_t x_count;               messages: struct pb_t **x
+ *   map                  as repeated struct pb_m_x_entry {key, value} *; the last of equal keys counts
+ *   oneof y              uint32_t y_case; and the members in a union; y_case is 0 or one of
+ *                        PB_<M>_CASE_<X>
  *
  * All of a decoded message lies in one arena: no free, no ownership. A zeroed struct is the empty
  * message; build one with ARENA_NEW and PROTO_PUSH.
