@@ -212,7 +212,7 @@ int cli_install(struct cli *cli, int argc, char **argv)
     };
     SCOPED(install_values_deinit) struct install_values values = {0};
     struct error err = {0};
-    uint64_t timeout_ms;
+    uint64_t timeout_ms = 0;
     int rc = cli_flags_parse(cli, argc, argv, flags, ARRAY_LEN(flags),
                              "weft install [-y] [-f FILE] [--set key=value]", &argc);
 
