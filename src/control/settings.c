@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See settings.h.
+ */
+#include "control/settings.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kube/cache.h"
+#include "wire/json.h"
+#include "wire/yaml.h"
+
+struct settings {
+    struct kube_cache *cache; /* NULL: no cluster */
+    json_t *mesh;
+    json_t *values;
+};
+
+/* Parses data[key] of the ConfigMap into *tree; keeps the former on failure. */
+static void tree_set(json_t **tree, const json_t *config_map, const char *key)
+{
+    const char *text = json_get_string(json_object_get(config_map, "data"), key);
+    json_t *parsed = NULL;
+    struct error err = {0};
+    char line[ERR_PATH_SIZE + ERR_REASON_SIZE];
+
+    if (!text)
+        return;
+    if (yaml_parse_one(slice_str(text), NULL, &parsed, &err) < 0 || !json_is_object(parsed)) {
+        log_warn(config, "ConfigMap %s, key %s: %s; the former settings stay in force",
+                 kube_name(config_map), key,
+                 err.code ? err_format(&err, line, sizeof line) : "not a mapping");
+        json_decref(parsed);
+        return;
+    }
+    json_decref(*tree);
+    *tree = parsed;
+}
+
+static void on_change(struct kube_cache *cache, enum kube_change change, json_t *object,
+                      json_t *old, void *ctx)
+{
+    struct settings *settings = ctx;
+
+    (void)cache;
+    (void)old;
+    if (change == KUBE_DELETED)
+        return;
+    if (strcmp(kube_name(object), "istio") == 0)
+        tree_set(&settings->mesh, object, "mesh");
+    else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0)
+        tree_set(&settings->values, object, "values");
+}
+
+int settings_new(struct kube_client *client, const char *ns, struct settings **ret)
+{
+    static const struct kube_cache_events events = {.on_change = on_change};
+    struct kube_cache_options options = {.resource = kube_resource_get(KUBE_RESOURCE_CONFIG_MAP),
+                                         .ns = ns};
+    struct settings *settings = MEM_NEW(struct settings);
+    int rc = 0;
+
+    settings->mesh = json_object();
+    settings->values = json_object();
+    if (client)
+        rc = kube_cache_new(client, &options, &events, settings, &settings->cache);
+    if (rc < 0) {
+        settings_free(settings);
+        return rc;
+    }
+    *ret = settings;
+    return 0;
+}
+
+void settings_free(struct settings *settings)
+{
+    if (!settings)
+        return;
+    kube_cache_free(settings->cache);
+    json_decref(settings->mesh);
+    json_decref(settings->values);
+    mem_free(settings);
+}
+
+bool settings_is_synced(const struct settings *settings)
+{
+    return !settings->cache || kube_cache_is_synced(settings->cache);
+}
+
+struct inject_config settings_inject(const struct settings *settings)
+{
+    return (struct inject_config){.values = settings->values, .mesh = settings->mesh};
+}
