@@ -16,8 +16,7 @@ static void check_regex(struct rules *rules, const char *path, const char *patte
     struct error err = {0};
 
     if (regex_new(slice_str(pattern), &regex, &err) < 0)
-        rules_tell(rules, ERR_INVALID, path, "\"%.100s\" is not a regular expression: %.200s",
-                   pattern, err.reason);
+        rules_tell(rules, ERR_INVALID, path, "\"%.100s\": %.200s", pattern, err.reason);
     regex_free(regex);
 }
 

@@ -55,7 +55,7 @@ static void virtual_services(void **state)
          "spec.http[0].route[0].destination.port.number: port number 70000 must be in the range "
          "1..65535"},
         {"{hosts: [a], http: [{match: [{uri: {regex: '('}}], route: [{destination: {host: a}}]}]}",
-         "spec.http[0].match[0].uri: \"(\" is not a regular expression: missing ): ("},
+         "spec.http[0].match[0].uri: \"(\": invalid regular expression: missing ): ("},
         {"{hosts: [a], http: [{timeout: 5, route: [{destination: {host: a}}]}]}",
          "spec.http[0].timeout: must be a duration such as \"1.5s\", not integer"},
         {"{hosts: [a], http: [{timeout: 10us, route: [{destination: {host: a}}]}]}",

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Snapshots of the mesh: what objects become, precedence, sharing, and what does not resolve. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "mesh_load.h"
+
+static void put(struct mesh_builder *builder, const char *text)
+{
+    struct error err = {0};
+
+    if (mesh_load_text(builder, slice_str(text), &err) < 0)
+        fail_msg("%s", err.reason);
+}
+
+static const char base[] =
+    "{apiVersion: v1, kind: Service, metadata: {name: reviews, namespace: shop, creationTimestamp: "
+    "'2026-01-01T00:00:00Z'}, spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1], selector: {app: "
+    "reviews}, ports: [{name: http, port: 9080, targetPort: 9081}]}}\n"
+    "---\n"
+    "{apiVersion: v1, kind: Service, metadata: {name: db, namespace: shop, creationTimestamp: "
+    "'2026-01-02T00:00:00Z'}, spec: {clusterIP: None, ports: [{name: tcp-db, port: 5432}]}}\n"
+    "---\n"
+    "{apiVersion: v1, kind: Pod, metadata: {name: reviews-v1-abc-x, namespace: shop, labels: {app: "
+    "reviews, version: v1, pod-template-hash: abc}, ownerReferences: [{kind: ReplicaSet, name: "
+    "reviews-v1-abc, controller: true}]}, spec: {nodeName: n1, serviceAccountName: sa}, status: "
+    "{phase: Running, podIP: 10.1.0.1, podIPs: [{ip: 10.1.0.1}]}}\n"
+    "---\n"
+    "{apiVersion: v1, kind: Node, metadata: {name: n1, labels: {topology.kubernetes.io/region: r1, "
+    "topology.kubernetes.io/zone: z1}}}\n"
+    "---\n"
+    "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: reviews-1, namespace: "
+    "shop, labels: {kubernetes.io/service-name: reviews}}, addressType: IPv4, endpoints: "
+    "[{addresses: [10.1.0.1], nodeName: n1, targetRef: {kind: Pod, name: reviews-v1-abc-x}}], "
+    "ports: [{name: http, port: 9081, protocol: TCP}]}\n";
+
+static void objects_become_nodes(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_service *service;
+    const struct mesh_endpoint_set *set;
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder, base);
+    mesh = mesh_builder_snapshot(builder);
+    service = mesh_service_find(mesh, "reviews.shop.svc.cluster.local");
+    assert_non_null(service);
+    assert_int_equal(service->resolution, MESH_RESOLUTION_EDS);
+    assert_string_equal(service->addresses[0], "10.0.0.1");
+    assert_int_equal(service->ports[0].protocol, MESH_PROTOCOL_HTTP);
+    assert_int_equal(service->ports[0].target_number, 9081);
+    set = mesh_endpoints(mesh, service);
+    assert_int_equal(set->count, 1);
+    assert_string_equal(set->items[0].address, "10.1.0.1");
+    assert_true(set->items[0].ready);
+    assert_int_equal(set->items[0].ports[0].number, 9081);
+    assert_string_equal(set->items[0].zone, "z1");
+    assert_string_equal(set->items[0].workload->workload, "reviews-v1");
+    assert_string_equal(set->items[0].workload->canonical_revision, "v1");
+    assert_ptr_equal(mesh_workload_find(mesh, "10.1.0.1"), set->items[0].workload);
+    service = mesh_service_find(mesh, "db.shop.svc.cluster.local");
+    assert_int_equal(service->resolution, MESH_RESOLUTION_PASSTHROUGH);
+    assert_int_equal(service->ports[0].protocol, MESH_PROTOCOL_TCP);
+    assert_int_equal(service->ports[0].target_number, 5432);
+    assert_int_equal(mesh_endpoints(mesh, service)->count, 0);
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+static void snapshots_share_and_stay(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    struct mesh *first;
+    struct mesh *same;
+    struct mesh *second;
+    const struct mesh_service *service;
+
+    (void)state;
+    put(builder, base);
+    first = mesh_builder_snapshot(builder);
+    put(builder, base); /* nothing new */
+    same = mesh_builder_snapshot(builder);
+    assert_ptr_equal(first, same);
+    put(builder, "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: "
+                 "reviews-1, namespace: shop, labels: {kubernetes.io/service-name: reviews}}, "
+                 "endpoints: [{addresses: [10.1.0.1], conditions: {ready: false}}, {addresses: "
+                 "[10.1.0.2]}], ports: [{name: http, port: 9081}]}");
+    second = mesh_builder_snapshot(builder);
+    assert_ptr_not_equal(first, second);
+    service = mesh_service_find(first, "reviews.shop.svc.cluster.local");
+    assert_ptr_equal(service, mesh_service_find(second, "reviews.shop.svc.cluster.local"));
+    assert_int_equal(mesh_endpoints(first, service)->count, 1);
+    assert_int_equal(mesh_endpoints(second, service)->count, 2);
+    assert_false(mesh_endpoints(second, service)->items[0].ready);
+    assert_true(mesh_version(second) > mesh_version(first));
+    assert_int_equal(mesh_builder_remove(builder, MESH_SERVICE, "shop", "reviews"), 1);
+    assert_int_equal(mesh_builder_remove(builder, MESH_SERVICE, "shop", "reviews"), 0);
+    mesh_builder_free(builder);
+    assert_string_equal(service->hostname, "reviews.shop.svc.cluster.local"); /* still whole */
+    mesh_unref(first);
+    mesh_unref(same);
+    mesh_unref(second);
+}
+
+static void pod_changes_reach_endpoints(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_service *service;
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder, base);
+    mesh_unref(mesh_builder_snapshot(builder));
+    put(builder,
+        "{apiVersion: v1, kind: Pod, metadata: {name: reviews-v1-abc-x, namespace: shop, labels: "
+        "{app: reviews, version: v9}}, status: {phase: Running, podIP: 10.1.0.1}}");
+    mesh = mesh_builder_snapshot(builder);
+    service = mesh_service_find(mesh, "reviews.shop.svc.cluster.local");
+    assert_string_equal(mesh_endpoints(mesh, service)->items[0].workload->canonical_revision, "v9");
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+static const struct mesh_destination *find(const struct mesh *mesh, const char *client)
+{
+    return mesh_destination_find(mesh, client,
+                                 mesh_service_find(mesh, "reviews.shop.svc.cluster.local"));
+}
+
+static void destinations_by_precedence(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder, base);
+    put(builder,
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: root, "
+        "namespace: istio-system}, spec: {host: '*.local', subsets: [{name: root}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: old, "
+        "namespace: shop, creationTimestamp: '2026-01-01T00:00:00Z'}, spec: {host: reviews, "
+        "subsets: [{name: v1, labels: {version: v1}}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: new, "
+        "namespace: shop, creationTimestamp: '2026-01-02T00:00:00Z'}, spec: {host: "
+        "reviews.shop.svc.cluster.local, trafficPolicy: {loadBalancer: {simple: RANDOM}}, subsets: "
+        "[{name: v1, labels: {version: x}}, {name: v2}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: own, "
+        "namespace: client}, spec: {host: '*.shop.svc.cluster.local', subsets: [{name: own}]}}");
+    mesh = mesh_builder_snapshot(builder);
+    assert_non_null(mesh_destination_subset(find(mesh, "client"), "own"));
+    assert_int_equal(find(mesh, "other")->subset_count, 2);
+    assert_string_equal(find(mesh, "other")->subsets[0].labels.items[0].value, "v1");
+    assert_string_equal(find(mesh, "other")->traffic_policy->load_balancer->simple, "RANDOM");
+    mesh_unref(mesh);
+    mesh_builder_remove(builder, MESH_DESTINATION_RULE, "shop", "old");
+    mesh_builder_remove(builder, MESH_DESTINATION_RULE, "shop", "new");
+    mesh = mesh_builder_snapshot(builder);
+    assert_non_null(mesh_destination_subset(find(mesh, "other"), "root"));
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+static void delegates_are_merged(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_virtual_service *const *list;
+    struct mesh *mesh;
+    size_t count;
+
+    (void)state;
+    put(builder,
+        "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: root, "
+        "namespace: a}, spec: {hosts: [x.example.com], gateways: [gw, mesh], http: [{name: r, "
+        "timeout: 3s, match: [{uri: {prefix: /api}}], delegate: {name: leaf, namespace: b}}, "
+        "{route: [{destination: {host: web}}]}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: leaf, "
+        "namespace: b}, spec: {http: [{name: l, match: [{uri: {prefix: /api/v1}}], route: "
+        "[{destination: {host: one}}]}, {match: [{uri: {prefix: /other}}], route: [{destination: "
+        "{host: two}}]}, {route: [{destination: {host: three}}]}]}}");
+    mesh = mesh_builder_snapshot(builder);
+    list = mesh_virtual_services(mesh, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(list[0]->gateways[0], "a/gw");
+    assert_true(mesh_virtual_service_bound(list[0], "mesh"));
+    assert_int_equal(list[0]->http_count, 3); /* the contradicting one is dropped */
+    assert_string_equal(list[0]->http[0]->name, "r-l");
+    assert_string_equal(list[0]->http[0]->match[0].uri->prefix, "/api/v1");
+    assert_int_equal(list[0]->http[0]->timeout_ns, 3000000000);
+    assert_string_equal(list[0]->http_namespaces[0], "b");
+    assert_string_equal(list[0]->http[1]->match[0].uri->prefix, "/api");
+    assert_string_equal(list[0]->http_namespaces[2], "a");
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+static void problems_are_told(void **state)
+{
+    static const struct {
+        const char *object;
+        const char *expected; /* "field: reason", of the first problem; NULL: none */
+    } cases[] = {
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop}, spec: {hosts: [reviews], http: [{route: [{destination: {host: "
+         "nobody}}]}]}}",
+         "spec.http[0].route[0].destination.host: host \"nobody\" is not in the mesh; requests of "
+         "this route are answered 503"},
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop}, spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, "
+         "subset: v9}}]}]}}",
+         "spec.http[0].route[0].destination.subset: subset \"v9\" of host "
+         "\"reviews.shop.svc.cluster.local\" is not defined by any DestinationRule; requests of "
+         "this route are answered 503"},
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop}, spec: {hosts: [reviews], gateways: [gw], http: [{route: [{destination: "
+         "{host: reviews}}]}]}}",
+         "spec.gateways[0]: gateway \"shop/gw\" does not exist"},
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a, "
+         "namespace: shop, creationTimestamp: '2026-01-01T00:00:00Z'}, spec: {hosts: [reviews], "
+         "http: [{route: [{destination: {host: reviews}}]}]}}\n---\n"
+         "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop, creationTimestamp: '2026-01-02T00:00:00Z'}, spec: {hosts: "
+         "[reviews.shop.svc.cluster.local], http: [{route: [{destination: {host: reviews}}]}]}}",
+         "spec.hosts[0]: host \"reviews.shop.svc.cluster.local\" is taken by the older "
+         "VirtualService shop/a; this one has no effect for it"},
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop}, spec: {hosts: 5}}",
+         "spec.hosts: must be an array; the last good version of the object stays in force"},
+        {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
+         "namespace: shop}, spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, "
+         "port: {number: 1}}}]}]}}",
+         "spec.http[0].route[0].destination.port.number: host \"reviews.shop.svc.cluster.local\" "
+         "has no port 1; requests of this route are answered 503"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct mesh_builder *builder = mesh_builder_new(NULL);
+        const struct mesh_problem *problems;
+        struct mesh *mesh;
+        char text[512];
+        size_t count;
+
+        put(builder, base);
+        put(builder, cases[i].object);
+        mesh = mesh_builder_snapshot(builder);
+        problems = mesh_problems(mesh, &count);
+        assert_int_equal(count, 1);
+        (void)snprintf(text, sizeof(text), "%s: %s", problems[0].field, problems[0].reason);
+        assert_string_equal(text, cases[i].expected);
+        assert_string_equal(problems[0].name, "x");
+        assert_string_equal(problems[0].namespace, "shop");
+        mesh_unref(mesh);
+        mesh_builder_free(builder);
+    }
+}
+
+static void a_broken_object_leaves_the_old_one(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    struct mesh *mesh;
+    size_t count;
+
+    (void)state;
+    put(builder, base);
+    put(builder,
+        "{apiVersion: v1, kind: Service, metadata: {name: reviews, namespace: shop}, spec: "
+        "{ports: none}}");
+    mesh = mesh_builder_snapshot(builder);
+    assert_non_null(mesh_service_find(mesh, "reviews.shop.svc.cluster.local"));
+    (void)mesh_problems(mesh, &count);
+    assert_int_equal(count, 1);
+    mesh_unref(mesh);
+    put(builder, base);
+    mesh = mesh_builder_snapshot(builder);
+    (void)mesh_problems(mesh, &count);
+    assert_int_equal(count, 0);
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_become_nodes),
+        cmocka_unit_test(snapshots_share_and_stay),
+        cmocka_unit_test(pod_changes_reach_endpoints),
+        cmocka_unit_test(destinations_by_precedence),
+        cmocka_unit_test(delegates_are_merged),
+        cmocka_unit_test(problems_are_told),
+        cmocka_unit_test(a_broken_object_leaves_the_old_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
