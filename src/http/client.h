@@ -30,6 +30,7 @@ struct http_pool_options {
     size_t pending_max;           /* streams waiting for a connection; 0: 1,024 */
     size_t requests_per_conn_max; /* 0: no bound; 1: no keep-alive */
     unsigned ping_interval_ms;    /* HTTP/2 keep-alive pings; 0: none */
+    unsigned mark;                /* SO_MARK of its sockets; 0: none */
     /* Told of each connection's start (+1) and end (-1), and failures, for statistics and outlier
      * detection. May be NULL. */
     void (*on_conn)(int change, int code, void *ctx);
@@ -43,6 +44,10 @@ MUST_USE int http_pool_new(struct loop *loop, const struct http_pool_options *op
  * watermark). */
 MUST_USE int http_pool_stream(struct http_pool *pool, const struct http_stream_events *events,
                               void *ctx, struct http_stream **ret);
+bool http_pool_is_tls(const struct http_pool *pool);
+/* What Host and :authority are when nobody says otherwise: the server name, or the address;
+ * "localhost" for Unix sockets. Returns out (ADDR_TEXT_SIZE) or the pool's own. */
+const char *http_pool_authority(const struct http_pool *pool, char *out);
 size_t http_pool_conn_count(const struct http_pool *pool);
 size_t http_pool_stream_count(const struct http_pool *pool); /* active and pending */
 /* Idle connections close now; the others after their streams; then on_drained(ctx) (may be NULL;
@@ -57,7 +62,7 @@ struct http_fetch;
 
 struct http_fetch_request {
     const char *method;    /* NULL: GET */
-    const char *path;      /* with query */
+    const char *path;      /* with query: "/healthz" */
     const char *authority; /* NULL: the pool's address */
     const struct http_header *headers;
     size_t header_count;

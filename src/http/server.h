@@ -51,8 +51,7 @@ MUST_USE int http_server_listen(struct http_server *server, const struct addr *a
 /* Takes an accepted descriptor (closed on failure too). */
 MUST_USE int http_server_adopt_fd(struct http_server *server, int fd);
 /* Takes a connection whose protocol somebody already looked at; `seen` are bytes read from it so
- * far (copied). *ret_conn_ctx lets the proxy keep its own per-connection data: see
- * http_server_conn_data. */
+ * far (copied). */
 MUST_USE int http_server_adopt_conn(struct http_server *server, struct conn *conn,
                                     struct slice seen);
 /* Stops listening; idle connections close, busy ones get "connection: close" or GOAWAY and close

@@ -96,7 +96,8 @@ struct http_head *http_stream_head(struct http_stream *stream);
 /* Clients: true when it runs on a connection that had carried a request before (so that a reset
  * before any response byte may mean that the peer had closed an idle connection). */
 bool http_stream_conn_reused(const struct http_stream *stream);
-/* Bytes sent and received on this stream: heads as written, bodies as carried. */
+/* Bytes of body sent and received on this stream, without heads and chunk framing (what access
+ * logs count). */
 uint64_t http_stream_bytes_sent(const struct http_stream *stream);
 uint64_t http_stream_bytes_received(const struct http_stream *stream);
 

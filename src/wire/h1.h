@@ -135,7 +135,8 @@ bool h1_parser_is_done(const struct h1_parser *parser);
 
 /* How to frame what is sent. */
 struct h1_framing {
-    enum h1_body body;     /* LENGTH wants head->content_length >= 0 */
+    enum h1_body body;
+    uint64_t length;       /* with LENGTH */
     bool close;            /* writes connection: close */
     bool keep_alive;       /* writes connection: keep-alive (to HTTP/1.0 peers) */
     struct slice upgrade;  /* not empty: writes connection: upgrade and this token */
@@ -143,7 +144,7 @@ struct h1_framing {
 };
 
 /* Append a head. Headers that the codec owns (connection, transfer-encoding ...) are left out;
- * content-length is written from head->content_length with body LENGTH when headers lack it, and
+ * content-length is written from framing->length with body LENGTH when headers lack it, and
  * left out with CHUNKED. ERR_INVALID: a name or value that must not be sent (nothing is appended).
  * ERR_LIMIT: past the buffer's maximum. */
 MUST_USE int h1_request_format(struct buf *out, const struct http_head *head,

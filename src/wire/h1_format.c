@@ -102,7 +102,7 @@ static char *put_headers(char *at, const struct http_head *head, const struct h1
         at = put(at, SLICE("transfer-encoding: chunked\r\n"));
     if (framing->body == H1_BODY_LENGTH && !length_seen && !length_left_out) {
         at = put(at, SLICE("content-length: "));
-        at = put_number(at, (uint64_t)head->content_length);
+        at = put_number(at, framing->length);
         at = put(at, SLICE("\r\n"));
     }
     if (framing->upgrade.len) {

@@ -298,7 +298,7 @@ static void heads_are_written(void **state)
                                     {SLICE("content-length"), SLICE("7")},
                                     {SLICE("host"), SLICE("evil")}};
     struct http_head head = sample_head(headers, ARRAY_LEN(headers));
-    struct h1_framing framing = {.body = H1_BODY_LENGTH};
+    struct h1_framing framing = {.body = H1_BODY_LENGTH, .length = 7};
     struct buf out;
 
     (void)state;
@@ -313,7 +313,7 @@ static void heads_are_written(void **state)
                                   "connection: close\r\n\r\n");
     buf_reset(&out);
     head.headers.count = 1;
-    framing = (struct h1_framing){.body = H1_BODY_LENGTH};
+    framing = (struct h1_framing){.body = H1_BODY_LENGTH, .length = 7};
     assert_int_equal(h1_response_format(&out, &head, &framing), 0);
     assert_slice(buf_slice(&out), "HTTP/1.1 200 OK\r\na: 1\r\ncontent-length: 7\r\n\r\n");
     buf_reset(&out);
