@@ -245,12 +245,11 @@ static unsigned events_of(uint32_t epoll_events)
     return events;
 }
 
-static void events_deliver(struct loop *loop, int count)
+static void events_deliver(struct loop *loop)
 {
     bool letters = false;
 
-    loop->event_count = count;
-    for (loop->event_at = 0; loop->event_at < loop->event_count;) {
+    while (loop->event_at < loop->event_count) {
         struct epoll_event *event = &loop->events[loop->event_at++];
         struct loop_watch *watch = event->data.ptr;
 
@@ -440,11 +439,13 @@ void loop_run_once(struct loop *loop, int timeout_ms)
     tasks_run(loop);
     count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX,
                        wait_timeout_ms(loop, timeout_ms));
+    /* From here on a watch that goes away is struck from the batch. */
+    loop->event_at = 0;
+    loop->event_count = MAX(count, 0);
     loop->now_ms = clock_monotonic_ms();
     ready_deliver(loop);
     tasks_run(loop);
-    if (count > 0)
-        events_deliver(loop, count);
+    events_deliver(loop);
     tasks_run(loop);
     timers_expire(loop);
     tasks_run(loop);
