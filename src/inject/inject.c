@@ -152,9 +152,9 @@ static void prometheus_merge(struct inject_run *run, json_t *annotations, json_t
         (scrape && strcmp(scrape, "false") == 0))
         return;
     if (scrape) {
-        own = json_pack("{s:s, s:s, s:s}", "scrape", scrape, "path",
-                        json_path_string_or(annotations, "[\"prometheus.io/path\"]", ""), "port",
-                        json_path_string_or(annotations, "[\"prometheus.io/port\"]", ""));
+        own = json_pack("{s:s, s:s*, s:s*}", "scrape", scrape, "path",
+                        json_get_string(annotations, "prometheus.io/path"), "port",
+                        json_get_string(annotations, "prometheus.io/port"));
         text = json_format_str(own, JSON_FORMAT_COMPACT);
         json_array_append_new(
             env, json_pack("{s:s, s:s}", "name", "ISTIO_PROMETHEUS_ANNOTATIONS", "value", text));

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choices of a user, and the objects that come of them.
+ */
+#include "test.h"
+
+#include "base/mem.h"
+#include "install/objects.h"
+#include "wire/yaml.h"
+
+static const json_t *object_find(const json_t *objects, const char *kind, const char *name)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(objects, i, object)
+    {
+        if (strcmp(json_path_string_or(object, "kind", ""), kind) == 0 &&
+            strcmp(json_path_string_or(object, "metadata.name", ""), name) == 0)
+            return object;
+    }
+    return NULL;
+}
+
+static json_t *objects_of(const char *profile, const char *set)
+{
+    struct install_values values = {0};
+    json_t *objects;
+
+    assert_int_equal(install_values_init(&values, profile, NULL), 0);
+    if (set)
+        assert_int_equal(install_values_set(&values, set, NULL), 0);
+    objects = install_objects(&values);
+    install_values_deinit(&values);
+    return objects;
+}
+
+/* Every object is whole: json_pack gives NULL for a mistake of ours. */
+static void objects_are_whole(void **state)
+{
+    json_t *objects = objects_of("default", NULL);
+    size_t i;
+    json_t *object;
+
+    (void)state;
+    json_array_foreach(objects, i, object)
+    {
+        assert_non_null(json_path_string(object, "apiVersion"));
+        assert_non_null(json_path_string(object, "kind"));
+        assert_non_null(json_path_string(object, "metadata.name"));
+    }
+    json_decref(objects);
+}
+
+static void names(void **state)
+{
+    static const char *const wanted[][2] = {
+        {"CustomResourceDefinition", "virtualservices.networking.istio.io"},
+        {"CustomResourceDefinition", "destinationrules.networking.istio.io"},
+        {"CustomResourceDefinition", "gateways.networking.istio.io"},
+        {"ServiceAccount", "istiod"},
+        {"ClusterRole", "istiod-clusterrole-istio-system"},
+        {"ConfigMap", "istio"},
+        {"ConfigMap", "istio-sidecar-injector"},
+        {"Deployment", "istiod"},
+        {"Service", "istiod"},
+        {"MutatingWebhookConfiguration", "istio-sidecar-injector"},
+        {"ValidatingWebhookConfiguration", "istio-validator-istio-system"},
+        {"Deployment", "istio-ingressgateway"},
+        {"Service", "istio-ingressgateway"},
+    };
+    json_t *objects = objects_of(NULL, NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (!object_find(objects, wanted[i][0], wanted[i][1]))
+            fail_msg("%s %s is missing", wanted[i][0], wanted[i][1]);
+    json_decref(objects);
+}
+
+static void gateway_service(void **state)
+{
+    json_t *objects = objects_of(NULL, NULL);
+    const json_t *service = object_find(objects, "Service", "istio-ingressgateway");
+
+    (void)state;
+    assert_string_equal(json_path_string(service, "spec.type"), "LoadBalancer");
+    assert_string_equal(json_path_string(service, "spec.ports[1].name"), "http2");
+    assert_int_equal(json_path_int(service, "spec.ports[1].port", 0), 80);
+    assert_int_equal(json_path_int(service, "spec.ports[1].targetPort", 0), 8080);
+    assert_string_equal(json_path_string(service, "spec.selector.istio"), "ingressgateway");
+    service = object_find(objects, "Service", "istiod");
+    assert_int_equal(json_path_int(service, "spec.ports[2].port", 0), 443);
+    assert_int_equal(json_path_int(service, "spec.ports[2].targetPort", 0), 15017);
+    json_decref(objects);
+}
+
+static void settings_reach_objects(void **state)
+{
+    json_t *objects = objects_of("default", "hub=registry.example/x");
+    const json_t *object = object_find(objects, "Deployment", "istiod");
+    SCOPED(json_drop) json_t *values = NULL;
+
+    (void)state;
+    assert_string_equal(json_path_string(object, "spec.template.spec.containers[0].image"),
+                        "registry.example/x/pilot:" WEFT_VERSION);
+    object = object_find(objects, "ConfigMap", "istio-sidecar-injector");
+    assert_int_equal(
+        yaml_parse_one(slice_str(json_path_string(object, "data.values")), NULL, &values, NULL), 0);
+    assert_string_equal(json_path_string(values, "global.hub"), "registry.example/x");
+    json_decref(objects);
+}
+
+static void profiles(void **state)
+{
+    struct install_values values = {0};
+    struct error err = {0};
+    json_t *objects = objects_of("minimal", NULL);
+
+    (void)state;
+    assert_null(object_find(objects, "Deployment", "istio-ingressgateway"));
+    assert_non_null(object_find(objects, "Deployment", "istiod"));
+    json_decref(objects);
+    objects = objects_of("minimal", "components.ingressGateways[0].enabled=true");
+    assert_non_null(object_find(objects, "Deployment", "istio-ingressgateway"));
+    json_decref(objects);
+    assert_int_equal(install_values_init(&values, "nosuch", &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.reason, "profile \"nosuch\" not found"));
+}
+
+static void wrong_settings(void **state)
+{
+    static const char *const cases[][2] = {
+        {"bogus=1", "bogus"},
+        {"hub", "key=value"},
+        {"values.pilot.replicaCount=many", "replicaCount"},
+        {"components.ingressGateways[0].enabled=perhaps", "enabled"},
+        {"revision=canary", "revision"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct install_values values = {0};
+        struct error err = {0};
+        char text[ERR_PATH_SIZE + ERR_REASON_SIZE];
+
+        assert_int_equal(install_values_init(&values, NULL, NULL), 0);
+        assert_true(install_values_set(&values, cases[i][0], &err) < 0);
+        if (!strstr(err_format(&err, text, sizeof text), cases[i][1]))
+            fail_msg("%s: %s", cases[i][0], text);
+        install_values_deinit(&values);
+    }
+}
+
+static void operator_file(void **state)
+{
+    static const char text[] = "apiVersion: install.istio.io/v1alpha1\n"
+                               "kind: IstioOperator\n"
+                               "spec:\n"
+                               "  profile: demo\n"
+                               "  meshConfig: {accessLogFile: /dev/stdout}\n"
+                               "  values: {global: {proxy: {logLevel: info}}}\n";
+    struct install_values values = {0};
+    struct error err = {0};
+    json_t *document = NULL;
+
+    (void)state;
+    assert_int_equal(yaml_parse_one(slice_str(text), NULL, &document, NULL), 0);
+    assert_string_equal(install_profile_of(document), "demo");
+    assert_int_equal(install_values_init(&values, "demo", NULL), 0);
+    assert_int_equal(install_values_merge(&values, document, &err), 0);
+    assert_string_equal(json_path_string(values.tree, "values.global.proxy.logLevel"), "info");
+    assert_int_equal(json_path_set(document, "spec.values.nonsense", json_true()), 0);
+    assert_int_equal(install_values_merge(&values, document, &err), ERR_INVALID);
+    assert_string_equal(err.path, "values.nonsense");
+    json_decref(document);
+    install_values_deinit(&values);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_are_whole), cmocka_unit_test(names),
+        cmocka_unit_test(gateway_service),   cmocka_unit_test(settings_reach_objects),
+        cmocka_unit_test(profiles),          cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(operator_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
