@@ -15,13 +15,13 @@ from cluster import TOP, Cluster
 
 NAME = os.environ.get("WEFT_E2E_NAME", "e2e")
 WEFT = os.environ.get("WEFT", os.path.join(TOP, "build/bin/weft"))
-ORDER = ("test_walk.py", "test_browser.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+ORDER = ("test_api.py", "test_walk.py", "test_browser.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
 
 os.environ.setdefault("WEFT_IMAGES", os.path.join(TOP, "build/images"))
 
 
 def pytest_collection_modifyitems(items):
-    """The walk first: what follows makes little sense without it."""
+    """The API and the walk first: what follows makes little sense without them."""
     items.sort(key=lambda item: ORDER.index(item.path.name) if item.path.name in ORDER else len(ORDER))
 
 
