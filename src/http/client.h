@@ -31,6 +31,7 @@ struct http_pool_options {
     size_t requests_per_conn_max; /* 0: no bound; 1: no keep-alive */
     unsigned ping_interval_ms;    /* HTTP/2 keep-alive pings; 0: none */
     unsigned mark;                /* SO_MARK of its sockets; 0: none */
+    struct addr bind_addr;        /* source address; len 0: any */
     /* Told of each connection's start (+1) and end (-1), and failures, for statistics and outlier
      * detection. May be NULL. */
     void (*on_conn)(int change, int code, void *ctx);

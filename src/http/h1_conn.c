@@ -169,8 +169,40 @@ static void write_failed(struct h1_conn *conn)
     h1_conn_task(conn);
 }
 
-/* Sends out and then the pieces (at most 3, of `extra` bytes together); what the socket does not
- * take is kept in out. */
+/* Counts off what the socket took of out; returns what is left of `put` for the pieces. */
+static size_t out_advance(struct h1_conn *conn, size_t put)
+{
+    size_t from_out = MIN(put, conn->out.len - conn->out_at);
+
+    conn->out_at += from_out;
+    if (conn->out_at == conn->out.len) {
+        conn->out_at = 0;
+        conn->out.len = 0;
+    } else if (conn->out_at > OUT_COMPACT_MIN && conn->out_at > conn->out.len / 2) {
+        buf_consume(&conn->out, conn->out_at);
+        conn->out_at = 0;
+    }
+    return put - from_out;
+}
+
+/* Keeps what is left of the pieces behind the first `put` bytes. */
+static int pieces_keep(struct h1_conn *conn, const struct slice *pieces, int count, size_t put)
+{
+    for (int i = 0; i < count; i++) {
+        size_t sent = MIN(put, pieces[i].len);
+
+        put -= sent;
+        if (sent < pieces[i].len) {
+            int rc = buf_append(h1_conn_out(conn), slice_from(pieces[i], sent));
+
+            if (rc)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* Sends out and then the pieces (at most 3); what the socket does not take is kept in out. */
 static void write_pieces(struct h1_conn *conn, const struct slice *pieces, int count)
 {
     struct iovec iov[4];
@@ -187,37 +219,13 @@ static void write_pieces(struct h1_conn *conn, const struct slice *pieces, int c
             iov[iov_count++] = (struct iovec){(void *)pieces[i].data, pieces[i].len};
     if (iov_count == 0)
         return;
-    if (!conn->blocked) {
+    if (!conn->blocked)
         put = conn_writev(conn->io, iov, iov_count);
-        if (put < 0 && put != ERR_AGAIN) {
-            write_failed(conn);
-            return;
-        }
-        put = MAX(put, 0);
-    }
-    if (h1_conn_has_output(conn)) {
-        size_t from_out = MIN((size_t)put, conn->out.len - conn->out_at);
-
-        conn->out_at += from_out;
-        put -= (ssize_t)from_out;
-    }
-    if (!h1_conn_has_output(conn)) {
-        conn->out_at = 0;
-        conn->out.len = 0;
-    }
-    for (int i = 0; i < count; i++) {
-        size_t sent = MIN((size_t)put, pieces[i].len);
-
-        put -= (ssize_t)sent;
-        if (sent < pieces[i].len &&
-            buf_append(h1_conn_out(conn), slice_from(pieces[i], sent)) != 0) {
-            write_failed(conn);
-            return;
-        }
-    }
-    if (conn->out_at > OUT_COMPACT_MIN && conn->out_at > conn->out.len / 2) {
-        buf_consume(&conn->out, conn->out_at);
-        conn->out_at = 0;
+    if (put == ERR_AGAIN)
+        put = 0;
+    if (put < 0 || pieces_keep(conn, pieces, count, out_advance(conn, (size_t)put)) != 0) {
+        write_failed(conn);
+        return;
     }
     conn->blocked = h1_conn_has_output(conn);
     if (!conn->blocked)

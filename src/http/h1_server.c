@@ -139,33 +139,45 @@ static void input_failed(struct h1_conn *conn, int code)
 
 /* --- output --- */
 
+/* 101, or 2xx to CONNECT, when that was asked. */
+static bool grants_tunnel(const struct h1_conn *conn, const struct http_stream *stream,
+                          unsigned status)
+{
+    return conn->tunnel_asked &&
+           (status == 101 || (stream->asked_connect && status >= 200 && status < 300));
+}
+
+static void framing_body_set(struct h1_framing *framing, const struct http_stream *stream,
+                             const struct http_head *head, bool end)
+{
+    framing->length_forbidden = head->status < 200 || head->status == 204;
+    if (framing->length_forbidden || head->status == 304) {
+        framing->body = H1_BODY_NONE;
+    } else if (head->content_length >= 0 || end) {
+        framing->body = H1_BODY_LENGTH;
+        framing->length = head->content_length > 0 ? (uint64_t)head->content_length : 0;
+    } else if (stream->head.version == HTTP_VERSION_1_0) {
+        framing->body = H1_BODY_CLOSE;
+    } else {
+        framing->body = H1_BODY_CHUNKED;
+    }
+}
+
 static struct h1_framing framing_of(struct h1_conn *conn, struct http_stream *stream,
                                     const struct http_head *head, bool end)
 {
-    bool tunnel = conn->tunnel_asked &&
-                  (head->status == 101 || (stream->asked_connect && head->status / 100 == 2));
-    struct h1_framing framing = {.body = H1_BODY_NONE};
+    struct h1_framing framing = {.body = H1_BODY_RAW, .length_forbidden = true};
+    bool cut_short;
 
-    if (tunnel) {
-        framing.length_forbidden = true;
+    if (grants_tunnel(conn, stream, head->status)) {
         if (head->status == 101)
             framing.upgrade = head->protocol.len ? head->protocol : stream->asked_protocol;
-        framing.body = H1_BODY_RAW;
         return framing;
     }
-    framing.length_forbidden = head->status < 200 || head->status == 204;
-    if (framing.length_forbidden || head->status == 304) {
-        framing.body = H1_BODY_NONE;
-    } else if (head->content_length >= 0 || end) {
-        framing.body = H1_BODY_LENGTH;
-        framing.length = head->content_length > 0 ? (uint64_t)head->content_length : 0;
-    } else if (stream->head.version == HTTP_VERSION_1_0) {
-        framing.body = H1_BODY_CLOSE;
-    } else {
-        framing.body = H1_BODY_CHUNKED;
-    }
-    if (conn->draining || framing.body == H1_BODY_CLOSE ||
-        (end && framing.length > 0 && !stream->asked_head) || (end && stream->expects_continue))
+    framing_body_set(&framing, stream, head, end);
+    cut_short = end && framing.length > 0 && !stream->asked_head;
+    if (conn->draining || framing.body == H1_BODY_CLOSE || cut_short ||
+        (end && stream->expects_continue))
         conn->close_after = true;
     framing.close = conn->close_after;
     framing.keep_alive = !framing.close && stream->head.version == HTTP_VERSION_1_0;
@@ -231,6 +243,12 @@ static const struct stream_ops server_ops = {
 
 /* --- input --- */
 
+static bool requests_are_used_up(const struct h1_conn *conn)
+{
+    return conn->limits->requests_per_conn &&
+           conn->request_count >= conn->limits->requests_per_conn;
+}
+
 static void head_arrived(struct h1_conn *conn, bool end)
 {
     struct http_server *server = server_of(conn);
@@ -244,9 +262,7 @@ static void head_arrived(struct h1_conn *conn, bool end)
     if (head->scheme.len == 0)
         head->scheme = conn_is_tls(conn->io) ? SLICE("https") : SLICE("http");
     conn->request_count++;
-    conn->close_after =
-        !conn->parser.keep_alive ||
-        (conn->limits->requests_per_conn && conn->request_count >= conn->limits->requests_per_conn);
+    conn->close_after = !conn->parser.keep_alive || requests_are_used_up(conn);
     stream->asked_head = slice_eq(head->method, SLICE("HEAD"));
     stream->asked_connect = slice_eq(head->method, SLICE("CONNECT"));
     if (!end) /* with a body it is no request for a tunnel */

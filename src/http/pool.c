@@ -230,7 +230,8 @@ static int connect_start(struct http_pool *pool)
     struct conn_options options = {.tls = pool->options.tls,
                                    .server_name = pool->options.server_name,
                                    .connect_timeout_ms = pool->options.connect_timeout_ms,
-                                   .mark = pool->options.mark};
+                                   .mark = pool->options.mark,
+                                   .bind_addr = &pool->options.bind_addr};
     struct pool_connect *connect = MEM_NEW(struct pool_connect);
     int rc;
 
