@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP/2 connection, server's or client's, on a wire/h2 session.
+/* One HTTP/2 connection, server's or client's, on nghttp2.
  *
- * Place   made by http/server.c and http/pool.c
+ *   readable -> loop scratch -> nghttp2 -> h2_events.c -> streams' events
+ *   streams' calls (h2_stream.c) -> nghttp2 -> task (before the loop waits) -> out -> socket
+ *
+ * What a user calls runs no callback of that user: what follows from it happens in the task.
+ *
+ * Place   server.c and pool.c own it; inside http/ only
+ * Owns    the io connection, the nghttp2 session, its streams
+ * Limits  struct http_limits; H2_CALM_BURST control frames at once and H2_CALM_RATE a second
+ *         (resets, pings, settings, priorities, empty data), then ENHANCE_YOUR_CALM
+ * Spec    RFC 9113, RFC 8441 (extended CONNECT)
  */
 #ifndef WEFT_HTTP_H2_CONN_H
 #define WEFT_HTTP_H2_CONN_H
@@ -13,18 +22,19 @@ struct h2_conn;
 struct http_server;
 struct http_pool;
 
-/* Take `io`; `seen` was read from it before. */
+/* Takes `io`, whose first bytes `seen` were read already. */
 void h2_server_open(struct http_server *server, struct conn *io, struct slice seen);
+/* Takes `io`, which is connected; waiting streams of the pool are attached at once. */
 void h2_client_open(struct http_pool *pool, struct conn *io);
-/* Whether the connection takes another stream now. */
+/* Whether another stream may be attached now. */
 bool h2_client_has_room(const struct h2_conn *conn);
 void h2_client_attach(struct h2_conn *conn, struct http_stream *stream);
-
-struct h2_conn *h2_conn_of(struct list *node);
 size_t h2_conn_stream_count(const struct h2_conn *conn);
-/* GOAWAY; closes after its streams. */
+/* GOAWAY; closes after the streams under way. */
 void h2_conn_drain(struct h2_conn *conn);
-/* The owner goes. */
+/* The owner goes: streams are reset and told, the connection closes, nothing is told to the owner. */
 void h2_conn_orphan(struct h2_conn *conn);
+/* The connection whose list node (of server->h2_conns or pool->h2_conns) this is. */
+struct h2_conn *h2_conn_of(struct list *node);
 
 #endif

@@ -43,7 +43,7 @@ static int pending_send_head(struct http_stream *stream, const struct http_head 
     struct pending_output *output = ARENA_NEW(&stream->arena, struct pending_output);
 
     http_head_copy(&output->head, head, &stream->arena);
-    stream->codec = output;
+    stream->pending = output;
     stream->head_sent = true;
     stream->out_end = end;
     return 0;
@@ -63,7 +63,7 @@ static int pending_send_data(struct http_stream *stream, struct slice data, bool
 
 static int pending_send_trailers(struct http_stream *stream, const struct http_headers *trailers)
 {
-    struct pending_output *output = stream->codec;
+    struct pending_output *output = stream->pending;
     struct http_head head = {.headers = *trailers};
 
     http_head_copy(&output->trailers, &head, &stream->arena);
@@ -124,14 +124,14 @@ static int replay_parts(struct http_stream *stream, const struct pending_output 
 /* What the stream had been given is sent now that a codec carries it. */
 static void stream_replay(struct http_stream *stream)
 {
-    struct pending_output *output = stream->codec;
+    struct pending_output *output = stream->pending;
     struct buf body = stream->body;
     bool end = stream->out_end;
     int rc;
 
     if (!output)
         return;
-    stream->codec = NULL;
+    stream->pending = NULL;
     stream->body = (struct buf){0};
     stream->head_sent = false;
     stream->out_end = false;

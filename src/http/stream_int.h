@@ -58,6 +58,7 @@ struct http_stream {
     struct stream_collect *collect; /* in the arena; NULL: none */
     struct buf body;                /* of collect; of a pool's stream that waits: data to send */
     void *codec;                    /* the codec's own, in the arena */
+    void *pending;                  /* the pool's, in the arena, while the stream waits */
 };
 
 enum { CACHE_STREAMS_MAX = 64, CACHE_BUFS_MAX = 16, CACHE_BUF_SIZE_MAX = 16384 };
