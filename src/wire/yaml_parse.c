@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "wire/utf8.h"
 
+#include <math.h>
 #include <yaml.h>
 
 enum { ANCHOR_MAX = 10000 };
@@ -70,6 +71,14 @@ static int string_value(struct reader *reader, yaml_mark_t mark, struct slice te
     return 0;
 }
 
+/* 1e3 and 09 are 1000 and 9 in the JSON that Kubernetes makes of them. */
+static json_t *real_value(double value)
+{
+    if (value == floor(value) && fabs(value) < 9e18)
+        return json_integer((json_int_t)value);
+    return json_real(value);
+}
+
 /* The value of a plain scalar without a tag. */
 static int plain_value(struct reader *reader, yaml_mark_t mark, struct slice text, json_t **ret)
 {
@@ -86,7 +95,7 @@ static int plain_value(struct reader *reader, yaml_mark_t mark, struct slice tex
         *ret = json_integer(scalar.integer);
         return 0;
     case YAML_KIND_REAL:
-        *ret = json_real(scalar.real);
+        *ret = real_value(scalar.real);
         return 0;
     case YAML_KIND_BIG:
         return fail_at(reader, mark, ERR_INVALID, "number does not fit 64 bits");
