@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Selectors: a small recursive-descent parser and matchers. See apiserver_selector.h.
+ *
+ *   selector = requirement *("," requirement)
+ *   requirement = ["!"] key | key ("=" | "==" | "!=") value | key ("in" | "notin") "(" values ")"
+ */
+#include "sandbox/apiserver_selector.h"
+
+#include <ctype.h>
+
+struct selector_parser {
+    struct slice rest;
+    struct arena *arena;
+    struct error *err;
+};
+
+static void skip_space(struct selector_parser *parser)
+{
+    while (parser->rest.len > 0 && isspace((unsigned char)parser->rest.data[0]))
+        parser->rest = slice_from(parser->rest, 1);
+}
+
+static bool take_text(struct selector_parser *parser, const char *text)
+{
+    skip_space(parser);
+    if (!slice_starts_with(parser->rest, slice_str(text)))
+        return false;
+    parser->rest = slice_from(parser->rest, strlen(text));
+    return true;
+}
+
+static bool is_word_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '-' || c == '_' || c == '.' || c == '/';
+}
+
+/* A key or value; may be empty. */
+static struct slice take_word(struct selector_parser *parser)
+{
+    size_t len = 0;
+    struct slice word;
+
+    skip_space(parser);
+    while (len < parser->rest.len && is_word_char(parser->rest.data[len]))
+        len++;
+    word = slice_head(parser->rest, len);
+    parser->rest = slice_from(parser->rest, len);
+    return word;
+}
+
+static int parse_fail(struct selector_parser *parser, const char *expected)
+{
+    struct slice rest = slice_trim(slice_head(parser->rest, 40));
+
+    return err_set(parser->err, ERR_INVALID,
+                   "unable to parse requirement: found '%.*s', expected: %s", SLICE_ARG(rest),
+                   expected);
+}
+
+/* "(a,b)" */
+static int parse_values(struct selector_parser *parser, struct apiserver_selector_term *term)
+{
+    if (!take_text(parser, "("))
+        return parse_fail(parser, "'('");
+    term->values = ARENA_ARRAY(parser->arena, const char *, APISERVER_SELECTOR_VALUES_MAX);
+    do {
+        if (term->value_count == APISERVER_SELECTOR_VALUES_MAX)
+            return err_set(parser->err, ERR_INVALID,
+                           "unable to parse requirement: too many values");
+        term->values[term->value_count++] = arena_slice_str(parser->arena, take_word(parser));
+    } while (take_text(parser, ","));
+    if (!take_text(parser, ")"))
+        return parse_fail(parser, "',' or ')'");
+    return 0;
+}
+
+static void term_value_set(struct selector_parser *parser, struct apiserver_selector_term *term,
+                           enum apiserver_selector_op op, struct slice value)
+{
+    term->op = op;
+    term->values = ARENA_ARRAY(parser->arena, const char *, 1);
+    term->values[0] = arena_slice_str(parser->arena, value);
+    term->value_count = 1;
+}
+
+static int parse_term(struct selector_parser *parser, struct apiserver_selector_term *term)
+{
+    bool negated = take_text(parser, "!");
+    struct slice key = take_word(parser);
+    struct slice word;
+
+    if (key.len == 0)
+        return parse_fail(parser, "identifier");
+    term->key = arena_slice_str(parser->arena, key);
+    term->op = negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS;
+    skip_space(parser);
+    if (negated || parser->rest.len == 0 || parser->rest.data[0] == ',')
+        return 0;
+    if (take_text(parser, "!=")) {
+        term_value_set(parser, term, SELECTOR_NOT_IN, take_word(parser));
+        return 0;
+    }
+    if (take_text(parser, "==") || take_text(parser, "=")) {
+        term_value_set(parser, term, SELECTOR_IN, take_word(parser));
+        return 0;
+    }
+    word = take_word(parser);
+    if (slice_eq_str(word, "in"))
+        term->op = SELECTOR_IN;
+    else if (slice_eq_str(word, "notin"))
+        term->op = SELECTOR_NOT_IN;
+    else
+        return parse_fail(parser, "in, notin, =, ==, !=");
+    return parse_values(parser, term);
+}
+
+int apiserver_selector_parse(struct slice text, struct arena *arena, struct apiserver_selector *ret,
+                             struct error *err)
+{
+    struct selector_parser parser = {text, arena, err};
+    struct apiserver_selector selector = {0};
+
+    skip_space(&parser);
+    if (parser.rest.len == 0) {
+        *ret = selector;
+        return 0;
+    }
+    selector.terms =
+        ARENA_ARRAY(arena, struct apiserver_selector_term, APISERVER_SELECTOR_TERMS_MAX);
+    do {
+        int rc;
+
+        if (selector.term_count == APISERVER_SELECTOR_TERMS_MAX)
+            return err_set(err, ERR_INVALID, "unable to parse requirement: too many requirements");
+        rc = parse_term(&parser, &selector.terms[selector.term_count++]);
+        if (rc != 0)
+            return rc;
+    } while (take_text(&parser, ","));
+    skip_space(&parser);
+    if (parser.rest.len > 0)
+        return parse_fail(&parser, "',' or 'end of string'");
+    *ret = selector;
+    return 0;
+}
+
+int apiserver_selector_parse_fields(struct slice text, struct arena *arena,
+                                    struct apiserver_selector *ret, struct error *err)
+{
+    struct selector_parser parser = {text, arena, err};
+    struct apiserver_selector selector = {0};
+    struct slice rest = text;
+    struct slice piece;
+
+    selector.terms =
+        ARENA_ARRAY(arena, struct apiserver_selector_term, APISERVER_SELECTOR_TERMS_MAX);
+    while (text.len > 0 && slice_split_next(&rest, ',', &piece)) {
+        ptrdiff_t at = slice_find_char(piece, '=');
+        struct apiserver_selector_term *term = &selector.terms[selector.term_count];
+        bool negated;
+        struct slice value;
+
+        if (piece.len == 0)
+            continue;
+        if (at <= 0 || selector.term_count == APISERVER_SELECTOR_TERMS_MAX)
+            return err_set(err, ERR_INVALID, "invalid selector: '%.*s'; can't understand '%.*s'",
+                           SLICE_ARG(text), SLICE_ARG(piece));
+        negated = piece.data[at - 1] == '!';
+        value = slice_from(piece, (size_t)at + 1);
+        if (slice_starts_with(value, SLICE("=")))
+            value = slice_from(value, 1);
+        term->key = arena_slice_str(arena, slice_head(piece, (size_t)at - negated));
+        term_value_set(&parser, term, negated ? SELECTOR_NOT_IN : SELECTOR_IN, value);
+        selector.term_count++;
+    }
+    *ret = selector;
+    return 0;
+}
+
+/* `value` is NULL when absent. */
+static bool term_match(const struct apiserver_selector_term *term, const char *value)
+{
+    bool found = false;
+
+    if (term->op == SELECTOR_EXISTS || term->op == SELECTOR_NOT_EXISTS)
+        return (value != NULL) == (term->op == SELECTOR_EXISTS);
+    for (size_t i = 0; i < term->value_count && value != NULL && !found; i++)
+        found = strcmp(term->values[i], value) == 0;
+    return found == (term->op == SELECTOR_IN);
+}
+
+bool apiserver_selector_match(const struct apiserver_selector *selector, const json_t *labels)
+{
+    for (size_t i = 0; i < selector->term_count; i++) {
+        const struct apiserver_selector_term *term = &selector->terms[i];
+
+        if (!term_match(term, json_get_string(labels, term->key)))
+            return false;
+    }
+    return true;
+}
+
+bool apiserver_selector_match_fields(const struct apiserver_selector *selector,
+                                     const json_t *object)
+{
+    for (size_t i = 0; i < selector->term_count; i++) {
+        const struct apiserver_selector_term *term = &selector->terms[i];
+        const json_t *value = json_path_get(object, term->key);
+        const char *text = json_is_string(value)  ? json_string_value(value)
+                           : json_is_true(value)  ? "true"
+                           : json_is_false(value) ? "false"
+                                                  : "";
+
+        if (!term_match(term, text))
+            return false;
+    }
+    return true;
+}
+
+bool apiserver_selector_match_map(const json_t *map, const json_t *labels)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)map, key, value)
+    {
+        const char *label = json_get_string(labels, key);
+
+        if (label == NULL || !json_is_string(value) || strcmp(label, json_string_value(value)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool expression_match(const json_t *expression, const json_t *labels)
+{
+    const char *label = json_get_string(labels, json_path_string_or(expression, "key", ""));
+    const char *op = json_path_string_or(expression, "operator", "");
+    const json_t *values = json_object_get(expression, "values");
+    bool found = false;
+    size_t i;
+    json_t *value;
+
+    if (strcmp(op, "Exists") == 0)
+        return label != NULL;
+    if (strcmp(op, "DoesNotExist") == 0)
+        return label == NULL;
+    json_array_foreach(values, i, value) found =
+        found || (label && json_is_string(value) && strcmp(json_string_value(value), label) == 0);
+    return strcmp(op, "NotIn") == 0 ? !found : found;
+}
+
+bool apiserver_selector_match_object(const json_t *selector, const json_t *labels)
+{
+    size_t i;
+    json_t *expression;
+
+    if (!apiserver_selector_match_map(json_object_get(selector, "matchLabels"), labels))
+        return false;
+    json_array_foreach(json_object_get(selector, "matchExpressions"), i, expression)
+    {
+        if (!expression_match(expression, labels))
+            return false;
+    }
+    return true;
+}
+
+static void expression_format(const json_t *expression, struct buf *out)
+{
+    const char *op = json_path_string_or(expression, "operator", "");
+    size_t i;
+    json_t *value;
+
+    if (strcmp(op, "DoesNotExist") == 0)
+        buf_append_char(out, '!');
+    buf_append_str(out, json_path_string_or(expression, "key", ""));
+    if (strcmp(op, "In") != 0 && strcmp(op, "NotIn") != 0)
+        return;
+    buf_append_str(out, strcmp(op, "In") == 0 ? " in (" : " notin (");
+    json_array_foreach(json_object_get(expression, "values"), i, value) buf_printf(
+        out, "%s%s", i ? "," : "", json_is_string(value) ? json_string_value(value) : "");
+    buf_append_char(out, ')');
+}
+
+const char *apiserver_selector_format(const json_t *selector, struct arena *arena)
+{
+    struct buf out;
+    const char *key;
+    const char *text;
+    json_t *value;
+    size_t i;
+
+    buf_init(&out, 0);
+    json_object_foreach(json_object_get(selector, "matchLabels"), key, value)
+        buf_printf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
+    json_array_foreach(json_object_get(selector, "matchExpressions"), i, value)
+    {
+        if (out.len > 0)
+            buf_append_char(&out, ',');
+        expression_format(value, &out);
+    }
+    text = arena_slice_str(arena, buf_slice(&out));
+    buf_deinit(&out);
+    return text;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox's objects: JSON trees in memory, a log in SQLite behind them, watches in front.
+ *
+ *   store_put / store_remove --> bucket (sorted by namespace and name) --> ring of events
+ *                                        |                                    |  each watch has a
+ *                                        v                                    v  place in the ring
+ *                               rows queued, one commit a turn        watches, told once a turn
+ *
+ * An object is immutable and counted: a change is a new object with the next revision. Events share
+ * objects and their encodings with the buckets. A watch that falls behind the ring is told so
+ * (410).
+ *
+ * Place   called by the API server and, through it, by controllers; knows no kinds
+ * Owns    every object, the ring, the database
+ * Limits  STORE_BUCKET_MAX objects a bucket, STORE_RING_SIZE events, an object's text of 3 MiB
+ * Durability  changes of one turn of the loop are one transaction, written before the loop waits;
+ *         WAL without an fsync each: they outlive the process, not a power cut
+ */
+#ifndef WEFT_SANDBOX_STORE_H
+#define WEFT_SANDBOX_STORE_H
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/prelude.h"
+#include "io/loop.h"
+#include "wire/json.h"
+
+enum {
+    STORE_BUCKET_MAX = 20000,
+    STORE_RING_SIZE = 8192,
+    STORE_TEXT_MAX = 3 * 1024 * 1024,
+};
+
+struct store;
+struct store_bucket;
+
+struct store_object {
+    /* read-only */
+    json_t *tree;      /* never changed after the put: json_deep_copy to edit */
+    const char *ns;    /* "" for cluster-scoped; borrowed from the tree */
+    const char *name;  /* borrowed from the tree */
+    uint64_t revision; /* metadata.resourceVersion as a number */
+    struct slice text; /* compact JSON of the tree */
+    /* private */
+    unsigned ref_count;
+    char *text_memory;
+};
+
+enum store_change { STORE_ADDED, STORE_MODIFIED, STORE_DELETED };
+
+struct store_event {
+    enum store_change change;
+    uint64_t revision;           /* of this change */
+    struct store_bucket *bucket; /* where it happened */
+    struct store_object *object; /* new state; for STORE_DELETED the last one, with this revision */
+    struct store_object *old;    /* before; NULL for STORE_ADDED */
+};
+
+/* Opens or makes the database at `path` and loads it; NULL: memory only. */
+MUST_USE int store_open(struct loop *loop, const char *path, struct store **ret, struct error *err);
+/* Commits what is queued. Watches must be gone. NULL is fine. */
+void store_close(struct store *store);
+/* The current revision; 1 for an empty store. */
+uint64_t store_revision(const struct store *store);
+/* The bucket of that name ("apps/deployments"), made when missing; lives as long as the store. */
+struct store_bucket *store_bucket_get(struct store *store, const char *name);
+const char *store_bucket_name(const struct store_bucket *bucket);
+size_t store_bucket_count(const struct store_bucket *bucket);
+/* In order of namespace, then name; index < count. Borrowed until the next change. */
+struct store_object *store_bucket_at(const struct store_bucket *bucket, size_t index);
+/* Index of the first object that is not before (ns, name). */
+size_t store_bucket_lower_bound(const struct store_bucket *bucket, const char *ns,
+                                const char *name);
+/* Borrowed until the next change, NULL when absent. */
+struct store_object *store_get(const struct store_bucket *bucket, const char *ns, const char *name);
+
+/* Stores `tree` (taken, also on failure) under its metadata.namespace and name, with the next
+ * revision in metadata.resourceVersion. `expected` is the object that it replaces, NULL for a new
+ * one: ERR_EXISTS when there is one, ERR_CONFLICT when another state is there, ERR_LIMIT. *ret
+ * (may be NULL) is borrowed until the next change. */
+MUST_USE int store_put(struct store_bucket *bucket, json_t *tree,
+                       const struct store_object *expected, struct store_object **ret);
+/* Removes; ERR_NOT_FOUND, or ERR_CONFLICT when another state than `expected` is there. */
+MUST_USE int store_remove(struct store_bucket *bucket, const struct store_object *expected);
+struct store_object *store_object_ref(struct store_object *object);
+/* NULL is fine. */
+void store_object_unref(struct store_object *object);
+
+/* --- watches --- */
+
+struct store_watch {
+    /* private; zero-initialise */
+    struct list node;
+    struct store *store;
+    struct store_bucket *bucket;
+    uint64_t next; /* sequence number of the next event to tell */
+    bool paused;
+    void (*on_event)(const struct store_event *event, void *ctx);
+    void (*on_behind)(void *ctx);
+    void *ctx;
+};
+
+/* Tells events of `bucket` (NULL: of all) after `revision`, from the loop, never within a put.
+ * on_behind (may be NULL) runs once when the ring has lost events; the watch then is removed.
+ * ERR_EXPIRED when the ring does not reach back to `revision`. */
+MUST_USE int store_watch_add(struct store *store, struct store_bucket *bucket, uint64_t revision,
+                             struct store_watch *watch,
+                             void (*on_event)(const struct store_event *event, void *ctx),
+                             void (*on_behind)(void *ctx), void *ctx);
+/* May be called from any callback; harmless when not added (zeroed). */
+void store_watch_remove(struct store_watch *watch);
+void store_watch_pause(struct store_watch *watch);
+void store_watch_resume(struct store_watch *watch);
+
+#endif

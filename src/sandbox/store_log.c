@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite in WAL mode, one writer, group commit. See store_log.h.
+ *
+ *   object(bucket, ns, name, revision, text)   primary key bucket, ns, name
+ *   state(key, value)                          'revision': the last one used, deletions included
+ */
+#include "sandbox/store_log.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/vec.h"
+
+#include <sqlite3.h>
+
+struct log_row {
+    const char *bucket;
+    struct store_object *object; /* reference */
+    bool removed;
+};
+
+struct store_log {
+    sqlite3 *database;
+    sqlite3_stmt *put, *remove, *revision;
+    VEC(struct log_row) rows;
+};
+
+static const char log_schema[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA locking_mode=EXCLUSIVE;"
+    "CREATE TABLE IF NOT EXISTS object(bucket TEXT, ns TEXT, name TEXT, revision INTEGER,"
+    " text BLOB, PRIMARY KEY(bucket, ns, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS state(key TEXT PRIMARY KEY, value INTEGER);";
+
+static int log_prepare(struct store_log *log, const char *sql, sqlite3_stmt **ret)
+{
+    return sqlite3_prepare_v2(log->database, sql, -1, ret, NULL);
+}
+
+int store_log_open(const char *path, struct store_log **ret, struct error *err)
+{
+    struct store_log *log = MEM_NEW(struct store_log);
+
+    if (sqlite3_open(path, &log->database) != SQLITE_OK ||
+        sqlite3_exec(log->database, log_schema, NULL, NULL, NULL) != SQLITE_OK ||
+        log_prepare(log, "REPLACE INTO object VALUES(?,?,?,?,?)", &log->put) != SQLITE_OK ||
+        log_prepare(log, "DELETE FROM object WHERE bucket=? AND ns=? AND name=?", &log->remove) !=
+            SQLITE_OK ||
+        log_prepare(log, "REPLACE INTO state VALUES('revision',?)", &log->revision) != SQLITE_OK) {
+        err_set_path(err, ERR_IO, path, "%s", sqlite3_errmsg(log->database));
+        store_log_close(log);
+        return ERR_IO;
+    }
+    *ret = log;
+    return 0;
+}
+
+void store_log_close(struct store_log *log)
+{
+    if (log == NULL)
+        return;
+    store_log_commit(log);
+    for (size_t i = 0; i < log->rows.count; i++)
+        store_object_unref(log->rows.items[i].object);
+    VEC_DEINIT(&log->rows);
+    sqlite3_finalize(log->put);
+    sqlite3_finalize(log->remove);
+    sqlite3_finalize(log->revision);
+    sqlite3_close(log->database);
+    mem_free(log);
+}
+
+int store_log_load(struct store_log *log, uint64_t *ret_revision,
+                   int (*on_row)(const char *bucket, struct slice text, void *ctx,
+                                 struct error *err),
+                   void *ctx, struct error *err)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = 0;
+
+    if (log_prepare(log, "SELECT bucket, text FROM object", &query) != SQLITE_OK)
+        return err_set(err, ERR_IO, "%s", sqlite3_errmsg(log->database));
+    while (rc == 0 && sqlite3_step(query) == SQLITE_ROW) {
+        const void *text = sqlite3_column_blob(query, 1);
+
+        rc = on_row((const char *)sqlite3_column_text(query, 0),
+                    slice_make(text, (size_t)sqlite3_column_bytes(query, 1)), ctx, err);
+    }
+    sqlite3_finalize(query);
+    if (rc != 0)
+        return rc;
+    if (log_prepare(log, "SELECT value FROM state WHERE key='revision'", &query) != SQLITE_OK)
+        return err_set(err, ERR_IO, "%s", sqlite3_errmsg(log->database));
+    if (sqlite3_step(query) == SQLITE_ROW)
+        *ret_revision = (uint64_t)sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return 0;
+}
+
+static void log_queue(struct store_log *log, const char *bucket, struct store_object *object,
+                      bool removed)
+{
+    struct log_row row = {bucket, store_object_ref(object), removed};
+
+    VEC_PUSH(&log->rows, row);
+}
+
+void store_log_put(struct store_log *log, const char *bucket, struct store_object *object)
+{
+    log_queue(log, bucket, object, false);
+}
+
+void store_log_remove(struct store_log *log, const char *bucket, struct store_object *object)
+{
+    log_queue(log, bucket, object, true);
+}
+
+static int row_write(struct store_log *log, const struct log_row *row)
+{
+    sqlite3_stmt *statement = row->removed ? log->remove : log->put;
+    int rc;
+
+    sqlite3_bind_text(statement, 1, row->bucket, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, row->object->ns, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, row->object->name, -1, SQLITE_STATIC);
+    if (!row->removed) {
+        sqlite3_bind_int64(statement, 4, (sqlite3_int64)row->object->revision);
+        sqlite3_bind_blob(statement, 5, row->object->text.data, (int)row->object->text.len,
+                          SQLITE_STATIC);
+    }
+    rc = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return rc == SQLITE_DONE ? 0 : ERR_IO;
+}
+
+void store_log_commit(struct store_log *log)
+{
+    int rc = 0;
+
+    if (log->rows.count == 0 || log->database == NULL)
+        return;
+    if (sqlite3_exec(log->database, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+        rc = ERR_IO;
+    for (size_t i = 0; i < log->rows.count && rc == 0; i++)
+        rc = row_write(log, &log->rows.items[i]);
+    if (rc == 0) {
+        uint64_t last = log->rows.items[log->rows.count - 1].object->revision;
+
+        sqlite3_bind_int64(log->revision, 1, (sqlite3_int64)last);
+        rc = sqlite3_step(log->revision) == SQLITE_DONE ? 0 : ERR_IO;
+        sqlite3_reset(log->revision);
+    }
+    if (rc == 0 && sqlite3_exec(log->database, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        rc = ERR_IO;
+    if (rc != 0) {
+        log_error(api, "store: %s; %zu changes wait for the next commit",
+                  sqlite3_errmsg(log->database), log->rows.count);
+        sqlite3_exec(log->database, "ROLLBACK", NULL, NULL, NULL);
+        return;
+    }
+    for (size_t i = 0; i < log->rows.count; i++)
+        store_object_unref(log->rows.items[i].object);
+    log->rows.count = 0;
+}
