@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds that the API server serves: the built-in ones from api/'s tables, and those that
+ * CustomResourceDefinitions bring.
+ *
+ * Place   request dispatch, discovery, OpenAPI, Tables, controllers
+ * Owns    one struct kind per group, version and plural, until the end (a removed CRD's kinds are
+ *         marked, since calls may hold them)
+ * Limits  KINDS_MAX kinds
+ */
+#ifndef WEFT_SANDBOX_KINDS_H
+#define WEFT_SANDBOX_KINDS_H
+
+#include "api/schema.h"
+#include "base/prelude.h"
+#include "base/vec.h"
+#include "sandbox/store.h"
+#include "wire/json.h"
+
+enum { KINDS_MAX = 1000 };
+
+struct kind {
+    const char *group; /* "" for core */
+    const char *version;
+    const char *plural;
+    const char *singular;
+    const char *kind;
+    char *list_kind;   /* "PodList" */
+    char *api_version; /* "v1", "apps/v1" */
+    char *qualified;   /* "pods", "deployments.apps": for messages */
+    bool namespaced;
+    bool has_status;             /* subresource status */
+    bool has_scale;              /* subresource scale */
+    bool has_generation;         /* metadata.generation counts changes of the spec */
+    bool is_virtual;             /* only created, never stored */
+    bool served;                 /* false: its CRD went away */
+    const struct api_kind *api;  /* NULL for a custom kind */
+    json_t *crd;                 /* of a custom kind: the definition (reference) */
+    const json_t *crd_version;   /* its entry of spec.versions */
+    struct store_bucket *bucket; /* NULL for virtual kinds; shared among versions */
+};
+
+struct kinds {
+    VEC(struct kind *) items; /* in order of discovery: groups together, best version first */
+    struct store *store;
+};
+
+/* Registers the built-in kinds. */
+void kinds_init(struct kinds *kinds, struct store *store);
+void kinds_deinit(struct kinds *kinds);
+/* Served kinds only; NULL when there is none. */
+struct kind *kinds_find(const struct kinds *kinds, struct slice group, struct slice version,
+                        struct slice plural);
+/* By object: "apps/v1", "Deployment". An api_version of NULL matches any. */
+struct kind *kinds_find_object(const struct kinds *kinds, const char *api_version,
+                               const char *kind);
+/* A built-in kind that must be there (an own bug otherwise). */
+struct kind *kinds_builtin(const struct kinds *kinds, const char *group, const char *plural);
+/* Serves the versions of a CustomResourceDefinition (again, after a change). */
+int kinds_crd_add(struct kinds *kinds, json_t *crd);
+/* Stops serving them. */
+void kinds_crd_remove(struct kinds *kinds, const json_t *crd);
+/* Short names, categories: a fresh JSON array. */
+json_t *kinds_short_names(const struct kind *kind);
+json_t *kinds_categories(const struct kind *kind);
+/* The verbs of the resource itself: a fresh JSON array. */
+json_t *kinds_verbs(const struct kind *kind);
+/* Calls on_sub for each subresource; `group` NULL: the kind's own group and version. */
+void kinds_each_subresource(const struct kind *kind,
+                            void (*on_sub)(const char *name, const char *group, const char *version,
+                                           const char *kind_name, const char *verbs, void *ctx),
+                            void *ctx);
+/* Whether the kind has that subresource. */
+bool kinds_has_subresource(const struct kind *kind, const char *name);
+/* Version precedence: <0 when a comes before b (v2 > v1 > v1beta1 > v1alpha3). */
+int kinds_version_cmp(const char *a, const char *b);
+
+/* --- Tables (kinds_table.c) --- */
+
+/* columnDefinitions: a fresh JSON array. */
+json_t *kinds_table_columns(const struct kind *kind);
+/* The cells of one object: a fresh JSON array. */
+json_t *kinds_table_cells(const struct kind *kind, const json_t *object, int64_t now_ms);
+/* "3m32s" as kubectl prints ages; out has room for 32 bytes. */
+const char *kinds_table_age(int64_t age_ms, char *out);
+
+#endif

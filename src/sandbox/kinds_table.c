@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables: what `kubectl get` prints, made by the server.
+ *
+ *   columns   of a built-in kind from api/'s tables, of a custom kind from its printer columns
+ *   cells     by JSON path, or by a function of the table below (kind, column)
+ *
+ * The rules of single kinds are in kinds_cells.c.
+ */
+#include "sandbox/kinds.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sandbox/kinds_cells.h"
+
+#include <stdio.h>
+
+/* --- columns --- */
+
+static void column_add(json_t *columns, const char *name, const char *type, const char *description,
+                       int priority)
+{
+    bool is_first = json_array_size(columns) == 0;
+
+    json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", name, "type",
+                                             type, "format", is_first ? "name" : "", "description",
+                                             description, "priority", priority));
+}
+
+static const json_t *custom_columns(const struct kind *kind)
+{
+    return json_object_get(kind->crd_version, "additionalPrinterColumns");
+}
+
+json_t *kinds_table_columns(const struct kind *kind)
+{
+    json_t *columns = json_array();
+    const json_t *custom = custom_columns(kind);
+    size_t i;
+    json_t *column;
+
+    column_add(columns, "Name", "string", "Name must be unique within a namespace.", 0);
+    for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++) {
+        const struct api_column *built_in = &kind->api->columns[n];
+
+        column_add(columns, built_in->name,
+                   strcmp(built_in->type, "date") == 0 ? "string" : built_in->type,
+                   built_in->description ? built_in->description : "", built_in->priority);
+    }
+    json_array_foreach(custom, i, column) column_add(
+        columns, json_path_string_or(column, "name", ""),
+        json_path_string_or(column, "type", "string"),
+        json_path_string_or(column, "description", ""), (int)json_get_int(column, "priority", 0));
+    if (kind->api == NULL && json_array_size(custom) == 0)
+        column_add(columns, "Age", "date", "", 0);
+    return columns;
+}
+
+/* --- ages --- */
+
+const char *kinds_table_age(int64_t age_ms, char *out)
+{
+    long long s = age_ms < 0 ? 0 : age_ms / 1000;
+    long long m = s / 60, h = s / 3600, d = s / 86400;
+
+    if (s < 120)
+        snprintf(out, 32, "%llds", s);
+    else if (m < 10 && s % 60 != 0)
+        snprintf(out, 32, "%lldm%llds", m, s % 60);
+    else if (h < 3)
+        snprintf(out, 32, "%lldm", m);
+    else if (h < 8 && m % 60 != 0)
+        snprintf(out, 32, "%lldh%lldm", h, m % 60);
+    else if (h < 48)
+        snprintf(out, 32, "%lldh", h);
+    else if (d < 8 && h % 24 != 0)
+        snprintf(out, 32, "%lldd%lldh", d, h % 24);
+    else if (d < 365 * 2)
+        snprintf(out, 32, "%lldd", d);
+    else if (d < 365 * 8 && d % 365 != 0)
+        snprintf(out, 32, "%lldy%lldd", d / 365, d % 365);
+    else
+        snprintf(out, 32, "%lldy", d / 365);
+    return out;
+}
+
+static json_t *age_cell(const char *time_text, int64_t now_ms)
+{
+    char text[32];
+    int64_t then_ms;
+
+    if (time_text == NULL || clock_parse_rfc3339(slice_str(time_text), &then_ms) != 0)
+        return json_string("<unknown>");
+    return json_string(kinds_table_age(now_ms - then_ms, text));
+}
+
+/* --- JSON paths of printer columns --- */
+
+/* "[?(@.type==\"Ready\")]": the first item whose member equals the text. */
+static const json_t *filter_step(const json_t *list, struct slice filter)
+{
+    ptrdiff_t at = slice_find(filter, SLICE("=="));
+    size_t i;
+    json_t *item;
+
+    if (at < 0 || !slice_starts_with(filter, SLICE("?(@.")))
+        return NULL;
+    json_array_foreach(list, i, item)
+    {
+        char *key = mem_slice_dup(slice_trim(slice_from(slice_head(filter, (size_t)at), 4)));
+        struct slice wanted = slice_trim(slice_from(filter, (size_t)at + 2));
+        const char *value = json_get_string(item, key);
+
+        mem_free(key);
+        if (wanted.len > 0 && wanted.data[wanted.len - 1] == ')')
+            wanted.len--;
+        if (wanted.len >= 2 && value != NULL &&
+            slice_eq_str(slice_make(wanted.data + 1, wanted.len - 2), value))
+            return item;
+    }
+    return NULL;
+}
+
+static const json_t *bracket_step(const json_t *at, struct slice inner)
+{
+    uint64_t index;
+
+    if (inner.len > 0 && inner.data[0] == '?')
+        return filter_step(at, inner);
+    if (slice_parse_u64(inner, 1u << 20, &index) == 0)
+        return json_array_get(at, (size_t)index);
+    if (slice_eq_str(inner, "*"))
+        return json_array_get(at, 0);
+    return NULL;
+}
+
+/* Subset of Kubernetes' JSONPath: .a.b, .a[0].b, .a[?(@.k=="v")].b, .a\.b. Borrowed or NULL. */
+static const json_t *column_value(const json_t *object, const char *path)
+{
+    const json_t *at = object;
+    struct slice rest = slice_str(path);
+
+    while (at != NULL && rest.len > 0) {
+        size_t len = 0;
+
+        if (rest.data[0] == '[') {
+            ptrdiff_t end = slice_find_char(rest, ']');
+
+            if (end < 0)
+                return NULL;
+            at = bracket_step(at, slice_make(rest.data + 1, (size_t)end - 1));
+            rest = slice_from(rest, (size_t)end + 1);
+            continue;
+        }
+        if (rest.data[0] == '.')
+            rest = slice_from(rest, 1);
+        char key[256];
+        size_t key_len = 0;
+
+        while (len < rest.len && rest.data[len] != '.' && rest.data[len] != '[') {
+            if (rest.data[len] == '\\' && len + 1 < rest.len)
+                len++;
+            if (key_len < sizeof key - 1)
+                key[key_len++] = rest.data[len];
+            len++;
+        }
+        key[key_len] = '\0';
+        at = json_object_get(at, key);
+        rest = slice_from(rest, len);
+    }
+    return at;
+}
+
+static json_t *path_cell(const json_t *object, const char *path, const char *type, int64_t now_ms)
+{
+    const json_t *value = column_value(object, path);
+    char *text;
+    json_t *cell;
+
+    if (strcmp(type, "date") == 0)
+        return value == NULL ? json_null() : age_cell(json_string_value(value), now_ms);
+    if (value == NULL || json_is_null(value))
+        return strcmp(type, "string") == 0 ? json_string("") : json_null();
+    if (!json_is_object(value) && !json_is_array(value))
+        return json_deep_copy(value);
+    text = json_format_str(value, JSON_FORMAT_COMPACT | JSON_FORMAT_SORTED);
+    cell = json_string(text);
+    mem_free(text);
+    return cell;
+}
+
+/* --- cells --- */
+
+static json_t *built_in_cell(const struct kind *kind, const struct api_column *column,
+                             const json_t *object, int64_t now_ms)
+{
+    json_t *cell;
+
+    if (column->json_path != NULL)
+        return path_cell(object, column->json_path, column->type, now_ms);
+    cell = kinds_cell(kind, column->name, object, now_ms);
+    if (cell != NULL)
+        return cell;
+    if (strcmp(column->name, "Age") == 0 || strcmp(column->name, "Created At") == 0)
+        return age_cell(json_path_string(object, "metadata.creationTimestamp"), now_ms);
+    return json_string("");
+}
+
+json_t *kinds_table_cells(const struct kind *kind, const json_t *object, int64_t now_ms)
+{
+    json_t *cells = json_array();
+    const json_t *custom = custom_columns(kind);
+    size_t i;
+    json_t *column;
+
+    json_array_append_new(cells, json_string(json_path_string_or(object, "metadata.name", "")));
+    for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++)
+        json_array_append_new(cells, built_in_cell(kind, &kind->api->columns[n], object, now_ms));
+    json_array_foreach(custom, i, column) json_array_append_new(
+        cells, path_cell(object, json_path_string_or(column, "jsonPath", ""),
+                         json_path_string_or(column, "type", "string"), now_ms));
+    if (kind->api == NULL && json_array_size(custom) == 0)
+        json_array_append_new(
+            cells, age_cell(json_path_string(object, "metadata.creationTimestamp"), now_ms));
+    return cells;
+}
