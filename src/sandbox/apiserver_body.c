@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Request bodies: JSON, YAML, protobuf; chosen by Content-Type as the real server does. */
+#include "sandbox/apiserver_int.h"
+#include "wire/yaml.h"
+
+enum body_format { BODY_JSON, BODY_YAML, BODY_PROTOBUF, BODY_UNKNOWN };
+
+static const struct body_type {
+    const char *name;
+    enum body_format format;
+    bool for_patch;
+} body_types[] = {
+    {"application/json", BODY_JSON, false},
+    {"application/yaml", BODY_YAML, false},
+    {"application/vnd.kubernetes.protobuf", BODY_PROTOBUF, false},
+    {"application/json-patch+json", BODY_JSON, true},
+    {"application/merge-patch+json", BODY_JSON, true},
+    {"application/strategic-merge-patch+json", BODY_JSON, true},
+    {"application/apply-patch+yaml", BODY_YAML, true},
+};
+
+static struct slice media_type(struct slice content_type)
+{
+    ptrdiff_t end = slice_find_char(content_type, ';');
+
+    return slice_trim(end < 0 ? content_type : slice_head(content_type, (size_t)end));
+}
+
+static int fail_type(struct apiserver_call *call)
+{
+    return apiserver_fail(
+        call, 415, "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: %s",
+        call->verb == APISERVER_PATCH
+            ? "application/json-patch+json, application/merge-patch+json, "
+              "application/strategic-merge-patch+json"
+            : "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+}
+
+static int body_parse(enum body_format format, struct slice body, json_t **ret, struct error *err)
+{
+    struct json_limits limits = {.size_max = APISERVER_BODY_MAX, .depth_max = 100};
+
+    switch (format) {
+    case BODY_JSON:
+        return json_parse(body, &limits, ret, err);
+    case BODY_YAML:
+        return yaml_parse_one(body, NULL, ret, err);
+    case BODY_PROTOBUF:
+        return apiserver_protobuf_decode(body, ret, err);
+    case BODY_UNKNOWN:
+        break;
+    }
+    return ERR_UNSUPPORTED;
+}
+
+int apiserver_body_decode(struct apiserver_call *call, struct slice content_type,
+                          struct slice body)
+{
+    struct slice type = media_type(content_type);
+    enum body_format format = BODY_UNKNOWN;
+    struct error err = {0};
+
+    if (type.len == 0)
+        type = SLICE("application/json");
+    if (body.len == 0)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(body_types); i++) {
+        if (slice_eq_str(type, body_types[i].name) &&
+            body_types[i].for_patch == (call->verb == APISERVER_PATCH))
+            format = body_types[i].format;
+    }
+    if (format == BODY_UNKNOWN)
+        return fail_type(call);
+    if (slice_eq_str(type, "application/apply-patch+yaml"))
+        return apiserver_fail(call, 415, "UnsupportedMediaType",
+                              "not supported: server-side apply (application/apply-patch+yaml)");
+    call->content_type = arena_slice_dup(&call->arena, type);
+    if (body_parse(format, body, &call->body, &err) != 0)
+        return apiserver_fail(call, 400, "BadRequest",
+                              "the object provided is unrecognized (must be of type %s): %s",
+                              call->kind ? call->kind->kind : "object", err.reason);
+    return 0;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the API server share: the server, and one call on its way through it.
+ *
+ *   apiserver_http.c   path, user, body --> struct apiserver_call --> answer in JSON, YAML, Table
+ *   apiserver_read.c   get, list            apiserver_watch.c    watch
+ *   apiserver_write.c  create, update, patch:  prepare -> mutate -> check -> validate -> commit
+ *   apiserver_delete.c delete, deletecollection
+ *   controllers*.c     make the same calls, without HTTP
+ *
+ * Place   apiserver*.c and controllers*.c
+ * Owns    see each struct
+ */
+#ifndef WEFT_SANDBOX_APISERVER_INT_H
+#define WEFT_SANDBOX_APISERVER_INT_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "sandbox/apiserver.h"
+#include "sandbox/apiserver_selector.h"
+#include "sandbox/kinds.h"
+#include "sandbox/store.h"
+#include "wire/url.h"
+#include "wire/json.h"
+
+enum {
+    APISERVER_BODY_MAX = 3 * 1024 * 1024,
+    APISERVER_ATTEMPTS_MAX = 5, /* of a patch that met another writer */
+    APISERVER_GROUPS_MAX = 16,
+};
+
+struct apiserver_auth;
+struct apiserver_admission;
+struct controllers;
+
+struct sandbox_apiserver {
+    struct loop *loop;
+    struct store *store;
+    struct kinds kinds;
+    struct http_server *http;
+    struct apiserver_auth *auth;
+    struct controllers *controllers;
+    struct http_pool *node_pool; /* to the node agent, made with the first use */
+    struct list calls;           /* unfinished, for the end */
+    struct list watches;         /* open watch streams */
+    struct store_watch crd_watch;
+    struct arena memory; /* copies of options */
+    struct sandbox_apiserver_options options;
+    uint32_t service_base, service_count; /* ClusterIPs, host order; count of addresses */
+    uint32_t lb_base, lb_count;           /* 0: none */
+    unsigned port;                        /* of the last listen address */
+};
+
+/* Who calls. Borrows. */
+struct apiserver_user {
+    const char *name;
+    const char *uid;                          /* "" unknown */
+    const char *groups[APISERVER_GROUPS_MAX]; /* NULL at the end */
+    json_t *extra;                            /* may be NULL; borrowed */
+};
+
+enum apiserver_verb {
+    APISERVER_GET,
+    APISERVER_LIST,
+    APISERVER_WATCH,
+    APISERVER_CREATE,
+    APISERVER_UPDATE,
+    APISERVER_PATCH,
+    APISERVER_DELETE,
+    APISERVER_DELETE_COLLECTION,
+};
+
+enum apiserver_accept { APISERVER_JSON, APISERVER_YAML, APISERVER_TABLE, APISERVER_PARTIAL };
+
+struct apiserver_call {
+    struct sandbox_apiserver *server;
+    struct arena arena; /* lives as long as the call */
+    struct list node;   /* in server->calls */
+    /* request */
+    enum apiserver_verb verb;
+    const struct kind *kind;
+    const char *ns;          /* "" for cluster-scoped or all */
+    const char *name;        /* "" for collections */
+    const char *subresource; /* "" for none */
+    struct slice query;      /* not decoded */
+    struct slice content_type;
+    enum apiserver_accept accept;
+    struct apiserver_user user;
+    json_t *body;         /* decoded; owned */
+    struct slice body_text; /* patches are kept as text too */
+    /* answer */
+    unsigned status;             /* HTTP status; 0 while it runs */
+    json_t *result;              /* owned; or NULL when `answer` or `text` is set */
+    struct store_object *answer; /* reference */
+    struct buf text;             /* a finished JSON body (lists) */
+    json_t *warnings;            /* array of texts, or NULL; owned */
+    void (*on_done)(struct apiserver_call *call, void *ctx); /* may free the call */
+    void *ctx;
+    /* writing */
+    struct store_object *old; /* reference; NULL for a create */
+    json_t *object;           /* the new state; owned */
+    unsigned attempt;
+    bool revision_given; /* the client named the state that it changes */
+    json_t *causes;      /* of a 422; owned */
+    struct apiserver_admission *admission;
+    void (*next)(struct apiserver_call *call); /* after admission */
+};
+
+/* --- apiserver_call.c --- */
+
+/* The caller fills it, sets on_done, and calls apiserver_call_run. */
+struct apiserver_call *apiserver_call_new(struct sandbox_apiserver *server);
+void apiserver_call_free(struct apiserver_call *call);
+/* Dispatches by verb and subresource. on_done runs once, within this call or later. */
+void apiserver_call_run(struct apiserver_call *call);
+/* The answer is set: tells on_done. The call may be gone afterwards. */
+void apiserver_call_finish(struct apiserver_call *call);
+/* A query parameter, decoded in the call's arena; data NULL when absent. */
+struct slice apiserver_call_query(struct apiserver_call *call, const char *name);
+bool apiserver_call_query_bool(struct apiserver_call *call, const char *name);
+bool apiserver_call_is_dry_run(struct apiserver_call *call);
+void apiserver_call_warn(struct apiserver_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* --- apiserver_status.c: each sets the answer to a Status and returns ERR_INVALID --- */
+
+int apiserver_fail(struct apiserver_call *call, unsigned status, const char *reason,
+                   const char *fmt, ...) PRINTF_LIKE(4, 5);
+int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kind,
+                             const char *name);
+int apiserver_fail_exists(struct apiserver_call *call, const char *name);
+int apiserver_fail_conflict(struct apiserver_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Collects causes of a 422: reason is "FieldValueInvalid", "FieldValueRequired"... */
+void apiserver_invalid_add(struct apiserver_call *call, const char *reason, const char *field,
+                           const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* 0 when no cause was collected, else the 422. */
+int apiserver_invalid_finish(struct apiserver_call *call);
+/* A Status: fresh reference. details may be NULL (taken). */
+json_t *apiserver_status_new(unsigned status, const char *reason, const char *message,
+                             json_t *details);
+/* {"status":"Success"} with details of what was deleted. */
+json_t *apiserver_status_success(const struct kind *kind, const json_t *object);
+
+/* --- apiserver_body.c --- */
+
+/* Decodes JSON, YAML or protobuf into call->body; `schema_kind` tells the message of a protobuf
+ * body (NULL: by the envelope's own kind). An empty body leaves NULL. Sets a failure. */
+MUST_USE int apiserver_body_decode(struct apiserver_call *call, struct slice content_type,
+                                   struct slice body);
+/* apiserver_protobuf.c: "k8s\0" envelope into a JSON object. */
+MUST_USE int apiserver_protobuf_decode(struct slice body, json_t **ret, struct error *err);
+
+/* --- apiserver_read.c --- */
+
+void apiserver_read_get(struct apiserver_call *call);
+void apiserver_read_list(struct apiserver_call *call);
+/* labelSelector and fieldSelector of the query, with the name of the path. Sets a failure. */
+MUST_USE int apiserver_read_selectors(struct apiserver_call *call,
+                                      struct apiserver_selector *ret_labels,
+                                      struct apiserver_selector *ret_fields);
+/* The object as this kind's version: fresh reference. */
+json_t *apiserver_read_present(const struct kind *kind, const struct store_object *object);
+/* A Table of the given rows' objects; header: with columnDefinitions. */
+json_t *apiserver_read_table_new(const struct kind *kind, bool header);
+void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const json_t *object);
+/* {kind: PartialObjectMetadata, metadata}: fresh reference. */
+json_t *apiserver_read_partial(const json_t *object);
+
+/* --- apiserver_watch.c --- */
+
+/* Answers the stream itself and keeps it until it ends. Takes the call. */
+void apiserver_watch_start(struct apiserver_call *call, struct http_stream *stream);
+void apiserver_watch_close_all(struct sandbox_apiserver *server);
+
+/* --- apiserver_write.c, apiserver_delete.c --- */
+
+void apiserver_write_start(struct apiserver_call *call);
+void apiserver_delete_start(struct apiserver_call *call);
+void apiserver_delete_collection(struct apiserver_call *call);
+/* After an update: removes an object that waits for its finalizers and has none left. */
+bool apiserver_delete_is_due(const json_t *object);
+
+/* --- apiserver_object.c: metadata --- */
+
+/* Names, namespace, labels, annotations, owner references: adds causes. */
+void apiserver_object_check_metadata(struct apiserver_call *call);
+/* "-x7k2p" suffixes and UUIDs. */
+void apiserver_object_random_suffix(char *out, size_t len);
+void apiserver_object_uuid(char out[37]);
+/* Now as RFC 3339. */
+const char *apiserver_object_now(char *out);
+bool apiserver_object_is_label_value(const char *text);
+bool apiserver_object_is_dns_subdomain(const char *text);
+bool apiserver_object_is_dns_label(const char *text);
+
+/* --- apiserver_hooks.c: rules of single kinds --- */
+
+/* After schema defaults, before admission; `old` is NULL for a create. Sets a failure. */
+MUST_USE int apiserver_hooks_prepare(struct apiserver_call *call);
+/* After admission, before the commit: allocations and validation; adds causes. */
+void apiserver_hooks_check(struct apiserver_call *call);
+
+/* --- apiserver_sub.c: subresources that are calls --- */
+
+/* A Scale object of a deployment or replicaset: fresh reference. */
+json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object);
+/* binding, eviction, token, and virtual kinds (reviews). True when it took the call. */
+bool apiserver_sub_run(struct apiserver_call *call);
+
+/* --- apiserver_admission.c --- */
+
+/* Runs the mutating (or validating) webhooks on call->object, then call->next, with call->status
+ * set when the request was refused. `next` may run within. */
+void apiserver_admission_run(struct apiserver_call *call, bool mutating,
+                             void (*next)(struct apiserver_call *call));
+/* Stops what is on its way (the call is freed). */
+void apiserver_admission_cancel(struct apiserver_call *call);
+
+/* --- apiserver_auth.c, apiserver_pki.c --- */
+
+struct tls_config;
+/* Loads or makes the CA, server certificate, token key; writes the kubeconfig. */
+MUST_USE int apiserver_auth_open(struct sandbox_apiserver *server, struct tls_config **ret_tls,
+                                 struct error *err);
+void apiserver_auth_free(struct apiserver_auth *auth);
+/* PEM of the cluster's CA. */
+const char *apiserver_auth_ca(const struct apiserver_auth *auth);
+/* Fills *ret from the connection's certificate or the bearer token (empty: none). ERR_DENIED: a bad
+ * token. Nobody known: system:anonymous. */
+MUST_USE int apiserver_auth_user(struct sandbox_apiserver *server, struct arena *arena,
+                                 struct slice peer_cert_der, struct slice token,
+                                 struct apiserver_user *ret, struct error *err);
+/* TokenRequest, TokenReview. */
+void apiserver_auth_token_request(struct apiserver_call *call);
+void apiserver_auth_token_review(struct apiserver_call *call);
+/* /openid/v1/jwks: fresh reference. */
+json_t *apiserver_auth_jwks(const struct apiserver_auth *auth);
+
+/* --- apiserver_discovery.c --- */
+
+/* Answers /api, /apis, /version, /openapi...: true when the path was its. The result is set. */
+bool apiserver_discovery_run(struct apiserver_call *call, struct slice path, bool aggregated);
+
+/* --- apiserver_crd.c --- */
+
+/* Serves the definitions that are stored, and follows their changes. */
+MUST_USE int apiserver_crd_start(struct sandbox_apiserver *server);
+/* Sets the status of a definition that is created or changed. */
+void apiserver_crd_prepare(struct apiserver_call *call);
+
+/* --- apiserver_stream.c --- */
+
+/* logs, exec, attach: relays to the node agent. Takes the call; answers the stream itself. */
+void apiserver_stream_start(struct apiserver_call *call, struct http_stream *stream);
+
+/* --- apiserver_http.c --- */
+
+void apiserver_http_on_stream(struct http_stream *stream, void *ctx);
+/* Sends the call's answer. */
+void apiserver_http_respond(struct apiserver_call *call, struct http_stream *stream);
+
+#endif

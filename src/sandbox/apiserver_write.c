@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create, update, patch: one pipeline.
+ *
+ *   prepare   the new state from the body or the patch, system fields, defaults, rules of the kind
+ *   mutate    mutating webhooks, one after another
+ *   check     defaults again, allocations, schema and metadata validation: a 422 names all causes
+ *   validate  validating webhooks
+ *   commit    into the store, if nobody else changed the object meanwhile; a patch or an
+ *             unconditional update begins again then
+ *
+ * Place   apiserver_call_run
+ * Owns    call->old (the state that is replaced) and call->object (the state to come)
+ */
+#include "api/check.h"
+#include "base/clock.h"
+#include "sandbox/apiserver_int.h"
+#include "sandbox/apiserver_patch.h"
+
+#include <stdlib.h>
+
+static void write_attempt(struct apiserver_call *call);
+static void write_mutated(struct apiserver_call *call);
+static void write_validated(struct apiserver_call *call);
+
+/* --- small facts --- */
+
+static json_t *metadata_of(json_t *object)
+{
+    return json_object_get(object, "metadata");
+}
+
+static bool is_sub(const struct apiserver_call *call, const char *subresource)
+{
+    return strcmp(call->subresource, subresource) == 0;
+}
+
+/* Copies a member, or removes it where the source has none. */
+static void member_copy(json_t *to, const json_t *from, const char *name)
+{
+    json_t *value = json_object_get(from, name);
+
+    if (value != NULL)
+        json_object_set_new(to, name, json_deep_copy(value));
+    else
+        json_object_del(to, name);
+}
+
+/* --- the body --- */
+
+static int check_envelope(struct apiserver_call *call, json_t *object)
+{
+    const char *version = json_get_string(object, "apiVersion");
+    const char *kind_name = json_get_string(object, "kind");
+
+    if (!json_is_object(object))
+        return apiserver_fail(call, 400, "BadRequest", "the body of the request is not an object");
+    if (kind_name != NULL && kind_name[0] && strcmp(kind_name, call->kind->kind) != 0)
+        return apiserver_fail(call, 400, "BadRequest",
+                              "%s in version \"%s\" cannot be handled as a %s: the kind in the data "
+                              "does not match",
+                              kind_name, version ? version : "", call->kind->kind);
+    if (version != NULL && version[0] && strcmp(version, call->kind->api_version) != 0)
+        return apiserver_fail(
+            call, 400, "BadRequest",
+            "the API version in the data (%s) does not match the expected API version (%s)",
+            version, call->kind->api_version);
+    json_set_string(object, "kind", call->kind->kind);
+    json_set_string(object, "apiVersion", call->kind->api_version);
+    if (json_object_get(object, "metadata") == NULL)
+        json_object_set_new(object, "metadata", json_object());
+    if (!json_is_object(metadata_of(object)))
+        return apiserver_fail(call, 400, "BadRequest",
+                              "%s in version \"%s\" cannot be handled as a %s: json: cannot "
+                              "unmarshal %s into Go struct field %s.metadata of type v1.ObjectMeta",
+                              call->kind->kind, call->kind->version, call->kind->kind,
+                              json_type_name(metadata_of(object)), call->kind->kind);
+    return 0;
+}
+
+/* Nulls of typed objects mean absent. */
+static void nulls_drop(json_t *value)
+{
+    const char *key;
+    void *next;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach_safe (value, next, key, member) {
+        if (json_is_null(member))
+            json_object_del(value, key);
+        else
+            nulls_drop(member);
+    }
+    json_array_foreach (value, i, member)
+        nulls_drop(member);
+}
+
+static int check_names(struct apiserver_call *call, json_t *object)
+{
+    const char *ns = json_path_string_or(object, "metadata.namespace", "");
+    const char *name = json_path_string_or(object, "metadata.name", "");
+
+    if (call->kind->namespaced && ns[0] && strcmp(ns, call->ns) != 0)
+        return apiserver_fail(call, 400, "BadRequest",
+                              "the namespace of the provided object does not match the namespace "
+                              "sent on the request");
+    if (call->kind->namespaced)
+        json_set_string(metadata_of(object), "namespace", call->ns);
+    else
+        json_object_del(metadata_of(object), "namespace");
+    if (call->name[0] && name[0] && strcmp(name, call->name) != 0)
+        return apiserver_fail(call, 400, "BadRequest",
+                              "the name of the object (%s) does not match the name on the URL (%s)",
+                              name, call->name);
+    if (call->name[0])
+        json_set_string(metadata_of(object), "name", call->name);
+    return 0;
+}
+
+/* --- schema --- */
+
+static void check_on_problem(const struct error *problem, void *ctx)
+{
+    struct apiserver_call *call = ctx;
+    bool strict = slice_eq_str(apiserver_call_query(call, "fieldValidation"), "Strict");
+    bool ignored = slice_eq_str(apiserver_call_query(call, "fieldValidation"), "Ignore");
+
+    if (call->status != 0)
+        return;
+    if (problem->code == ERR_EXISTS && strict)
+        apiserver_fail(call, 400, "BadRequest",
+                       "%s in version \"%s\" cannot be handled as a %s: strict decoding error: "
+                       "unknown field \"%s\"",
+                       call->kind->kind, call->kind->version, call->kind->kind, problem->path);
+    else if (problem->code == ERR_EXISTS && !ignored)
+        apiserver_call_warn(call, "unknown field \"%s\"", problem->path);
+    else if (problem->code == ERR_NOT_FOUND)
+        apiserver_invalid_add(call, "FieldValueRequired", problem->path, "Required value");
+    else if (problem->code == ERR_INVALID && strncmp(problem->reason, "must be a", 9) == 0)
+        apiserver_fail(call, 400, "BadRequest",
+                       "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal: %s "
+                       "%s",
+                       call->kind->kind, call->kind->version, call->kind->kind, problem->path,
+                       problem->reason);
+    else if (problem->code == ERR_INVALID)
+        apiserver_invalid_add(call, "FieldValueInvalid", problem->path, "Invalid value: %s",
+                              problem->reason);
+}
+
+/* Wrong types are refused at once (400); what else is wrong is collected for the 422. */
+static int check_schema(struct apiserver_call *call, const json_t *object)
+{
+    json_decref(call->causes);
+    call->causes = NULL;
+    if (call->kind->api != NULL)
+        api_check(call->kind->api->schema, object, check_on_problem, call);
+    return call->status != 0 ? ERR_INVALID : 0;
+}
+
+static void defaults_set(struct apiserver_call *call)
+{
+    if (call->kind->api != NULL)
+        api_default(call->kind->api->schema, call->object);
+}
+
+/* --- create --- */
+
+static int check_namespace(struct apiserver_call *call)
+{
+    const struct kind *namespaces = kinds_builtin(&call->server->kinds, "", "namespaces");
+    const struct store_object *ns;
+
+    if (!call->kind->namespaced)
+        return 0;
+    ns = store_get(namespaces->bucket, "", call->ns);
+    if (ns == NULL)
+        return apiserver_fail_not_found(call, namespaces, call->ns);
+    if (json_path_get(ns->tree, "metadata.deletionTimestamp") == NULL)
+        return 0;
+    return apiserver_fail(call, 403, "Forbidden",
+                          "%s \"%s\" is forbidden: unable to create new content in namespace %s "
+                          "because it is being terminated",
+                          call->kind->qualified,
+                          json_path_string_or(call->object, "metadata.name", ""), call->ns);
+}
+
+static bool keeps_status(const struct kind *kind)
+{
+    return !kind->has_status || strcmp(kind->plural, "nodes") == 0;
+}
+
+static void system_fields_make(json_t *object)
+{
+    static const char *const dropped[] = {"resourceVersion",   "selfLink",
+                                          "deletionTimestamp", "deletionGracePeriodSeconds",
+                                          "managedFields",     "generation"};
+    json_t *metadata = metadata_of(object);
+    char uuid[37];
+    char now[CLOCK_RFC3339_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
+        json_object_del(metadata, dropped[i]);
+    apiserver_object_uuid(uuid);
+    json_set_string(metadata, "uid", uuid);
+    json_set_string(metadata, "creationTimestamp", apiserver_object_now(now));
+}
+
+static int prepare_create(struct apiserver_call *call)
+{
+    json_t *object = json_deep_copy(call->body);
+    int rc;
+
+    call->object = object;
+    if (object == NULL)
+        return apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
+    rc = check_envelope(call, object);
+    if (rc == 0)
+        rc = check_names(call, object);
+    if (rc != 0)
+        return rc;
+    if (json_path_string_or(object, "metadata.resourceVersion", "")[0])
+        return apiserver_fail(call, 400, "BadRequest",
+                              "resourceVersion should not be set on objects to be created");
+    nulls_drop(object);
+    rc = check_schema(call, object);
+    if (rc == 0)
+        rc = check_namespace(call);
+    if (rc != 0)
+        return rc;
+    if (!keeps_status(call->kind))
+        json_object_del(object, "status");
+    system_fields_make(object);
+    if (call->kind->has_generation)
+        json_object_set_new(metadata_of(object), "generation", json_integer(1));
+    defaults_set(call);
+    return apiserver_hooks_prepare(call);
+}
+
+/* --- update and patch --- */
+
+static int patch_strategic(struct apiserver_call *call, json_t *object)
+{
+    struct error err = {0};
+
+    if (call->kind->api == NULL)
+        return apiserver_fail(call, 415, "UnsupportedMediaType",
+                              "the body of the request was in an unknown format - accepted media "
+                              "types include: application/json-patch+json, "
+                              "application/merge-patch+json");
+    if (apiserver_patch_strategic(object, call->body, call->kind->api->schema, &err) != 0)
+        return apiserver_fail(call, 400, "BadRequest", "%s: %s", err.path, err.reason);
+    return 0;
+}
+
+static int patch_apply(struct apiserver_call *call, json_t **object)
+{
+    struct error err = {0};
+    int rc;
+
+    if (slice_eq_str(call->content_type, "application/json-patch+json")) {
+        rc = apiserver_patch_json(object, call->body, &err);
+        if (rc == ERR_CONFLICT)
+            return apiserver_fail(call, 422, "Invalid", "the server rejected our request due to an "
+                                  "error in our request: %s", err.reason);
+        return rc ? apiserver_fail(call, 400, "BadRequest", "%s", err.reason) : 0;
+    }
+    if (!json_is_object(call->body))
+        return apiserver_fail(call, 400, "BadRequest", "the patch must be an object, not %s",
+                              json_type_name(call->body));
+    if (slice_eq_str(call->content_type, "application/strategic-merge-patch+json"))
+        return patch_strategic(call, *object);
+    apiserver_patch_merge(*object, call->body);
+    return 0;
+}
+
+/* The state that the client asks for, before the server's own fields are put back. */
+static int update_wanted(struct apiserver_call *call, json_t **ret)
+{
+    json_t *base = apiserver_read_present(call->kind, call->old);
+    json_t *object;
+    int rc = 0;
+
+    if (call->verb == APISERVER_UPDATE) {
+        object = json_deep_copy(call->body);
+        if (object == NULL)
+            rc = apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
+    } else if (call->body == NULL) {
+        object = NULL;
+        rc = apiserver_fail(call, 400, "BadRequest", "the patch was empty");
+    } else {
+        object = is_sub(call, "scale") ? apiserver_sub_scale(call->kind, base)
+                                       : json_deep_copy(base);
+        rc = patch_apply(call, &object);
+    }
+    json_decref(base);
+    if (rc != 0)
+        json_decref(object);
+    else
+        *ret = object;
+    return rc;
+}
+
+/* The client may name the state that it changes: by resourceVersion and uid. */
+static int check_preconditions(struct apiserver_call *call, const json_t *wanted)
+{
+    const char *revision = json_path_string_or(wanted, "metadata.resourceVersion", "");
+    const char *uid = json_path_string_or(wanted, "metadata.uid", "");
+    const char *old_uid = json_path_string_or(call->old->tree, "metadata.uid", "");
+
+    if (uid[0] && strcmp(uid, old_uid) != 0)
+        return apiserver_fail_conflict(
+            call, "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid,
+            old_uid);
+    if (revision[0] == '\0' || strcmp(revision, "0") == 0)
+        return 0;
+    if (call->verb == APISERVER_UPDATE ||
+        json_path_get(call->body, "metadata.resourceVersion") != NULL)
+        call->revision_given = true;
+    if (strtoull(revision, NULL, 10) != call->old->revision)
+        return apiserver_fail_conflict(call,
+                                       "the object has been modified; please apply your changes "
+                                       "to the latest version and try again");
+    return 0;
+}
+
+static int scale_take(struct apiserver_call *call, const json_t *scale)
+{
+    int64_t replicas = json_path_int(scale, "spec.replicas", 0);
+
+    call->object = apiserver_read_present(call->kind, call->old);
+    json_t *copy = json_deep_copy(call->object);
+    json_decref(call->object);
+    call->object = copy;
+    if (replicas < 0) {
+        apiserver_invalid_add(call, "FieldValueInvalid", "spec.replicas",
+                              "Invalid value: %lld: must be greater than or equal to 0",
+                              (long long)replicas);
+        return apiserver_invalid_finish(call);
+    }
+    return json_path_set(call->object, "spec.replicas", json_integer(replicas)) == 0
+               ? 0
+               : apiserver_fail(call, 500, "InternalError", "the object has no spec");
+}
+
+static void system_fields_keep(struct apiserver_call *call)
+{
+    static const char *const kept[] = {"uid",           "creationTimestamp",
+                                       "generation",    "deletionTimestamp",
+                                       "resourceVersion", "deletionGracePeriodSeconds"};
+    json_t *metadata = metadata_of(call->object);
+    const json_t *old = json_object_get(call->old->tree, "metadata");
+
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        member_copy(metadata, old, kept[i]);
+    json_object_del(metadata, "managedFields");
+}
+
+/* Only the part that this resource or subresource may write. */
+static void scope_keep(struct apiserver_call *call)
+{
+    json_t *object = call->object;
+
+    if (is_sub(call, "status")) {
+        json_t *status = json_incref(json_object_get(object, "status"));
+        json_t *base = apiserver_read_present(call->kind, call->old);
+
+        call->object = json_deep_copy(base);
+        if (status != NULL)
+            json_object_set_new(call->object, "status", status);
+        else
+            json_object_del(call->object, "status");
+        json_decref(base);
+        json_decref(object);
+        return;
+    }
+    if (call->kind->has_status)
+        member_copy(object, call->old->tree, "status");
+}
+
+/* generation counts changes of anything but metadata and status. */
+static bool spec_changed(const json_t *a, const json_t *b)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)a, key, value) {
+        bool counts = strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 &&
+                      strcmp(key, "apiVersion") != 0;
+
+        if (counts && !json_equal(value, json_object_get(b, key)))
+            return true;
+    }
+    return false;
+}
+
+static void generation_bump(struct apiserver_call *call)
+{
+    int64_t generation = json_path_int(call->old->tree, "metadata.generation", 0);
+
+    if (!call->kind->has_generation)
+        return;
+    if (spec_changed(call->object, call->old->tree) || spec_changed(call->old->tree, call->object))
+        generation++;
+    json_object_set_new(metadata_of(call->object), "generation", json_integer(generation));
+}
+
+static void check_finalizers(struct apiserver_call *call)
+{
+    const json_t *old = json_path_get(call->old->tree, "metadata.finalizers");
+    size_t i, j;
+    json_t *item, *other;
+
+    if (json_path_get(call->old->tree, "metadata.deletionTimestamp") == NULL)
+        return;
+    json_array_foreach (json_path_get(call->object, "metadata.finalizers"), i, item) {
+        bool known = false;
+
+        json_array_foreach (old, j, other)
+            known = known || json_equal(item, other);
+        if (!known)
+            apiserver_invalid_add(call, "FieldValueForbidden", "metadata.finalizers",
+                                  "Forbidden: no new finalizers can be added if the object is "
+                                  "being deleted, found new finalizers []string{\"%s\"}",
+                                  json_string_value(item));
+    }
+}
+
+static int check_object(struct apiserver_call *call, json_t *object)
+{
+    int rc = check_envelope(call, object);
+
+    if (rc == 0)
+        rc = check_names(call, object);
+    if (rc != 0)
+        return rc;
+    nulls_drop(object);
+    return check_schema(call, object);
+}
+
+static int prepare_update(struct apiserver_call *call)
+{
+    struct store_object *old = store_get(call->kind->bucket, call->ns, call->name);
+    json_t *wanted;
+    int rc;
+
+    if (old == NULL)
+        return apiserver_fail_not_found(call, call->kind, call->name);
+    call->old = store_object_ref(old);
+    rc = update_wanted(call, &wanted);
+    if (rc != 0)
+        return rc;
+    rc = check_preconditions(call, wanted);
+    if (rc == 0 && is_sub(call, "scale")) {
+        rc = scale_take(call, wanted);
+        json_decref(wanted);
+    } else {
+        call->object = wanted;
+        if (rc == 0)
+            rc = check_object(call, wanted);
+    }
+    if (rc != 0)
+        return rc;
+    scope_keep(call);
+    system_fields_keep(call);
+    check_finalizers(call);
+    if (is_sub(call, "status"))
+        return 0;
+    defaults_set(call);
+    return apiserver_hooks_prepare(call);
+}
+
+/* --- the pipeline --- */
+
+void apiserver_write_start(struct apiserver_call *call)
+{
+    write_attempt(call);
+}
+
+static void attempt_reset(struct apiserver_call *call)
+{
+    store_object_unref(TAKE(call->old));
+    json_decref(TAKE(call->object));
+    json_decref(TAKE(call->causes));
+    json_decref(TAKE(call->result));
+    json_decref(TAKE(call->warnings));
+    call->status = 0;
+}
+
+static void write_attempt(struct apiserver_call *call)
+{
+    int rc;
+
+    attempt_reset(call);
+    call->attempt++;
+    rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
+    if (rc != 0) {
+        apiserver_call_finish(call);
+        return;
+    }
+    apiserver_admission_run(call, true, write_mutated);
+}
+
+static void name_generate(struct apiserver_call *call)
+{
+    const char *base = json_path_string_or(call->object, "metadata.generateName", "");
+    char suffix[6];
+    char *name;
+
+    if (call->verb != APISERVER_CREATE || base[0] == '\0' ||
+        json_path_string_or(call->object, "metadata.name", "")[0])
+        return;
+    apiserver_object_random_suffix(suffix, 5);
+    name = arena_printf(&call->arena, "%.58s%s", base, suffix);
+    json_set_string(metadata_of(call->object), "name", name);
+}
+
+static void write_mutated(struct apiserver_call *call)
+{
+    json_t *causes;
+
+    if (call->status != 0) {
+        apiserver_call_finish(call);
+        return;
+    }
+    causes = json_incref(call->causes); /* of prepare: finalizers */
+    if (!is_sub(call, "status"))
+        defaults_set(call);
+    name_generate(call);
+    if (check_schema(call, call->object) == 0) {
+        if (json_array_size(causes) > 0 && call->causes == NULL)
+            call->causes = json_incref(causes);
+        apiserver_object_check_metadata(call);
+        apiserver_hooks_check(call);
+        (void)apiserver_invalid_finish(call); /* the failure is in call->status */
+    }
+    json_decref(causes);
+    if (call->status != 0) {
+        apiserver_call_finish(call);
+        return;
+    }
+    apiserver_admission_run(call, false, write_validated);
+}
+
+/* The answer of a dry run, and of the scale subresource, is not what the store holds. */
+static void write_answer(struct apiserver_call *call, struct store_object *stored)
+{
+    json_t *tree = stored ? stored->tree : call->object;
+
+    call->status = call->verb == APISERVER_CREATE ? 201 : 200;
+    if (is_sub(call, "scale"))
+        call->result = apiserver_sub_scale(call->kind, tree);
+    else if (stored != NULL)
+        call->answer = store_object_ref(stored);
+    else
+        call->result = json_incref(tree);
+    apiserver_call_finish(call);
+}
+
+static int commit(struct apiserver_call *call, struct store_object **ret)
+{
+    int rc;
+
+    if (call->old != NULL && apiserver_delete_is_due(call->object)) {
+        rc = store_remove(call->kind->bucket, call->old);
+        *ret = rc == 0 ? call->old : NULL;
+        return rc;
+    }
+    return store_put(call->kind->bucket, json_incref(call->object), call->old, ret);
+}
+
+static void write_validated(struct apiserver_call *call)
+{
+    struct store_object *stored = NULL;
+    int rc;
+
+    if (call->status != 0) {
+        apiserver_call_finish(call);
+        return;
+    }
+    if (call->old != NULL) {
+        generation_bump(call);
+        if (json_equal(call->object, call->old->tree)) {
+            write_answer(call, call->old);
+            return;
+        }
+    }
+    if (apiserver_call_is_dry_run(call)) {
+        write_answer(call, NULL);
+        return;
+    }
+    rc = commit(call, &stored);
+    if (rc == ERR_NOT_FOUND)
+        rc = ERR_CONFLICT;
+    if (rc == ERR_CONFLICT && !call->revision_given && call->attempt < APISERVER_ATTEMPTS_MAX) {
+        write_attempt(call);
+        return;
+    }
+    if (rc == 0) {
+        write_answer(call, stored);
+        return;
+    }
+    if (rc == ERR_EXISTS)
+        apiserver_fail_exists(call, json_path_string_or(call->object, "metadata.name", ""));
+    else if (rc == ERR_CONFLICT)
+        apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "
+                                      "the latest version and try again");
+    else
+        apiserver_fail(call, 413, "RequestEntityTooLarge", "%s",
+                       "etcdserver: request is too large");
+    apiserver_call_finish(call);
+}
