@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sandbox's API server: Kubernetes' REST interface over a store of JSON trees, and the
- * controllers behind it, in one process and on one loop.
+/* The sandbox's API server: Kubernetes' REST interface over a store of JSON trees.
  *
  *   kubectl, weftd, node agent --TLS--> apiserver --> store (memory, SQLite log)
- *                                          |  controllers: in the same loop, over the same calls
  *                                          +--unix socket--> node agent (logs, exec)
  *
  * Place   `weft sandbox` starts sandbox_apiserver_run as a process of its own
@@ -30,8 +28,6 @@ struct sandbox_apiserver_options {
                                */
     const char *service_cidr; /* ClusterIPs; its first address is default/kubernetes, its tenth is
                                  kube-system/kube-dns [10.96.0.0/16] */
-    const char *lb_cidr;      /* addresses for Services of type LoadBalancer [none: pending] */
-    const char *node_name;    /* the node that pods are bound to [the first Node object] */
     const char *node_socket;  /* Unix socket of the node agent [<folder>/node.sock] */
     const char *kubeconfig;   /* file to write, mode 0600 [<folder>/admin.conf] */
     const char *ready_file;   /* written (empty) once the server answers /readyz [none] */

@@ -54,8 +54,7 @@ static int body_parse(enum body_format format, struct slice body, json_t **ret, 
     return ERR_UNSUPPORTED;
 }
 
-int apiserver_body_decode(struct apiserver_call *call, struct slice content_type,
-                          struct slice body)
+int apiserver_body_decode(struct apiserver_call *call, struct slice content_type, struct slice body)
 {
     struct slice type = media_type(content_type);
     enum body_format format = BODY_UNKNOWN;

@@ -63,7 +63,8 @@ static void finalizer_add(json_t *object, const char *name)
         list = json_array();
         json_object_set_new(json_object_get(object, "metadata"), "finalizers", list);
     }
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (strcmp(json_string_value(item), name) == 0)
             return;
     }

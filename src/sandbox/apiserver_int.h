@@ -5,9 +5,8 @@
  *   apiserver_read.c   get, list            apiserver_watch.c    watch
  *   apiserver_write.c  create, update, patch:  prepare -> mutate -> check -> validate -> commit
  *   apiserver_delete.c delete, deletecollection
- *   controllers*.c     make the same calls, without HTTP
  *
- * Place   apiserver*.c and controllers*.c
+ * Place   apiserver*.c
  * Owns    see each struct
  */
 #ifndef WEFT_SANDBOX_APISERVER_INT_H
@@ -32,7 +31,6 @@ enum {
 
 struct apiserver_auth;
 struct apiserver_admission;
-struct controllers;
 
 struct sandbox_apiserver {
     struct loop *loop;
@@ -40,7 +38,6 @@ struct sandbox_apiserver {
     struct kinds kinds;
     struct http_server *http;
     struct apiserver_auth *auth;
-    struct controllers *controllers;
     struct http_pool *node_pool; /* to the node agent, made with the first use */
     struct list calls;           /* unfinished, for the end */
     struct list watches;         /* open watch streams */
@@ -48,7 +45,6 @@ struct sandbox_apiserver {
     struct arena memory; /* copies of options */
     struct sandbox_apiserver_options options;
     uint32_t service_base, service_count; /* ClusterIPs, host order; count of addresses */
-    uint32_t lb_base, lb_count;           /* 0: none */
     unsigned port;                        /* of the last listen address */
 };
 
@@ -87,7 +83,7 @@ struct apiserver_call {
     struct slice content_type;
     enum apiserver_accept accept;
     struct apiserver_user user;
-    json_t *body;         /* decoded; owned */
+    json_t *body;           /* decoded; owned */
     struct slice body_text; /* patches are kept as text too */
     /* answer */
     unsigned status;             /* HTTP status; 0 while it runs */

@@ -39,10 +39,9 @@ void apiserver_object_uuid(char out[37])
     rng_system_bytes(b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 37,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-             b[15]);
+    snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15]);
 }
 
 const char *apiserver_object_now(char *out)
@@ -130,7 +129,8 @@ static void check_map(struct apiserver_call *call, const char *name, bool labels
     size_t size = 0;
 
     snprintf(field, sizeof field, "metadata.%s", name);
-    json_object_foreach ((json_t *)map, key, value) {
+    json_object_foreach((json_t *)map, key, value)
+    {
         const char *text = json_is_string(value) ? json_string_value(value) : "";
 
         size += strlen(key) + strlen(text);
@@ -163,7 +163,8 @@ static void check_owners(struct apiserver_call *call)
     size_t controllers = 0;
     json_t *owner;
 
-    json_array_foreach (json_path_get(call->object, "metadata.ownerReferences"), i, owner) {
+    json_array_foreach(json_path_get(call->object, "metadata.ownerReferences"), i, owner)
+    {
         controllers += json_get_bool(owner, "controller", false);
         for (size_t n = 0; n < ARRAY_LEN(required); n++) {
             char field[96];

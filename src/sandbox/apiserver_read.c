@@ -53,8 +53,8 @@ void apiserver_read_get(struct apiserver_call *call)
 
 json_t *apiserver_read_table_new(const struct kind *kind, bool header)
 {
-    return json_pack("{s:s, s:s, s:{}, s:o, s:[]}", "kind", "Table", "apiVersion",
-                     "meta.k8s.io/v1", "metadata", "columnDefinitions",
+    return json_pack("{s:s, s:s, s:{}, s:o, s:[]}", "kind", "Table", "apiVersion", "meta.k8s.io/v1",
+                     "metadata", "columnDefinitions",
                      header ? kinds_table_columns(kind) : json_null(), "rows");
 }
 
@@ -160,16 +160,15 @@ int apiserver_read_selectors(struct apiserver_call *call, struct apiserver_selec
 
 struct list_page {
     struct apiserver_selector labels, fields;
-    size_t from, to;    /* indexes in the bucket */
-    uint64_t limit;     /* 0: none */
-    uint64_t revision;  /* of the first page */
-    size_t remaining;   /* objects behind this page */
-    const char *token;  /* of the next page; "" */
+    size_t from, to;   /* indexes in the bucket */
+    uint64_t limit;    /* 0: none */
+    uint64_t revision; /* of the first page */
+    size_t remaining;  /* objects behind this page */
+    const char *token; /* of the next page; "" */
     VEC(struct store_object *) found;
 };
 
-static int page_token_parse(struct apiserver_call *call, struct slice token,
-                            struct list_page *page)
+static int page_token_parse(struct apiserver_call *call, struct slice token, struct list_page *page)
 {
     struct buf text;
     struct slice rest;
@@ -190,8 +189,7 @@ static int page_token_parse(struct apiserver_call *call, struct slice token,
         rc = apiserver_fail(call, 400, "BadRequest",
                             "continue key is not valid: invalid continue token");
     else
-        page->from = store_bucket_lower_bound(call->kind->bucket,
-                                              arena_slice_str(&call->arena, ns),
+        page->from = store_bucket_lower_bound(call->kind->bucket, arena_slice_str(&call->arena, ns),
                                               arena_slice_str(&call->arena, name));
     return rc;
 }
@@ -200,8 +198,8 @@ static const char *page_token_new(struct apiserver_call *call, const struct list
                                   const struct store_object *next)
 {
     struct buf token;
-    const char *text = arena_printf(&call->arena, "%llu/%s/%s",
-                                    (unsigned long long)page->revision, next->ns, next->name);
+    const char *text = arena_printf(&call->arena, "%llu/%s/%s", (unsigned long long)page->revision,
+                                    next->ns, next->name);
 
     buf_init(&token, 4096);
     base64_url_encode(slice_str(text), &token);
@@ -228,10 +226,9 @@ static int check_revision(struct apiserver_call *call)
         return apiserver_fail(call, 400, "BadRequest", "Invalid value: \"%.*s\": resourceVersion",
                               SLICE_ARG(text));
     if (revision > store_revision(call->server->store))
-        return apiserver_fail(call, 504, "Timeout",
-                              "Timeout: Too large resource version: %llu, current: %llu",
-                              (unsigned long long)revision,
-                              (unsigned long long)store_revision(call->server->store));
+        return apiserver_fail(
+            call, 504, "Timeout", "Timeout: Too large resource version: %llu, current: %llu",
+            (unsigned long long)revision, (unsigned long long)store_revision(call->server->store));
     return 0;
 }
 
@@ -272,7 +269,8 @@ static json_t *page_metadata(const struct list_page *page)
     if (page->token[0])
         json_set_string(metadata, "continue", page->token);
     if (page->token[0] && !selected)
-        json_object_set_new(metadata, "remainingItemCount", json_integer((json_int_t)page->remaining));
+        json_object_set_new(metadata, "remainingItemCount",
+                            json_integer((json_int_t)page->remaining));
     return metadata;
 }
 
@@ -322,7 +320,8 @@ static void page_answer_tree(struct apiserver_call *call, const struct list_page
         if (call->accept == APISERVER_TABLE)
             apiserver_read_table_add(call, call->result, tree);
         else
-            json_array_append_new(items, partial ? apiserver_read_partial(tree) : json_incref(tree));
+            json_array_append_new(items,
+                                  partial ? apiserver_read_partial(tree) : json_incref(tree));
         json_decref(tree);
     }
 }

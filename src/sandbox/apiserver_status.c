@@ -13,10 +13,9 @@ enum { STATUS_TEXT_SIZE = 2048 };
 json_t *apiserver_status_new(unsigned status, const char *reason, const char *message,
                              json_t *details)
 {
-    json_t *object =
-        json_pack("{s:s, s:s, s:{}, s:s, s:o, s:s}", "kind", "Status", "apiVersion", "v1",
-                  "metadata", "status", status < 400 ? "Success" : "Failure", "message",
-                  json_string_slice(slice_str(message)), "reason", reason);
+    json_t *object = json_pack("{s:s, s:s, s:{}, s:s, s:o, s:s}", "kind", "Status", "apiVersion",
+                               "v1", "metadata", "status", status < 400 ? "Success" : "Failure",
+                               "message", json_string_slice(slice_str(message)), "reason", reason);
 
     if (details != NULL)
         json_object_set_new(object, "details", details);
@@ -58,8 +57,7 @@ int apiserver_fail(struct apiserver_call *call, unsigned status, const char *rea
     return ERR_INVALID;
 }
 
-int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kind,
-                             const char *name)
+int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kind, const char *name)
 {
     char text[STATUS_TEXT_SIZE];
 
@@ -124,7 +122,7 @@ int apiserver_invalid_finish(struct apiserver_call *call)
     buf_init(&text, 0);
     buf_printf(&text, "%s%s%s \"%s\" is invalid: %s", call->kind->kind,
                call->kind->group[0] ? "." : "", call->kind->group, name, count > 1 ? "[" : "");
-    json_array_foreach (call->causes, i, cause)
+    json_array_foreach(call->causes, i, cause)
         buf_printf(&text, "%s%s: %s", i ? ", " : "", json_path_string_or(cause, "field", ""),
                    json_path_string_or(cause, "message", ""));
     if (count > 1)
@@ -143,6 +141,6 @@ json_t *apiserver_status_success(const struct kind *kind, const json_t *object)
     json_t *details = details_new(kind, json_path_string_or(object, "metadata.name", ""));
 
     json_set_string(details, "uid", json_path_string_or(object, "metadata.uid", ""));
-    return json_pack("{s:s, s:s, s:{}, s:s, s:o}", "kind", "Status", "apiVersion", "v1",
-                     "metadata", "status", "Success", "details", details);
+    return json_pack("{s:s, s:s, s:{}, s:s, s:o}", "kind", "Status", "apiVersion", "v1", "metadata",
+                     "status", "Success", "details", details);
 }

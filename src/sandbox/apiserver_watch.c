@@ -238,16 +238,16 @@ static int check_options(struct apiserver_call *call, struct watch *watch, uint6
     struct slice revision = apiserver_call_query(call, "resourceVersion");
     bool initial = apiserver_call_query_bool(call, "sendInitialEvents");
 
-    if (initial && !slice_eq_str(apiserver_call_query(call, "resourceVersionMatch"),
-                                 "NotOlderThan"))
+    if (initial &&
+        !slice_eq_str(apiserver_call_query(call, "resourceVersionMatch"), "NotOlderThan"))
         return apiserver_fail(call, 422, "Invalid",
                               "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
                               "Forbidden: sendInitialEvents requires setting resourceVersionMatch "
                               "to NotOlderThan");
     *ret_revision = 0;
     if (revision.len > 0 && slice_parse_u64(revision, UINT64_MAX, ret_revision) != 0)
-        return apiserver_fail(call, 400, "BadRequest",
-                              "Invalid value: \"%.*s\": resourceVersion", SLICE_ARG(revision));
+        return apiserver_fail(call, 400, "BadRequest", "Invalid value: \"%.*s\": resourceVersion",
+                              SLICE_ARG(revision));
     *ret_initial = initial || *ret_revision == 0;
     return apiserver_read_selectors(call, &watch->labels, &watch->fields);
 }
@@ -259,7 +259,8 @@ static void send_head(struct http_stream *stream)
 
     http_headers_add(&head.headers, arena, SLICE("content-type"), SLICE("application/json"));
     http_headers_add(&head.headers, arena, SLICE("cache-control"), SLICE("no-cache, private"));
-    (void)http_stream_send_head(stream, &head, false); /* a reset stream tells on_close */
+    if (http_stream_send_head(stream, &head, false) != 0)
+        http_stream_reset(stream, HTTP_RESET_LOCAL);
 }
 
 static void watch_begin(struct watch *watch, uint64_t revision, bool initial)

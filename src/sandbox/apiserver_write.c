@@ -55,10 +55,11 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
     if (!json_is_object(object))
         return apiserver_fail(call, 400, "BadRequest", "the body of the request is not an object");
     if (kind_name != NULL && kind_name[0] && strcmp(kind_name, call->kind->kind) != 0)
-        return apiserver_fail(call, 400, "BadRequest",
-                              "%s in version \"%s\" cannot be handled as a %s: the kind in the data "
-                              "does not match",
-                              kind_name, version ? version : "", call->kind->kind);
+        return apiserver_fail(
+            call, 400, "BadRequest",
+            "%s in version \"%s\" cannot be handled as a %s: the kind in the data "
+            "does not match",
+            kind_name, version ? version : "", call->kind->kind);
     if (version != NULL && version[0] && strcmp(version, call->kind->api_version) != 0)
         return apiserver_fail(
             call, 400, "BadRequest",
@@ -85,14 +86,14 @@ static void nulls_drop(json_t *value)
     json_t *member;
     size_t i;
 
-    json_object_foreach_safe (value, next, key, member) {
+    json_object_foreach_safe(value, next, key, member)
+    {
         if (json_is_null(member))
             json_object_del(value, key);
         else
             nulls_drop(member);
     }
-    json_array_foreach (value, i, member)
-        nulls_drop(member);
+    json_array_foreach(value, i, member) nulls_drop(member);
 }
 
 static int check_names(struct apiserver_call *call, json_t *object)
@@ -260,8 +261,10 @@ static int patch_apply(struct apiserver_call *call, json_t **object)
     if (slice_eq_str(call->content_type, "application/json-patch+json")) {
         rc = apiserver_patch_json(object, call->body, &err);
         if (rc == ERR_CONFLICT)
-            return apiserver_fail(call, 422, "Invalid", "the server rejected our request due to an "
-                                  "error in our request: %s", err.reason);
+            return apiserver_fail(call, 422, "Invalid",
+                                  "the server rejected our request due to an "
+                                  "error in our request: %s",
+                                  err.reason);
         return rc ? apiserver_fail(call, 400, "BadRequest", "%s", err.reason) : 0;
     }
     if (!json_is_object(call->body))
@@ -288,8 +291,8 @@ static int update_wanted(struct apiserver_call *call, json_t **ret)
         object = NULL;
         rc = apiserver_fail(call, 400, "BadRequest", "the patch was empty");
     } else {
-        object = is_sub(call, "scale") ? apiserver_sub_scale(call->kind, base)
-                                       : json_deep_copy(base);
+        object =
+            is_sub(call, "scale") ? apiserver_sub_scale(call->kind, base) : json_deep_copy(base);
         rc = patch_apply(call, &object);
     }
     json_decref(base);
@@ -344,9 +347,12 @@ static int scale_take(struct apiserver_call *call, const json_t *scale)
 
 static void system_fields_keep(struct apiserver_call *call)
 {
-    static const char *const kept[] = {"uid",           "creationTimestamp",
-                                       "generation",    "deletionTimestamp",
-                                       "resourceVersion", "deletionGracePeriodSeconds"};
+    static const char *const kept[] = {"uid",
+                                       "creationTimestamp",
+                                       "generation",
+                                       "deletionTimestamp",
+                                       "resourceVersion",
+                                       "deletionGracePeriodSeconds"};
     json_t *metadata = metadata_of(call->object);
     const json_t *old = json_object_get(call->old->tree, "metadata");
 
@@ -383,7 +389,8 @@ static bool spec_changed(const json_t *a, const json_t *b)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)a, key, value) {
+    json_object_foreach((json_t *)a, key, value)
+    {
         bool counts = strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 &&
                       strcmp(key, "apiVersion") != 0;
 
@@ -412,11 +419,11 @@ static void check_finalizers(struct apiserver_call *call)
 
     if (json_path_get(call->old->tree, "metadata.deletionTimestamp") == NULL)
         return;
-    json_array_foreach (json_path_get(call->object, "metadata.finalizers"), i, item) {
+    json_array_foreach(json_path_get(call->object, "metadata.finalizers"), i, item)
+    {
         bool known = false;
 
-        json_array_foreach (old, j, other)
-            known = known || json_equal(item, other);
+        json_array_foreach(old, j, other) known = known || json_equal(item, other);
         if (!known)
             apiserver_invalid_add(call, "FieldValueForbidden", "metadata.finalizers",
                                   "Forbidden: no new finalizers can be added if the object is "

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of single kinds that schemas cannot say: a table of hooks, the short ones here. Pods are in
+ * apiserver_hooks_pod.c, Services in apiserver_hooks_service.c.
+ */
+#include "sandbox/apiserver_hooks.h"
+
+#include "base/mem.h"
+#include "sandbox/apiserver_selector.h"
+#include "wire/base64.h"
+
+#include <stdio.h>
+
+/* --- namespaces --- */
+
+static int namespace_prepare(struct apiserver_call *call)
+{
+    json_t *object = call->object;
+
+    json_path_set(object, "metadata.labels[\"kubernetes.io/metadata.name\"]",
+                  json_string(json_path_string_or(object, "metadata.name", "")));
+    if (call->old == NULL) {
+        json_path_set(object, "spec.finalizers", json_pack("[s]", "kubernetes"));
+        json_path_set(object, "status.phase", json_string("Active"));
+    } else if (strcmp(call->subresource, "finalize") != 0) {
+        json_t *spec = json_object_get(call->old->tree, "spec");
+
+        if (spec != NULL)
+            json_object_set_new(object, "spec", json_deep_copy(spec));
+    }
+    return 0;
+}
+
+/* --- secrets --- */
+
+static int secret_prepare(struct apiserver_call *call)
+{
+    json_t *texts = json_object_get(call->object, "stringData");
+    const char *key;
+    json_t *value;
+    struct buf bytes;
+
+    json_object_foreach(texts, key, value)
+    {
+        json_t *data = json_object_get(call->object, "data");
+
+        if (data == NULL) {
+            data = json_object();
+            json_object_set_new(call->object, "data", data);
+        }
+        buf_init(&bytes, 0);
+        base64_encode(json_slice(value), &bytes);
+        json_object_set_new(data, key, json_string_slice(buf_slice(&bytes)));
+        buf_deinit(&bytes);
+    }
+    json_object_del(call->object, "stringData");
+    return 0;
+}
+
+static void immutable_check(struct apiserver_call *call)
+{
+    if (call->old == NULL || !json_path_bool(call->old->tree, "immutable", false))
+        return;
+    if (!json_equal(json_object_get(call->object, "data"),
+                    json_object_get(call->old->tree, "data")))
+        apiserver_invalid_add(call, "FieldValueForbidden", "data",
+                              "Forbidden: field is immutable when `immutable` is set");
+}
+
+/* --- workloads --- */
+
+static int workload_prepare(struct apiserver_call *call)
+{
+    apiserver_hooks_pod_defaults(json_path_get(call->object, "spec.template.spec"));
+    return 0;
+}
+
+static int deployment_prepare(struct apiserver_call *call)
+{
+    json_t *object = call->object;
+    const char *type = json_path_string_or(object, "spec.strategy.type", "RollingUpdate");
+
+    if (strcmp(type, "RollingUpdate") == 0) {
+        if (json_path_get(object, "spec.strategy.rollingUpdate.maxSurge") == NULL)
+            json_path_set(object, "spec.strategy.rollingUpdate.maxSurge", json_string("25%"));
+        if (json_path_get(object, "spec.strategy.rollingUpdate.maxUnavailable") == NULL)
+            json_path_set(object, "spec.strategy.rollingUpdate.maxUnavailable", json_string("25%"));
+    }
+    return workload_prepare(call);
+}
+
+static void workload_check(struct apiserver_call *call)
+{
+    const json_t *selector = json_path_get(call->object, "spec.selector");
+    const json_t *labels = json_path_get(call->object, "spec.template.metadata.labels");
+    char *text;
+
+    if (json_object_size(selector) == 0) {
+        if (selector != NULL)
+            apiserver_invalid_add(call, "FieldValueInvalid", "spec.selector",
+                                  "Invalid value: {}: empty selector is invalid for %s",
+                                  call->kind->singular);
+        return;
+    }
+    if (!apiserver_selector_match_object(selector, labels)) {
+        text = labels ? json_format_str(labels, JSON_FORMAT_COMPACT) : mem_strdup("null");
+        apiserver_invalid_add(call, "FieldValueInvalid", "spec.template.metadata.labels",
+                              "Invalid value: %s: `selector` does not match template `labels`",
+                              text);
+        mem_free(text);
+    }
+    if (json_path_int(call->object, "spec.replicas", 0) < 0)
+        apiserver_invalid_add(call, "FieldValueInvalid", "spec.replicas",
+                              "Invalid value: %lld: must be greater than or equal to 0",
+                              (long long)json_path_int(call->object, "spec.replicas", 0));
+    apiserver_hooks_containers_check(call, json_path_get(call->object, "spec.template.spec"),
+                                     "spec.template.spec");
+}
+
+/* --- definitions --- */
+
+static int crd_prepare(struct apiserver_call *call)
+{
+    apiserver_crd_prepare(call);
+    return 0;
+}
+
+static void crd_check(struct apiserver_call *call)
+{
+    const char *group = json_path_string_or(call->object, "spec.group", "");
+    const char *plural = json_path_string_or(call->object, "spec.names.plural", "");
+    const char *name = json_path_string_or(call->object, "metadata.name", "");
+    char *expected = mem_printf("%s.%s", plural, group);
+    const json_t *versions = json_path_get(call->object, "spec.versions");
+    size_t storage_count = 0;
+    size_t i;
+    json_t *version;
+
+    if (strcmp(expected, name) != 0)
+        apiserver_invalid_add(call, "FieldValueInvalid", "metadata.name",
+                              "Invalid value: \"%s\": must be spec.names.plural+\".\"+spec.group",
+                              name);
+    mem_free(expected);
+    json_array_foreach(versions, i, version) storage_count +=
+        json_get_bool(version, "storage", false);
+    if (storage_count != 1)
+        apiserver_invalid_add(call, "FieldValueInvalid", "spec.versions",
+                              "Invalid value: must have exactly one version marked as storage "
+                              "version");
+    if (strcmp(json_path_string_or(call->object, "spec.conversion.strategy", "None"), "None") != 0)
+        apiserver_invalid_add(call, "FieldValueNotSupported", "spec.conversion.strategy",
+                              "Unsupported value: \"Webhook\": not supported: supported values: "
+                              "\"None\"");
+}
+
+/* --- webhook configurations --- */
+
+static void webhooks_check(struct apiserver_call *call)
+{
+    size_t i;
+    json_t *webhook;
+
+    json_array_foreach(json_object_get(call->object, "webhooks"), i, webhook)
+    {
+        const char *url = json_path_string_or(webhook, "clientConfig.url", "");
+        char field[64];
+
+        snprintf(field, sizeof field, "webhooks[%zu].clientConfig", i);
+        if (url[0] == '\0' && json_path_get(webhook, "clientConfig.service") == NULL)
+            apiserver_invalid_add(call, "FieldValueRequired", field,
+                                  "Required value: exactly one of url or service is required");
+        else if (url[0] && strncmp(url, "https://", 8) != 0)
+            apiserver_invalid_add(call, "FieldValueInvalid", field,
+                                  "Invalid value: \"%s\": 'https' is the only allowed URL scheme",
+                                  url);
+    }
+}
+
+/* --- the table --- */
+
+static const struct hook_row {
+    const char *group, *plural;
+    int (*prepare)(struct apiserver_call *call); /* may be NULL */
+    void (*check)(struct apiserver_call *call);  /* may be NULL */
+} hook_rows[] = {
+    {"", "namespaces", namespace_prepare, NULL},
+    {"", "pods", apiserver_hooks_pod_prepare, apiserver_hooks_pod_check},
+    {"", "services", apiserver_hooks_service_prepare, apiserver_hooks_service_check},
+    {"", "secrets", secret_prepare, immutable_check},
+    {"", "configmaps", NULL, immutable_check},
+    {"apps", "deployments", deployment_prepare, workload_check},
+    {"apps", "replicasets", workload_prepare, workload_check},
+    {"apps", "statefulsets", workload_prepare, workload_check},
+    {"apps", "daemonsets", workload_prepare, workload_check},
+    {"batch", "jobs", workload_prepare, NULL},
+    {"apiextensions.k8s.io", "customresourcedefinitions", crd_prepare, crd_check},
+    {"admissionregistration.k8s.io", "mutatingwebhookconfigurations", NULL, webhooks_check},
+    {"admissionregistration.k8s.io", "validatingwebhookconfigurations", NULL, webhooks_check},
+};
+
+static const struct hook_row *hooks_find(const struct kind *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hook_rows) && kind->api != NULL; i++) {
+        if (strcmp(hook_rows[i].plural, kind->plural) == 0 &&
+            strcmp(hook_rows[i].group, kind->group) == 0)
+            return &hook_rows[i];
+    }
+    return NULL;
+}
+
+int apiserver_hooks_prepare(struct apiserver_call *call)
+{
+    const struct hook_row *row = hooks_find(call->kind);
+
+    return row != NULL && row->prepare != NULL ? row->prepare(call) : 0;
+}
+
+/* Fields that the schema calls immutable, down to three levels ("spec.selector"). */
+static void immutable_fields_check(struct apiserver_call *call, const struct api_schema *schema,
+                                   const json_t *object, const json_t *old, const char *path)
+{
+    if (schema->type != API_OBJECT || old == NULL)
+        return;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct api_field *field = &schema->fields[i];
+        const json_t *before = json_object_get(old, field->name);
+        const json_t *after = json_object_get(object, field->name);
+        char name[128];
+        char *text;
+
+        if (before == NULL || json_equal(before, after))
+            continue;
+        snprintf(name, sizeof name, "%s%s%s", path, path[0] ? "." : "", field->name);
+        if (!field->immutable) {
+            if (strlen(path) < 64)
+                immutable_fields_check(call, field->schema, after, before, name);
+            continue;
+        }
+        text = after ? json_format_str(after, JSON_FORMAT_COMPACT) : mem_strdup("null");
+        apiserver_invalid_add(call, "FieldValueInvalid", name,
+                              "Invalid value: %s: field is immutable", text);
+        mem_free(text);
+    }
+}
+
+void apiserver_hooks_check(struct apiserver_call *call)
+{
+    const struct hook_row *row = hooks_find(call->kind);
+
+    if (strcmp(call->subresource, "status") == 0)
+        return;
+    if (call->old != NULL && call->kind->api != NULL)
+        immutable_fields_check(call, call->kind->api->schema, call->object, call->old->tree, "");
+    if (row != NULL && row->check != NULL)
+        row->check(call);
+}

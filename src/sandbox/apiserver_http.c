@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From an HTTP stream to a call and back: path, verb, user, body; answer in JSON, YAML or Table.
+ *
+ *   head -> health? -> user -> path is a resource? -> watch, relay to the node, or (body ->) call
+ *                              path is none        -> discovery, or 404
+ *
+ * Place   http/server's on_stream
+ * Owns    struct request: alive until the stream closed and its call is done
+ */
+#include "base/mem.h"
+#include "sandbox/apiserver_int.h"
+#include "wire/yaml.h"
+
+#include <stdio.h>
+
+enum { HTTP_SEGMENTS_MAX = 10 };
+
+struct request {
+    struct sandbox_apiserver *server;
+    struct http_stream *stream;  /* NULL once closed */
+    struct apiserver_call *call; /* NULL when there is none (any more) */
+    bool busy;                   /* the call has not told on_done yet */
+};
+
+static void request_free(struct request *request)
+{
+    if (request->stream == NULL && !request->busy) {
+        apiserver_call_free(request->call);
+        mem_free(request);
+    }
+}
+
+/* --- answers --- */
+
+static struct slice header_value(struct http_stream *stream, const char *name)
+{
+    return http_headers_value(&http_stream_head(stream)->headers, slice_str(name));
+}
+
+static void warnings_add(struct apiserver_call *call, struct http_head *head, struct arena *arena)
+{
+    size_t i;
+    json_t *warning;
+
+    json_array_foreach(call->warnings, i, warning)
+    {
+        struct buf text;
+
+        buf_init(&text, 4096);
+        buf_append_str(&text, "299 - \"");
+        for (const char *c = json_string_value(warning); *c; c++) {
+            if (*c == '"' || *c == '\\')
+                buf_append_char(&text, '\\');
+            buf_append_char(&text, (unsigned char)*c < ' ' ? ' ' : *c);
+        }
+        buf_append_char(&text, '"');
+        http_headers_add(&head->headers, arena, SLICE("warning"),
+                         arena_slice_dup(arena, buf_slice(&text)));
+        buf_deinit(&text);
+    }
+}
+
+static void send_body(struct apiserver_call *call, struct http_stream *stream, const char *type,
+                      struct slice body)
+{
+    struct http_head head = {.status = call->status ? call->status : 200,
+                             .content_length = (int64_t)body.len};
+    struct arena *arena = http_stream_arena(stream);
+    char audit[37];
+
+    apiserver_object_uuid(audit);
+    http_headers_add(&head.headers, arena, SLICE("audit-id"),
+                     arena_slice_dup(arena, slice_str(audit)));
+    http_headers_add(&head.headers, arena, SLICE("cache-control"), SLICE("no-cache, private"));
+    http_headers_add(&head.headers, arena, SLICE("content-type"),
+                     arena_slice_dup(arena, slice_str(type)));
+    if (head.status == 429 || head.status == 503)
+        http_headers_add(&head.headers, arena, SLICE("retry-after"), SLICE("1"));
+    warnings_add(call, &head, arena);
+    if (http_stream_send_head(stream, &head, body.len == 0) != 0 || body.len == 0)
+        return;
+    if (http_stream_send_data(stream, body, true) == ERR_CLOSED)
+        return; /* on_close follows; ERR_AGAIN: taken */
+}
+
+static void send_json(struct apiserver_call *call, struct http_stream *stream, const json_t *tree,
+                      const char *type)
+{
+    struct buf body;
+    bool yaml = call->accept == APISERVER_YAML;
+
+    buf_init(&body, 256 * 1024 * 1024);
+    if (yaml)
+        yaml_format(tree, &body);
+    else
+        json_format(tree, JSON_FORMAT_COMPACT, &body);
+    if (!yaml)
+        buf_append_char(&body, '\n');
+    send_body(call, stream, yaml ? "application/yaml" : type, buf_slice(&body));
+    buf_deinit(&body);
+}
+
+static void send_object(struct apiserver_call *call, struct http_stream *stream)
+{
+    json_t *tree = apiserver_read_present(call->kind, call->answer);
+    json_t *shown = NULL;
+
+    if (call->accept == APISERVER_TABLE) {
+        shown = apiserver_read_table_new(call->kind, true);
+        json_path_set(shown, "metadata.resourceVersion",
+                      json_incref(json_path_get(tree, "metadata.resourceVersion")));
+        apiserver_read_table_add(call, shown, tree);
+    } else if (call->accept == APISERVER_PARTIAL) {
+        shown = apiserver_read_partial(tree);
+    }
+    if (shown == NULL && call->accept == APISERVER_JSON && tree == call->answer->tree)
+        send_body(call, stream, "application/json", call->answer->text);
+    else
+        send_json(call, stream, shown ? shown : tree, "application/json");
+    json_decref(shown);
+    json_decref(tree);
+}
+
+void apiserver_http_respond(struct apiserver_call *call, struct http_stream *stream)
+{
+    if (call->text.len > 0)
+        send_body(call, stream, "application/json", buf_slice(&call->text));
+    else if (call->result != NULL)
+        send_json(call, stream, call->result, "application/json");
+    else if (call->answer != NULL)
+        send_object(call, stream);
+    else
+        send_body(call, stream, "application/json", SLICE(""));
+}
+
+static void request_on_done(struct apiserver_call *call, void *ctx)
+{
+    struct request *request = ctx;
+
+    request->busy = false;
+    if (request->stream != NULL)
+        apiserver_http_respond(call, request->stream);
+    apiserver_call_free(call);
+    request->call = NULL;
+    request_free(request);
+}
+
+/* --- paths --- */
+
+struct path_parts {
+    const char *items[HTTP_SEGMENTS_MAX];
+    size_t count;
+};
+
+/* ERR_INVALID: too long, or malformed. */
+static int path_parse(struct arena *arena, struct slice path, struct path_parts *ret)
+{
+    struct slice rest = slice_from(path, 1);
+    struct slice piece;
+
+    *ret = (struct path_parts){0};
+    while (slice_split_next(&rest, '/', &piece)) {
+        struct slice text;
+
+        if (piece.len == 0)
+            continue;
+        if (ret->count == HTTP_SEGMENTS_MAX || url_decode(arena, piece, &text) != 0)
+            return ERR_INVALID;
+        ret->items[ret->count++] = arena_slice_str(arena, text);
+    }
+    return 0;
+}
+
+static const char *part(const struct path_parts *parts, size_t at)
+{
+    return at < parts->count ? parts->items[at] : "";
+}
+
+/* Where in the path the resource stands; fills group and version. 0: it is no resource path. */
+static size_t resource_start(const struct path_parts *parts, const char **ret_group,
+                             const char **ret_version)
+{
+    if (strcmp(part(parts, 0), "api") == 0 && parts->count > 2) {
+        *ret_group = "";
+        *ret_version = part(parts, 1);
+        return 2;
+    }
+    if (strcmp(part(parts, 0), "apis") == 0 && parts->count > 3) {
+        *ret_group = part(parts, 1);
+        *ret_version = part(parts, 2);
+        return 3;
+    }
+    return 0;
+}
+
+/* Fills kind, ns, name and subresource. False: not a resource path, or an unknown one (then the
+ * call has its 404). */
+static bool resource_parse(struct apiserver_call *call, const struct path_parts *parts,
+                           bool *ret_watch)
+{
+    const char *group;
+    const char *version;
+    size_t at = resource_start(parts, &group, &version);
+    const char *plural;
+
+    if (at == 0)
+        return false;
+    *ret_watch = strcmp(part(parts, at), "watch") == 0;
+    at += *ret_watch;
+    if (strcmp(part(parts, at), "namespaces") == 0 && parts->count > at + 2 &&
+        strcmp(part(parts, at + 2), "status") != 0 &&
+        strcmp(part(parts, at + 2), "finalize") != 0) {
+        call->ns = part(parts, at + 1);
+        at += 2;
+    }
+    plural = part(parts, at);
+    call->kind =
+        kinds_find(&call->server->kinds, slice_str(group), slice_str(version), slice_str(plural));
+    call->name = part(parts, at + 1);
+    call->subresource = part(parts, at + 2);
+    if (call->kind == NULL || parts->count > at + 3 || (call->ns[0] && !call->kind->namespaced) ||
+        (call->name[0] && !call->ns[0] && call->kind->namespaced) ||
+        (call->subresource[0] && !kinds_has_subresource(call->kind, call->subresource))) {
+        call->kind = NULL;
+        apiserver_fail(call, 404, "NotFound", "the server could not find the requested resource");
+        return false;
+    }
+    return true;
+}
+
+static bool verb_parse(struct apiserver_call *call, struct slice method, bool watch)
+{
+    static const struct verb_row {
+        const char *method;
+        enum apiserver_verb one, all;
+    } rows[] = {
+        {"GET", APISERVER_GET, APISERVER_LIST},
+        {"POST", APISERVER_CREATE, APISERVER_CREATE},
+        {"PUT", APISERVER_UPDATE, APISERVER_UPDATE},
+        {"PATCH", APISERVER_PATCH, APISERVER_PATCH},
+        {"DELETE", APISERVER_DELETE, APISERVER_DELETE_COLLECTION},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!slice_eq_str(method, rows[i].method))
+            continue;
+        call->verb = call->name[0] ? rows[i].one : rows[i].all;
+        if (i == 0 && (watch || apiserver_call_query_bool(call, "watch")))
+            call->verb = APISERVER_WATCH;
+        if (call->verb == APISERVER_CREATE)
+            return call->name[0] == '\0' || call->subresource[0];
+        return call->verb < APISERVER_UPDATE || call->verb > APISERVER_PATCH || call->name[0];
+    }
+    return false;
+}
+
+/* --- who, and may they --- */
+
+static struct slice bearer_token(struct http_stream *stream)
+{
+    struct slice value = header_value(stream, "authorization");
+
+    return slice_starts_with_nocase(value, SLICE("bearer ")) ? slice_trim(slice_from(value, 7))
+                                                             : SLICE("");
+}
+
+static int user_check(struct apiserver_call *call, struct http_stream *stream, struct slice path)
+{
+    struct conn *conn = http_stream_conn(stream);
+    struct error err = {0};
+    int rc =
+        apiserver_auth_user(call->server, &call->arena, conn ? conn_peer_cert_der(conn) : SLICE(""),
+                            bearer_token(stream), &call->user, &err);
+
+    if (rc != 0)
+        return apiserver_fail(call, 401, "Unauthorized", "Unauthorized");
+    if (strcmp(call->user.name, "system:anonymous") != 0 || slice_eq_str(path, "/version"))
+        return 0;
+    return apiserver_fail(
+        call, 403, "Forbidden", "forbidden: User \"system:anonymous\" cannot %s path \"%.*s\"",
+        slice_eq_str(http_stream_head(stream)->method, "GET") ? "get" : "change", SLICE_ARG(path));
+}
+
+static enum apiserver_accept accept_parse(struct slice accept)
+{
+    if (slice_find(accept, SLICE("as=Table")) >= 0)
+        return APISERVER_TABLE;
+    if (slice_find(accept, SLICE("as=PartialObjectMetadata")) >= 0)
+        return APISERVER_PARTIAL;
+    return slice_starts_with(accept, SLICE("application/yaml")) ? APISERVER_YAML : APISERVER_JSON;
+}
+
+/* --- requests --- */
+
+static void respond_now(struct request *request)
+{
+    apiserver_http_respond(request->call, request->stream);
+}
+
+static void run_call(struct request *request)
+{
+    request->busy = true;
+    request->call->on_done = request_on_done;
+    request->call->ctx = request;
+    apiserver_call_run(request->call);
+}
+
+static void request_on_body(struct http_stream *stream, int code, struct slice body, void *ctx)
+{
+    struct request *request = ctx;
+    struct apiserver_call *call = request->call;
+
+    if (code == ERR_LIMIT)
+        apiserver_fail(call, 413, "RequestEntityTooLarge", "Request entity too large: limit is %d",
+                       APISERVER_BODY_MAX);
+    if (code != 0 && code != ERR_LIMIT)
+        return; /* the stream broke: on_close follows */
+    if (code != 0 || apiserver_body_decode(call, header_value(stream, "content-type"), body) != 0) {
+        respond_now(request);
+        return;
+    }
+    run_call(request);
+}
+
+static bool is_node_stream(const struct apiserver_call *call)
+{
+    static const char *const names[] = {"log", "exec", "attach", "portforward"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (call->subresource[0] && strcmp(call->subresource, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The call and the stream go to somebody who keeps both. */
+static void hand_over(struct request *request,
+                      void (*start)(struct apiserver_call *call, struct http_stream *stream))
+{
+    struct http_stream *stream = request->stream;
+    struct apiserver_call *call = TAKE(request->call);
+
+    request->stream = NULL;
+    request_free(request);
+    start(call, stream);
+}
+
+static void resource_run(struct request *request, bool watch, bool end)
+{
+    struct apiserver_call *call = request->call;
+    struct http_stream *stream = request->stream;
+
+    if (is_node_stream(call)) {
+        hand_over(request, apiserver_stream_start);
+    } else if (!verb_parse(call, http_stream_head(stream)->method, watch)) {
+        apiserver_fail(call, 405, "MethodNotAllowed",
+                       "the server does not allow this method on the requested resource");
+        respond_now(request);
+    } else if (call->verb == APISERVER_WATCH && !call->kind->is_virtual) {
+        hand_over(request, apiserver_watch_start);
+    } else if (end) {
+        run_call(request);
+    } else {
+        http_stream_collect(stream, APISERVER_BODY_MAX, request_on_body, request);
+    }
+}
+
+static void discovery_run(struct request *request, struct slice path)
+{
+    struct apiserver_call *call = request->call;
+    bool aggregated = slice_find(header_value(request->stream, "accept"),
+                                 SLICE("v=v2;as=APIGroupDiscoveryList")) >= 0 &&
+                      (slice_eq_str(path, "/api") || slice_eq_str(path, "/apis"));
+
+    call->accept = APISERVER_JSON;
+    if (!apiserver_discovery_run(call, path, aggregated)) {
+        http_stream_respond(request->stream, 404, "text/plain; charset=utf-8",
+                            SLICE("404 page not found\n"));
+        return;
+    }
+    send_json(call, request->stream, call->result,
+              aggregated ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+                         : "application/json");
+}
+
+static bool health_run(struct http_stream *stream, struct slice path)
+{
+    static const char *const names[] = {"/healthz", "/livez", "/readyz"};
+    char text[128];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct slice query;
+        struct slice ignored;
+
+        if (!slice_eq_str(path, names[i]))
+            continue;
+        url_target_split(http_stream_head(stream)->path, &ignored, &query);
+        if (slice_find(query, SLICE("verbose")) >= 0)
+            snprintf(text, sizeof text, "[+]ping ok\n[+]store ok\n%s check passed\n", names[i] + 1);
+        else
+            snprintf(text, sizeof text, "ok");
+        http_stream_respond(stream, 200, "text/plain; charset=utf-8", slice_str(text));
+        return true;
+    }
+    return false;
+}
+
+static void request_on_head(struct http_stream *stream, struct http_head *head, bool end, void *ctx)
+{
+    struct request *request = ctx;
+    struct apiserver_call *call;
+    struct path_parts parts;
+    struct slice path;
+    bool watch = false;
+
+    call = request->call = apiserver_call_new(request->server);
+    url_target_split(head->path, &path, &call->query);
+    call->query = arena_slice_dup(&call->arena, call->query);
+    path = arena_slice_dup(&call->arena, path);
+    call->accept = accept_parse(header_value(stream, "accept"));
+    if (health_run(stream, path))
+        return;
+    if (user_check(call, stream, path) != 0) {
+        respond_now(request);
+        return;
+    }
+    if (path_parse(&call->arena, path, &parts) == 0 && resource_parse(call, &parts, &watch))
+        resource_run(request, watch, end);
+    else if (call->status != 0)
+        respond_now(request);
+    else
+        discovery_run(request, path);
+}
+
+static void request_on_close(struct http_stream *stream, void *ctx)
+{
+    struct request *request = ctx;
+
+    (void)stream;
+    request->stream = NULL;
+    request_free(request);
+}
+
+static const struct http_stream_events request_events = {
+    .on_head = request_on_head,
+    .on_close = request_on_close,
+};
+
+void apiserver_http_on_stream(struct http_stream *stream, void *ctx)
+{
+    struct request *request = MEM_NEW(struct request);
+
+    request->server = ctx;
+    request->stream = stream;
+    http_stream_events_set(stream, &request_events, request);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subresources that are calls rather than parts of the object, and kinds that are never stored:
+ * scale, binding, eviction, token, access and token reviews.
+ */
+#include "base/clock.h"
+#include "sandbox/apiserver_int.h"
+
+/* --- scale --- */
+
+json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
+{
+    static const char *const copied[] = {"name", "namespace", "uid", "resourceVersion",
+                                         "creationTimestamp"};
+    const json_t *metadata = json_object_get(object, "metadata");
+    json_t *scale = json_pack("{s:s, s:s, s:{}, s:{}, s:{}}", "kind", "Scale", "apiVersion",
+                              "autoscaling/v1", "metadata", "spec", "status");
+    json_t *shown = json_object_get(scale, "metadata");
+    int64_t replicas = json_path_int(object, "spec.replicas", 0);
+    struct arena arena;
+
+    (void)kind;
+    for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
+        if (json_object_get(metadata, copied[i]) != NULL)
+            json_object_set(shown, copied[i], json_object_get(metadata, copied[i]));
+    }
+    if (replicas != 0)
+        json_path_set(scale, "spec.replicas", json_integer(replicas));
+    json_path_set(scale, "status.replicas",
+                  json_integer(json_path_int(object, "status.replicas", 0)));
+    arena_init(&arena, 0);
+    json_path_set(
+        scale, "status.selector",
+        json_string(apiserver_selector_format(json_path_get(object, "spec.selector"), &arena)));
+    arena_deinit(&arena);
+    return scale;
+}
+
+/* --- binding --- */
+
+static json_t *scheduled_condition(void)
+{
+    char now[CLOCK_RFC3339_SIZE];
+
+    return json_pack("{s:s, s:s, s:n, s:s}", "type", "PodScheduled", "status", "True",
+                     "lastProbeTime", "lastTransitionTime", apiserver_object_now(now));
+}
+
+static json_t *bound_pod(const struct store_object *pod, const char *node)
+{
+    json_t *object = json_deep_copy(pod->tree);
+    json_t *conditions = json_path_get(object, "status.conditions");
+    json_t *condition;
+    size_t i;
+
+    json_path_set(object, "spec.nodeName", json_string(node));
+    if (conditions == NULL) {
+        conditions = json_array();
+        json_path_set(object, "status.conditions", conditions);
+    }
+    json_array_foreach(conditions, i, condition)
+    {
+        if (strcmp(json_path_string_or(condition, "type", ""), "PodScheduled") == 0) {
+            json_array_remove(conditions, i);
+            break;
+        }
+    }
+    json_array_append_new(conditions, scheduled_condition());
+    return object;
+}
+
+static void run_binding(struct apiserver_call *call)
+{
+    struct store_object *pod = store_get(call->kind->bucket, call->ns, call->name);
+    const char *node = json_path_string_or(call->body, "target.name", "");
+
+    if (pod == NULL)
+        apiserver_fail_not_found(call, call->kind, call->name);
+    else if (node[0] == '\0')
+        apiserver_fail(call, 422, "Invalid",
+                       "Binding \"%s\" is invalid: target.name: Required value", call->name);
+    else if (json_path_string_or(pod->tree, "spec.nodeName", "")[0])
+        apiserver_fail_conflict(call, "pod %s is already assigned to node \"%s\"", call->name,
+                                json_path_string_or(pod->tree, "spec.nodeName", ""));
+    else if (store_put(call->kind->bucket, bound_pod(pod, node), pod, NULL) != 0)
+        apiserver_fail(call, 500, "InternalError", "the pod could not be stored");
+    else {
+        call->status = 201;
+        call->result = json_pack("{s:s, s:s, s:{}, s:s, s:i}", "kind", "Status", "apiVersion", "v1",
+                                 "metadata", "status", "Success", "code", 201);
+    }
+    apiserver_call_finish(call);
+}
+
+/* --- eviction --- */
+
+static void eviction_on_deleted(struct apiserver_call *call, void *ctx)
+{
+    struct apiserver_call *eviction = ctx;
+
+    if (call->status >= 400) {
+        eviction->status = call->status;
+        eviction->result = TAKE(call->result);
+    } else {
+        eviction->status = 201;
+        eviction->result = apiserver_status_new(201, "", "", NULL);
+    }
+    apiserver_call_free(call);
+    apiserver_call_finish(eviction);
+}
+
+static void run_eviction(struct apiserver_call *call)
+{
+    struct apiserver_call *deletion = apiserver_call_new(call->server);
+
+    deletion->verb = APISERVER_DELETE;
+    deletion->kind = call->kind;
+    deletion->ns = arena_strdup(&deletion->arena, call->ns);
+    deletion->name = arena_strdup(&deletion->arena, call->name);
+    deletion->user = (struct apiserver_user){.name = "system:kube-controller-manager", .uid = ""};
+    deletion->body = json_incref(json_object_get(call->body, "deleteOptions"));
+    deletion->on_done = eviction_on_deleted;
+    deletion->ctx = call;
+    apiserver_call_run(deletion);
+}
+
+/* --- reviews --- */
+
+/* Who is authenticated may do everything here; the sandbox enforces no roles. */
+static void run_access_review(struct apiserver_call *call)
+{
+    call->status = 201;
+    call->result = call->body ? json_deep_copy(call->body) : json_object();
+    json_set_string(call->result, "kind", call->kind->kind);
+    json_set_string(call->result, "apiVersion", call->kind->api_version);
+    json_object_set_new(call->result, "status",
+                        json_pack("{s:b, s:s}", "allowed", 1, "reason",
+                                  "the sandbox allows every authenticated user everything"));
+    apiserver_call_finish(call);
+}
+
+static void run_self_review(struct apiserver_call *call)
+{
+    json_t *groups = json_array();
+
+    for (size_t i = 0; call->user.groups[i] != NULL; i++)
+        json_array_append_new(groups, json_string(call->user.groups[i]));
+    call->status = 201;
+    call->result = json_pack("{s:s, s:s, s:{}, s:{s:{s:s, s:o}}}", "kind", call->kind->kind,
+                             "apiVersion", call->kind->api_version, "metadata", "status",
+                             "userInfo", "username", call->user.name, "groups", groups);
+    apiserver_call_finish(call);
+}
+
+/* --- the table --- */
+
+static const struct sub_row {
+    const char *plural, *subresource;
+    void (*run)(struct apiserver_call *call);
+} sub_rows[] = {
+    {"pods", "binding", run_binding},
+    {"pods", "eviction", run_eviction},
+    {"serviceaccounts", "token", apiserver_auth_token_request},
+    {"tokenreviews", "", apiserver_auth_token_review},
+    {"subjectaccessreviews", "", run_access_review},
+    {"selfsubjectaccessreviews", "", run_access_review},
+    {"localsubjectaccessreviews", "", run_access_review},
+    {"selfsubjectreviews", "", run_self_review},
+};
+
+bool apiserver_sub_run(struct apiserver_call *call)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sub_rows); i++) {
+        if (call->verb == APISERVER_CREATE && strcmp(sub_rows[i].plural, call->kind->plural) == 0 &&
+            strcmp(sub_rows[i].subresource, call->subresource) == 0) {
+            sub_rows[i].run(call);
+            return true;
+        }
+    }
+    return false;
+}
