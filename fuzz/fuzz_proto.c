@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_t *json = proto_to_json(desc, message, &pb_registry);
 
         encode_again(&arena, desc, message);
-        if (proto_from_json(desc, json, &pb_registry, NULL, &arena, &again, NULL, &err) == 0)
+        if (proto_from_json(desc, json, &pb_registry, &arena, &again, NULL, &err) == 0)
             encode_again(&arena, desc, again);
         json_decref(json);
     }

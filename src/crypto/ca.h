@@ -50,8 +50,8 @@ const struct cert *ca_cert(const struct ca *ca);
 struct slice ca_cert_pem(const struct ca *ca);
 struct slice ca_key_pem(const struct ca *ca);
 
-/* Signs a certificate for a public key; names come from `options` alone. Appends the leaf's PEM (the
- * CA's chain is not added). ERR_INVALID naming the field for a bad name. */
+/* Signs a certificate for a public key; names come from `options` alone. Appends the leaf's PEM
+ * (the CA's chain is not added). ERR_INVALID naming the field for a bad name. */
 MUST_USE int ca_sign(const struct ca *ca, const struct key *public_key,
                      const struct cert_options *options, struct buf *out, struct error *err);
 /* Makes a new EC key and signs for it: both PEM texts are appended. */
@@ -62,7 +62,8 @@ void ca_free(struct ca *ca);
 /* For SCOPED(ca_drop). */
 void ca_drop(struct ca **ca);
 
-/* Appends the PEM of a certificate request, signed with `key`. Validity and is_ca mean nothing here. */
+/* Appends the PEM of a certificate request, signed with `key`. Validity and is_ca mean nothing
+ * here. */
 MUST_USE int csr_make(const struct key *key, const struct cert_options *options, struct buf *out,
                       struct error *err);
 /* Reads a request and checks its signature. */

@@ -41,8 +41,8 @@ struct cert_facts {
 /* The first certificate in the text. */
 MUST_USE int cert_parse_pem(struct slice pem, struct cert **ret, struct error *err);
 MUST_USE int cert_parse_der(struct slice der, struct cert **ret, struct error *err);
-/* Calls on_cert for each certificate in the text, in order; it takes the certificate. ERR_INVALID when
- * there is none or one is malformed (those before it were given already). */
+/* Calls on_cert for each certificate in the text, in order; it takes the certificate. ERR_INVALID
+ * when there is none or one is malformed (those before it were given already). */
 MUST_USE int cert_each_pem(struct slice pem, void (*on_cert)(struct cert *cert, void *ctx),
                            void *ctx, struct error *err);
 int cert_format_pem(const struct cert *cert, struct buf *out);
@@ -51,8 +51,8 @@ int cert_format_der(const struct cert *cert, struct buf *out);
 void cert_facts_get(const struct cert *cert, struct arena *arena, struct cert_facts *ret);
 /* The first SAN of that kind, in `arena`; empty when there is none. */
 struct slice cert_san_first(const struct cert *cert, enum cert_san_kind kind, struct arena *arena);
-/* Is the leaf (with intermediates in the same text, after it) signed by one of the roots and valid at
- * `now_ms`? ERR_DENIED with the reason otherwise. Names are not compared. */
+/* Is the leaf (with intermediates in the same text, after it) signed by one of the roots and valid
+ * at `now_ms`? ERR_DENIED with the reason otherwise. Names are not compared. */
 MUST_USE int cert_chain_verify(struct slice chain_pem, struct slice roots_pem, int64_t now_ms,
                                struct error *err);
 /* The certificate's public key belongs to this pair. */

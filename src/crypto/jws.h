@@ -2,8 +2,8 @@
 /* Signed tokens in compact form: header.payload.signature.
  *
  * Place   service-account tokens (API server signs, weftd and API server verify)
- * Limits  tokens above JWS_SIZE_MAX are refused; only ES256 and RS256, chosen by the key, never by the
- *         token (so "none" and algorithm confusion cannot happen)
+ * Limits  tokens above JWS_SIZE_MAX are refused; only ES256 and RS256, chosen by the key, never by
+ *         the token (so "none" and algorithm confusion cannot happen)
  * Spec    RFC 7515, RFC 7518, RFC 7519
  */
 #ifndef WEFT_CRYPTO_JWS_H

@@ -11,7 +11,8 @@
  *   Duration, Timestamp  bool has_x; struct pb_duration x;   (by value)
  *   message              struct pb_t *x;                     NULL: absent
  *   repeated             T *x; size_t x_count;               messages: struct pb_t **x
- *   map                  as repeated struct pb_m_x_entry {key, value} *; the last of equal keys counts
+ *   map                  as repeated struct pb_m_x_entry {key, value} *; of equal keys the last
+ *                        one counts
  *   oneof y              uint32_t y_case; and the members in a union; y_case is 0 or one of
  *                        PB_<M>_CASE_<X>
  *
@@ -154,10 +155,9 @@ json_t *proto_to_json_names(const struct proto_message *desc, const void *messag
 
 /* Reads the proto3 JSON mapping; both spellings of names count. An unknown name is ERR_INVALID with
  * its path, unless `report` is given: then it is skipped and reported. An Any of a type that the
- * registry lacks is ERR_UNSUPPORTED naming the type. */
+ * registry lacks is ERR_UNSUPPORTED naming the type. The limits are the defaults. */
 MUST_USE int proto_from_json(const struct proto_message *desc, const json_t *json,
-                             const struct proto_registry *registry,
-                             const struct proto_limits *limits, struct arena *arena, void **ret,
+                             const struct proto_registry *registry, struct arena *arena, void **ret,
                              struct proto_report *report, struct error *err);
 
 /* By full name, or by type URL (what follows the last '/'). NULL when unknown. */

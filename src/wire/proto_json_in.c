@@ -501,14 +501,14 @@ static int message_from_json(struct proto_reader *reader, const struct proto_mes
 }
 
 int proto_from_json(const struct proto_message *desc, const json_t *json,
-                    const struct proto_registry *registry, const struct proto_limits *limits,
-                    struct arena *arena, void **ret, struct proto_report *report, struct error *err)
+                    const struct proto_registry *registry, struct arena *arena, void **ret,
+                    struct proto_report *report, struct error *err)
 {
     struct proto_reader reader;
     void *message;
     int rc;
 
-    proto_reader_init(&reader, limits, arena, report, err);
+    proto_reader_init(&reader, NULL, arena, report, err);
     reader.registry = registry;
     message = proto_reader_alloc(&reader, desc->size);
     if (!message)

@@ -2,6 +2,23 @@
 /* UTF-8: see utf8.h. */
 #include "wire/utf8.h"
 
+/* Four first bytes narrow the second: longer than needed, surrogates, above U+10FFFF. */
+static bool second_fits(uint8_t first, uint8_t second)
+{
+    switch (first) {
+    case 0xe0:
+        return second >= 0xa0;
+    case 0xed:
+        return second <= 0x9f;
+    case 0xf0:
+        return second >= 0x90;
+    case 0xf4:
+        return second <= 0x8f;
+    default:
+        return true;
+    }
+}
+
 size_t utf8_len(struct slice text)
 {
     const uint8_t *b = (const uint8_t *)text.data;
@@ -15,11 +32,7 @@ size_t utf8_len(struct slice text)
     for (size_t i = 1; i < len; i++)
         if ((b[i] & 0xc0) != 0x80)
             return 0;
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f)) /* too long, surrogates */
-        return 0;
-    if ((b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f)) /* too long, too large */
-        return 0;
-    return len;
+    return second_fits(b[0], b[1]) ? len : 0;
 }
 
 bool utf8_valid(struct slice text)

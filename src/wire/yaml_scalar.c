@@ -63,29 +63,37 @@ static bool all_in(const char *text, const char *set)
     return *text && text[strspn(text, set)] == '\0';
 }
 
-/* Sign, then 0x, 0b, 0o, 0 or decimal digits. */
+/* The base that the digits (without sign) are written in, and how many letters say so; 0: none. */
+static int digits_base(const char *digits, size_t *ret_skip)
+{
+    static const struct {
+        char letter; /* behind a 0 */
+        int base;
+        const char *set;
+    } bases[] = {{'x', 16, "0123456789abcdefABCDEF"}, {'b', 2, "01"}, {'o', 8, "01234567"}};
+
+    *ret_skip = 2;
+    for (size_t i = 0; digits[0] == '0' && i < ARRAY_LEN(bases); i++)
+        if ((digits[1] | 0x20) == bases[i].letter && all_in(digits + 2, bases[i].set))
+            return bases[i].base;
+    *ret_skip = 0;
+    if (digits[0] == '0' && digits[1] != '\0')
+        return all_in(digits, "01234567") ? 8 : 0;
+    return all_in(digits, "0123456789") ? 10 : 0;
+}
+
 static bool integer_parse(const char *text, struct yaml_scalar *ret)
 {
     bool negative = *text == '-';
     const char *digits = text + (*text == '-' || *text == '+');
-    char prefix = digits[0] == '0' ? (char)(digits[1] | 0x20) : '\0';
     unsigned long long magnitude;
-    int base = 10;
+    size_t skip;
+    int base = digits_base(digits, &skip);
 
-    if (prefix == 'x' && all_in(digits + 2, "0123456789abcdefABCDEF"))
-        base = 16;
-    else if (prefix == 'b' && all_in(digits + 2, "01"))
-        base = 2;
-    else if (prefix == 'o' && all_in(digits + 2, "01234567"))
-        base = 8;
-    else if (digits[0] == '0' && all_in(digits + 1, "01234567"))
-        base = 8;
-    else if (!all_in(digits, "0123456789") || (digits[0] == '0' && digits[1] != '\0'))
+    if (base == 0)
         return false;
-    if (prefix == 'x' || prefix == 'b' || prefix == 'o')
-        digits += 2;
     errno = 0;
-    magnitude = strtoull(digits, NULL, base);
+    magnitude = strtoull(digits + skip, NULL, base);
     ret->kind = YAML_KIND_INT;
     if (errno || magnitude > (unsigned long long)INT64_MAX + negative)
         ret->kind = YAML_KIND_BIG;

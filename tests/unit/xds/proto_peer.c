@@ -67,7 +67,7 @@ static void json_answer(const struct proto_message *desc, struct slice text, str
     void *message;
 
     if (json_parse(text, NULL, &json, &err) < 0 ||
-        proto_from_json(desc, json, &pb_registry, NULL, arena, &message, NULL, &err) < 0) {
+        proto_from_json(desc, json, &pb_registry, arena, &message, NULL, &err) < 0) {
         answer_error(&err);
         return;
     }
