@@ -261,8 +261,7 @@ static struct grpc_call *call_new(const struct grpc_events *events, void *ctx, b
     return call;
 }
 
-int grpc_call_start(struct http_pool *pool, const char *authority, const char *path,
-                    const struct http_header *metadata, size_t metadata_count,
+int grpc_call_start(struct http_pool *pool, const struct grpc_method *method,
                     const struct grpc_events *events, void *ctx, struct grpc_call **ret)
 {
     struct grpc_call *call = call_new(events, ctx, false);
@@ -277,12 +276,12 @@ int grpc_call_start(struct http_pool *pool, const char *authority, const char *p
     arena = http_stream_arena(call->stream);
     head.method = SLICE("POST");
     head.scheme = SLICE("http");
-    head.path = slice_str(path);
-    head.authority = slice_str(authority);
+    head.path = slice_str(method->path);
+    head.authority = slice_str(method->authority);
     http_headers_add(&head.headers, arena, SLICE("content-type"), SLICE("application/grpc"));
     http_headers_add(&head.headers, arena, SLICE("te"), SLICE("trailers"));
-    for (size_t i = 0; i < metadata_count; i++)
-        http_headers_add(&head.headers, arena, metadata[i].name, metadata[i].value);
+    for (size_t i = 0; i < method->metadata_count; i++)
+        http_headers_add(&head.headers, arena, method->metadata[i].name, method->metadata[i].value);
     rc = http_stream_send_head(call->stream, &head, false);
     if (rc < 0) {
         call->events = NULL; /* freed with the stream */

@@ -32,7 +32,7 @@ void h2_client_attach(struct h2_conn *conn, struct http_stream *stream);
 size_t h2_conn_stream_count(const struct h2_conn *conn);
 /* GOAWAY; closes after the streams under way. */
 void h2_conn_drain(struct h2_conn *conn);
-/* The owner goes: streams are reset and told, the connection closes, nothing is told to the owner. */
+/* The owner goes: streams are reset and told, the connection closes, the owner hears nothing. */
 void h2_conn_orphan(struct h2_conn *conn);
 /* The connection whose list node (of server->h2_conns or pool->h2_conns) this is. */
 struct h2_conn *h2_conn_of(struct list *node);

@@ -134,8 +134,10 @@ static void start(struct world *world, const char *path)
 {
     const struct http_header metadata = {SLICE("x-a"), SLICE("b")};
 
-    assert_int_equal(grpc_call_start(world->pool, "server.test", path, &metadata, 1, &client_events,
-                                     &world->at_client, &world->at_client.call),
+    const struct grpc_method method = {"server.test", path, &metadata, 1};
+
+    assert_int_equal(grpc_call_start(world->pool, &method, &client_events, &world->at_client,
+                                     &world->at_client.call),
                      0);
 }
 

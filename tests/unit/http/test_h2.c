@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/2 over real sockets, both ends ours: bodies under back-pressure, trailers, resets, limits, drains. */
+/* HTTP/2 over real sockets, both ends ours: back-pressure, trailers, resets, limits, drains. */
 #include "test.h"
 
 #include "base/buf.h"
