@@ -48,10 +48,15 @@ struct grpc_events {
                       void *ctx);
 };
 
-/* `path` is "/package.Service/Method"; `metadata` extra headers (e.g. authorization), may be NULL.
- */
-MUST_USE int grpc_call_start(struct http_pool *pool, const char *authority, const char *path,
-                             const struct http_header *metadata, size_t metadata_count,
+/* What is called. Borrowed until grpc_call_start returns. */
+struct grpc_method {
+    const char *authority;
+    const char *path;                   /* "/package.Service/Method" */
+    const struct http_header *metadata; /* extra headers (e.g. authorization); may be NULL */
+    size_t metadata_count;
+};
+
+MUST_USE int grpc_call_start(struct http_pool *pool, const struct grpc_method *method,
                              const struct grpc_events *events, void *ctx, struct grpc_call **ret);
 /* Servers: makes a call of a stream whose on_head just ran and whose content-type is
  * application/grpc (else answers 415 and returns ERR_INVALID). The first message may come within
