@@ -1,15 +1,339 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission: calls nothing yet. */
-#include "sandbox/apiserver_int.h"
+/* Admission webhooks: which ones a request meets, one after another, and what they answer.
+ *
+ *   collect   configurations in order of name, webhooks in order of the list: rules, selectors
+ *   call      apiserver_webhook.c: AdmissionReview over HTTPS
+ *   answer    denied: the request ends; a JSON patch: onto call->object; failed: failurePolicy
+ *   again     mutating webhooks with reinvocationPolicy IfNeeded, once, when a later one changed
+ *             the object
+ *
+ * Validating webhooks run one after another too (the real server runs them at once).
+ *
+ * Place   apiserver_write.c, apiserver_delete.c
+ * Owns    struct apiserver_admission: one walk through the webhooks of a call
+ * Limits  64 webhooks a call
+ * Spec    kube-api reference, section 7; admission.k8s.io/v1
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "sandbox/apiserver_patch.h"
+#include "sandbox/apiserver_webhook.h"
+#include "wire/base64.h"
+
+#include <stdio.h>
+
+enum { ADMISSION_WEBHOOKS_MAX = 64 };
+
+struct admission_hook {
+    json_t *webhook; /* reference: entry of `webhooks` */
+    bool again;      /* to be run in the second pass */
+};
+
+struct apiserver_admission {
+    bool mutating;
+    bool second_pass;
+    size_t count;
+    size_t at; /* the one that runs */
+    struct admission_hook hooks[ADMISSION_WEBHOOKS_MAX];
+    struct apiserver_webhook *running; /* NULL when none */
+};
+
+static void admission_step(struct apiserver_call *call);
+
+/* --- matching --- */
+
+static const char *call_operation(const struct apiserver_call *call)
+{
+    switch (call->verb) {
+    case APISERVER_CREATE:
+        return "CREATE";
+    case APISERVER_UPDATE:
+    case APISERVER_PATCH:
+        return "UPDATE";
+    default:
+        return "DELETE";
+    }
+}
+
+static bool list_has(const json_t *list, const char *wanted)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(list, i, item)
+    {
+        const char *text = json_is_string(item) ? json_string_value(item) : "";
+
+        if (strcmp(text, "*") == 0 || strcmp(text, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "pods", "pods/status", "pods" with any subresource, "*", any kind with a subresource */
+static bool resources_match(const json_t *list, const struct apiserver_call *call)
+{
+    const char *sub = call->subresource;
+    char full[256], any_sub[256], any_kind[256];
+    size_t i;
+    json_t *item;
+
+    snprintf(full, sizeof full, "%s%s%s", call->kind->plural, sub[0] ? "/" : "", sub);
+    snprintf(any_sub, sizeof any_sub, "%s/*", call->kind->plural);
+    snprintf(any_kind, sizeof any_kind, "*/%s", sub);
+    json_array_foreach(list, i, item)
+    {
+        const char *text = json_is_string(item) ? json_string_value(item) : "";
+
+        if (strcmp(text, full) == 0 || strcmp(text, "*/*") == 0 || strcmp(text, any_sub) == 0 ||
+            (sub[0] == '\0' && strcmp(text, "*") == 0) || (sub[0] && strcmp(text, any_kind) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool rule_match(const json_t *rule, const struct apiserver_call *call)
+{
+    const char *scope = json_path_string_or(rule, "scope", "*");
+
+    if (strcmp(scope, "*") != 0 && (strcmp(scope, "Namespaced") == 0) != call->kind->namespaced)
+        return false;
+    return list_has(json_object_get(rule, "operations"), call_operation(call)) &&
+           list_has(json_object_get(rule, "apiGroups"), call->kind->group) &&
+           list_has(json_object_get(rule, "apiVersions"), call->kind->version) &&
+           resources_match(json_object_get(rule, "resources"), call);
+}
+
+/* Labels of the object's namespace; of the object itself when it is one. */
+static const json_t *namespace_labels(const struct apiserver_call *call)
+{
+    const struct kind *namespaces = kinds_builtin(&call->server->kinds, "", "namespaces");
+    const struct store_object *ns;
+
+    if (call->kind == namespaces)
+        return json_path_get(call->object ? call->object : call->old->tree, "metadata.labels");
+    ns = store_get(namespaces->bucket, "", call->ns);
+    return ns ? json_path_get(ns->tree, "metadata.labels") : NULL;
+}
+
+static bool hook_match(const json_t *webhook, const struct apiserver_call *call)
+{
+    const json_t *selector = json_object_get(webhook, "objectSelector");
+    bool in_namespace = call->kind->namespaced || strcmp(call->kind->plural, "namespaces") == 0;
+    bool matched = false;
+    size_t i;
+    json_t *rule;
+
+    json_array_foreach(json_object_get(webhook, "rules"), i, rule) matched =
+        matched || rule_match(rule, call);
+    if (!matched)
+        return false;
+    if (in_namespace && !apiserver_selector_match_object(
+                            json_object_get(webhook, "namespaceSelector"), namespace_labels(call)))
+        return false;
+    return (call->object != NULL &&
+            apiserver_selector_match_object(selector,
+                                            json_path_get(call->object, "metadata.labels"))) ||
+           (call->old != NULL && apiserver_selector_match_object(
+                                     selector, json_path_get(call->old->tree, "metadata.labels")));
+}
+
+static void hooks_collect(struct apiserver_call *call, struct apiserver_admission *admission)
+{
+    const char *plural =
+        admission->mutating ? "mutatingwebhookconfigurations" : "validatingwebhookconfigurations";
+    const struct store_bucket *bucket =
+        kinds_builtin(&call->server->kinds, "admissionregistration.k8s.io", plural)->bucket;
+
+    if (strcmp(call->kind->group, "admissionregistration.k8s.io") == 0)
+        return;
+    for (size_t n = 0; n < store_bucket_count(bucket); n++) {
+        size_t i;
+        json_t *webhook;
+
+        json_array_foreach(json_object_get(store_bucket_at(bucket, n)->tree, "webhooks"), i,
+                           webhook)
+        {
+            if (hook_match(webhook, call) && admission->count < ADMISSION_WEBHOOKS_MAX)
+                admission->hooks[admission->count++].webhook = json_incref(webhook);
+        }
+    }
+}
+
+/* --- answers --- */
+
+static const char *hook_name(const json_t *webhook)
+{
+    return json_path_string_or(webhook, "name", "");
+}
+
+static void deny(struct apiserver_call *call, const json_t *webhook, const json_t *response)
+{
+    const char *message = json_path_string_or(response, "status.message", "");
+    const char *reason = json_path_string_or(response, "status.reason", "");
+    int64_t code = json_path_int(response, "status.code", 0);
+
+    if (message[0] == '\0')
+        message = reason;
+    apiserver_fail(call, code < 400 || code > 599 ? 400 : (unsigned)code, reason,
+                   "admission webhook \"%s\" denied the request%s%s", hook_name(webhook),
+                   message[0] ? ": " : " without explanation", message);
+}
+
+static void hook_failed(struct apiserver_call *call, const json_t *webhook, const char *why)
+{
+    if (strcmp(json_path_string_or(webhook, "failurePolicy", "Fail"), "Ignore") == 0) {
+        log_warn(api, "webhook %s failed and is ignored: %s", hook_name(webhook), why);
+        return;
+    }
+    apiserver_fail(call, 500, "InternalError",
+                   "Internal error occurred: failed calling webhook \"%s\": failed to call "
+                   "webhook: %s",
+                   hook_name(webhook), why);
+}
+
+/* The patch of a response onto the object. The reason of a failure is in `err`. */
+static int patch_take(struct apiserver_call *call, const json_t *response, struct error *err)
+{
+    const char *text = json_get_string(response, "patch");
+    const char *type = json_path_string_or(response, "patchType", "JSONPatch");
+    struct buf bytes;
+    json_t *patch = NULL;
+    json_t *object;
+    int rc;
+
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    if (strcmp(type, "JSONPatch") != 0)
+        return err_set(err, ERR_UNSUPPORTED, "unsupported patch type \"%s\"", type);
+    buf_init(&bytes, APISERVER_BODY_MAX);
+    rc = base64_decode(slice_str(text), &bytes);
+    if (rc == 0)
+        rc = json_parse(buf_slice(&bytes), NULL, &patch, err);
+    buf_deinit(&bytes);
+    if (rc != 0)
+        return err_set(err, rc, "the patch is not base64 of JSON");
+    object = json_deep_copy(call->object);
+    rc = apiserver_patch_json(&object, patch, err);
+    json_decref(patch);
+    if (rc == 0 &&
+        (!json_is_object(object) || !json_is_object(json_object_get(object, "metadata"))))
+        rc = err_set(err, ERR_INVALID, "the patched object is no object");
+    if (rc != 0) {
+        json_decref(object);
+        return rc;
+    }
+    json_decref(call->object);
+    call->object = object;
+    return 0;
+}
+
+/* Those before the running one that want to see its change. */
+static void again_mark(struct apiserver_admission *admission)
+{
+    for (size_t i = 0; i < admission->at && !admission->second_pass; i++) {
+        const char *policy =
+            json_path_string_or(admission->hooks[i].webhook, "reinvocationPolicy", "Never");
+
+        if (strcmp(policy, "IfNeeded") == 0)
+            admission->hooks[i].again = true;
+    }
+}
+
+static void response_take(struct apiserver_call *call, const json_t *webhook,
+                          const json_t *response)
+{
+    struct apiserver_admission *admission = call->admission;
+    struct error err = {0};
+    json_t *before = json_incref(call->object);
+    size_t i;
+    json_t *warning;
+
+    json_array_foreach(json_object_get(response, "warnings"), i, warning)
+        apiserver_call_warn(call, "%s", json_is_string(warning) ? json_string_value(warning) : "");
+    if (!json_get_bool(response, "allowed", false))
+        deny(call, webhook, response);
+    else if (admission->mutating && patch_take(call, response, &err) != 0)
+        hook_failed(call, webhook, err.reason);
+    else if (before != call->object && !json_equal(before, call->object))
+        again_mark(admission);
+    json_decref(before);
+}
+
+static void hook_on_done(const json_t *response, const char *why, void *ctx)
+{
+    struct apiserver_call *call = ctx;
+    struct apiserver_admission *admission = call->admission;
+    const json_t *webhook = admission->hooks[admission->at].webhook;
+
+    admission->running = NULL;
+    if (response != NULL)
+        response_take(call, webhook, response);
+    else
+        hook_failed(call, webhook, why);
+    admission->at++;
+    admission_step(call);
+}
+
+/* --- the walk --- */
+
+static void admission_end(struct apiserver_call *call)
+{
+    apiserver_admission_cancel(call);
+    call->next(call);
+}
+
+/* The next one to run, or count. */
+static size_t next_hook(struct apiserver_admission *admission)
+{
+    while (admission->second_pass && admission->at < admission->count &&
+           !admission->hooks[admission->at].again)
+        admission->at++;
+    if (admission->at == admission->count && admission->mutating && !admission->second_pass) {
+        admission->second_pass = true;
+        admission->at = 0;
+        return next_hook(admission);
+    }
+    return admission->at;
+}
+
+static void admission_step(struct apiserver_call *call)
+{
+    struct apiserver_admission *admission = call->admission;
+    struct error err = {0};
+
+    while (call->status == 0 && next_hook(admission) < admission->count) {
+        const json_t *webhook = admission->hooks[admission->at].webhook;
+
+        if (apiserver_webhook_start(call, webhook, call_operation(call), hook_on_done,
+                                    &admission->running, &err) == 0)
+            return; /* hook_on_done goes on */
+        hook_failed(call, webhook, err.reason);
+        admission->at++;
+    }
+    admission_end(call);
+}
 
 void apiserver_admission_run(struct apiserver_call *call, bool mutating,
                              void (*next)(struct apiserver_call *call))
 {
-    (void)mutating;
-    next(call);
+    struct apiserver_admission *admission = MEM_NEW(struct apiserver_admission);
+
+    admission->mutating = mutating;
+    call->admission = admission;
+    call->next = next;
+    hooks_collect(call, admission);
+    admission_step(call);
 }
 
 void apiserver_admission_cancel(struct apiserver_call *call)
 {
-    (void)call;
+    struct apiserver_admission *admission = TAKE(call->admission);
+
+    if (admission == NULL)
+        return;
+    apiserver_webhook_cancel(admission->running);
+    for (size_t i = 0; i < admission->count; i++)
+        json_decref(admission->hooks[i].webhook);
+    mem_free(admission);
 }

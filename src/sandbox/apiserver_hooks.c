@@ -165,6 +165,9 @@ static void webhooks_check(struct apiserver_call *call)
         char field[64];
 
         snprintf(field, sizeof field, "webhooks[%zu].clientConfig", i);
+        if (json_array_size(json_object_get(webhook, "matchConditions")) > 0)
+            apiserver_invalid_add(call, "FieldValueForbidden", "webhooks.matchConditions",
+                                  "Forbidden: not supported: matchConditions");
         if (url[0] == '\0' && json_path_get(webhook, "clientConfig.service") == NULL)
             apiserver_invalid_add(call, "FieldValueRequired", field,
                                   "Required value: exactly one of url or service is required");

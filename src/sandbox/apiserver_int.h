@@ -39,6 +39,7 @@ struct sandbox_apiserver {
     struct http_server *http;
     struct apiserver_auth *auth;
     struct http_pool *node_pool; /* to the node agent, made with the first use */
+    struct list webhook_pools;   /* of apiserver_webhook.c */
     struct list calls;           /* unfinished, for the end */
     struct list watches;         /* open watch streams */
     struct store_watch crd_watch;
