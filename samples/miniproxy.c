@@ -151,7 +151,7 @@ static void on_stream(struct http_stream *stream, void *ctx)
 
 int main(int argc, char **argv)
 {
-    struct http_server_options server_options = {.codec = HTTP_CODEC_HTTP1};
+    struct http_server_options server_options = {.codec = HTTP_CODEC_AUTO};
     struct http_pool_options pool_options = {.codec = HTTP_CODEC_HTTP1};
     struct http_server *server;
     struct http_pool *pool;

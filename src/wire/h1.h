@@ -34,7 +34,7 @@
     X(STATUS, 400, "malformed status code")                                                        \
     X(FIELD_NAME, 400, "malformed header name")                                                    \
     X(HOST, 400, "missing, repeated or malformed host")                                            \
-    X(CONTENT_LENGTH, 400, "malformed or contradictory content-length")                            \
+    X(CONTENT_LENGTH, 400, "malformed or repeated content-length")                                 \
     X(TRANSFER_ENCODING, 501, "transfer-encoding other than chunked")                              \
     X(TRANSFER_ENCODING_REPEATED, 400, "repeated transfer-encoding")                               \
     X(LENGTH_AND_CHUNKED, 400, "content-length beside transfer-encoding")                          \

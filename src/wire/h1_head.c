@@ -216,9 +216,8 @@ static int field_content_length(struct h1_parser *parser, struct slice value)
 {
     uint64_t length;
 
-    if (slice_parse_u64(value, INT64_MAX, &length) != 0)
-        return h1_fail(parser, H1_FAULT_CONTENT_LENGTH);
-    if (parser->head->content_length >= 0 && (uint64_t)parser->head->content_length != length)
+    /* Repeated is refused, even equal: some readers take the first, some the last, some a list. */
+    if (parser->head->content_length >= 0 || slice_parse_u64(value, INT64_MAX, &length) != 0)
         return h1_fail(parser, H1_FAULT_CONTENT_LENGTH);
     parser->head->content_length = (int64_t)length;
     return 0;
@@ -255,7 +254,7 @@ static int field_dropped(struct h1_parser *parser, struct slice value)
     return 0;
 }
 
-enum keep { KEEP_NEVER, KEEP_ALWAYS, KEEP_FIRST, KEEP_TRAILERS };
+enum keep { KEEP_NEVER, KEEP_ALWAYS, KEEP_TRAILERS };
 
 struct known_field {
     struct slice name;
@@ -274,7 +273,7 @@ static const struct known_field *known_find(struct slice name)
                                                   KEEP_NEVER};
     static const struct known_field keep_alive = {SLICE("keep-alive"), field_dropped, KEEP_NEVER};
     static const struct known_field length = {SLICE("content-length"), field_content_length,
-                                              KEEP_FIRST};
+                                              KEEP_ALWAYS};
     static const struct known_field settings = {SLICE("http2-settings"), field_dropped, KEEP_NEVER};
     static const struct known_field proxy = {SLICE("proxy-connection"), field_dropped, KEEP_NEVER};
     static const struct known_field encoding = {SLICE("transfer-encoding"), field_transfer_encoding,
@@ -331,14 +330,13 @@ static int field_add(struct h1_parser *parser, struct http_headers *headers,
                      const struct http_header *field)
 {
     const struct known_field *known = known_find(field->name);
-    bool first = parser->head->content_length < 0;
 
     if (known) {
         int rc = known->on_value(parser, field->value);
 
         if (rc)
             return rc;
-        if (known->keep == KEEP_NEVER || (known->keep == KEEP_FIRST && !first) ||
+        if (known->keep == KEEP_NEVER ||
             (known->keep == KEEP_TRAILERS && !slice_eq_nocase(field->value, SLICE("trailers"))))
             return 0;
     }
