@@ -384,7 +384,6 @@ int h2_events_session(struct h2_conn *conn)
 
     if (callbacks && nghttp2_option_new(&option) == 0) {
         nghttp2_option_set_no_auto_window_update(option, 1);
-        nghttp2_option_set_no_closed_streams(option, 1);
         rc = conn->server ? nghttp2_session_server_new2(&conn->session, callbacks, conn, option)
                           : nghttp2_session_client_new2(&conn->session, callbacks, conn, option);
         nghttp2_option_del(option);
