@@ -35,7 +35,6 @@ struct ads_options {
     uint64_t seed;             /* of the jitter */
     uint64_t backoff_min_ms;   /* 0: 100 */
     uint64_t backoff_max_ms;   /* 0: 10,000 */
-    size_t message_size_max;   /* reserved for gRPC's own default when 0 */
     /* The stream came up (reason NULL) or went away (why). May be NULL. ctx is client.ctx. */
     void (*on_state)(bool connected, const char *reason, void *ctx);
 };
