@@ -360,6 +360,9 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *pieces, int piece_cou
                     : socket_writev(conn, pieces, piece_count);
     if (put == ERR_AGAIN || (put >= 0 && (size_t)put < total))
         conn->want_write = true;
+    /* TLS writes one record at a time: the socket may have room, and then no edge would come. */
+    if (conn->tls && put > 0 && (size_t)put < total)
+        loop_watch_again(conn->loop, &conn->watch, LOOP_WRITE);
     return put;
 }
 
