@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes from a client to a server that tells HTTP/1 from HTTP/2 by itself, and from a server to a
- * pool of ours: nothing may crash, leak, or keep a stream for ever. The first byte chooses the side
- * and the codec, the second how the input is cut. */
+/* Any bytes from a client to a server that tells HTTP/1 from HTTP/2 by itself, and from a server
+ * to a pool of ours: nothing may crash, leak, or keep a stream for ever. The first byte chooses the
+ * side and the codec, the second how the input is cut. */
 #include "http/client.h"
 #include "http/server.h"
 #include "io/loop.h"

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-enum { WRITE_BROKEN_READS_MAX = 64, OUT_COMPACT_MIN = 65536 };
+enum { WRITE_BROKEN_READS_MAX = 64, OUT_COMPACT_MIN = 65536, JOIN_MAX = 2048 };
 
 static void on_readable(struct conn *io, void *ctx);
 static void on_writable(struct conn *io, void *ctx);
@@ -202,6 +202,16 @@ static int pieces_keep(struct h1_conn *conn, const struct slice *pieces, int cou
     return 0;
 }
 
+/* A copy of little costs less than handing the kernel a list. True when all is in out now. */
+static bool small_join(struct h1_conn *conn, const struct slice *pieces, int count)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++)
+        total += pieces[i].len;
+    return total <= JOIN_MAX && pieces_keep(conn, pieces, count, 0) == 0;
+}
+
 /* Sends out and then the pieces (at most 3); what the socket does not take is kept in out. */
 static void write_pieces(struct h1_conn *conn, const struct slice *pieces, int count)
 {
@@ -219,6 +229,12 @@ static void write_pieces(struct h1_conn *conn, const struct slice *pieces, int c
             iov[iov_count++] = (struct iovec){(void *)pieces[i].data, pieces[i].len};
     if (iov_count == 0)
         return;
+    if (iov_count > 1 && small_join(conn, pieces, count)) {
+        iov[0].iov_base = conn->out.data + conn->out_at;
+        iov[0].iov_len = conn->out.len - conn->out_at;
+        count = 0;
+        iov_count = 1;
+    }
     if (!conn->blocked)
         put = conn_writev(conn->io, iov, iov_count);
     if (put == ERR_AGAIN)
