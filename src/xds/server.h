@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's half of an ADS stream, incremental (delta) or state of the world: messages in, messages
- * out. No I/O, no clock.
+/* The server's half of an ADS stream, incremental (delta) or state of the world: messages in,
+ * messages out. No I/O, no clock.
  *
  *   request bytes --xds_server_receive--> subscriptions, ACKs, NACKs of each type
  *   new set ------xds_server_update-----> every type is due
  *                 xds_server_flush -----> per type, in order: what differs from what the client has
  *
- * Order of change (make before break). Clusters, endpoints, listeners, routes. A type is sent only when
- * its last response was answered. Listeners and routes wait until clusters and endpoints are answered
- * and the client asked for the endpoints of each cluster it was sent (at most XDS_SERVER_HOLD_MS).
- * Removed clusters (delta) go last, when listeners and routes are answered.
+ * Order of change (make before break). Clusters, endpoints, listeners, routes. A type is sent only
+ * when its last response was answered. Listeners and routes wait until clusters and endpoints are
+ * answered and the client asked for the endpoints of each cluster it was sent (at most
+ * XDS_SERVER_HOLD_MS). Removed clusters (delta) go last, when listeners and routes are answered.
  *
  * Place   control/push binds one to each gRPC call
  * Owns    what the client has (names and hashes), by type; the set is borrowed
@@ -64,10 +64,10 @@ struct xds_server *xds_server_new(bool delta, const struct xds_server_hooks *hoo
 /* NULL is fine. */
 void xds_server_free(struct xds_server *server);
 /* One request. ERR_INVALID for what is no request (end the stream with INVALID_ARGUMENT), ERR_LIMIT
- * past a limit, or on_node's code. Call xds_server_flush afterwards. */
+ * past a limit, or on_node's code. Call xds_server_flush then. */
 MUST_USE int xds_server_receive(struct xds_server *server, struct slice message, uint64_t now_ms,
                                 struct error *err);
-/* A new set, borrowed until the next update; `version` counts up. Call xds_server_flush after it. */
+/* A new set, borrowed until the next update; `version` counts up. Call xds_server_flush then. */
 void xds_server_update(struct xds_server *server, const void *set, uint64_t version);
 /* There is room again after send returned ERR_AGAIN. */
 void xds_server_writable(struct xds_server *server);

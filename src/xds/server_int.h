@@ -44,7 +44,7 @@ struct xds_server {
 #define XDS_SERVER_ABSENT ((void *)2)
 
 /* Sends the difference of a type, when there is one (or when it is forced). `with_removals`: also
- * what the client has and the set has not. Returns whether something is left out because of that. */
+ * what the client has and the set has not. Returns whether something is left out for that. */
 bool xds_server_reply(struct xds_server *server, enum xds_type type, bool with_removals);
 /* Answers a subscription to a type that is not served: all its names do not exist (delta). */
 void xds_server_reply_unknown(struct xds_server *server, struct slice type_url,

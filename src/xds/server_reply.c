@@ -245,7 +245,7 @@ bool xds_server_reply(struct xds_server *server, enum xds_type type, bool with_r
         reply_send(&reply);
     } else {
         watch->sent_version = server->version; /* the client has all of it already */
-        if (watch->responded)
+        if (watch->responded && !watch->nack_reason)
             watch->acked_version = server->version;
     }
     arena_reset(&server->arena);
