@@ -77,6 +77,17 @@ int file_write(const char *path, struct slice bytes, unsigned mode, struct error
     return 0;
 }
 
+int file_open_append(const char *path, int *ret_fd, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return err_set_path(err, err_from_errno(errno), path, "cannot open for appending: %s",
+                            strerror(errno));
+    *ret_fd = fd;
+    return 0;
+}
+
 int file_make_dirs(const char *path, unsigned mode, struct error *err)
 {
     SCOPED(mem_drop) char *copy = mem_strdup(path);

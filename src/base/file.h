@@ -15,6 +15,8 @@
 MUST_USE int file_read(const char *path, struct buf *out, struct error *err);
 /* Writes to a temporary name beside it, then renames: a reader sees old or new, whole. */
 MUST_USE int file_write(const char *path, struct slice bytes, unsigned mode, struct error *err);
+/* Opens for appending (made with mode 0644 when missing): for logs. *ret_fd is the caller's. */
+MUST_USE int file_open_append(const char *path, int *ret_fd, struct error *err);
 /* mkdir -p. */
 MUST_USE int file_make_dirs(const char *path, unsigned mode, struct error *err);
 bool file_exists(const char *path);

@@ -85,6 +85,12 @@ static int compile_chain_match(struct arena *arena, const struct pb_filter_chain
 
 /* --- network filters --- */
 
+/* Whether its connections may have been meant for another address than the socket's. */
+static bool redirected(const struct listener_conf *conf)
+{
+    return conf->original_dst || conf->hand_over || !conf->bind;
+}
+
 static int compile_tcp_targets(struct listener_ctx *ctx, const struct pb_tcp_proxy *in,
                                struct tcp_conf *conf, struct error *err)
 {
@@ -146,7 +152,7 @@ static int compile_tcp(struct listener_ctx *ctx, const struct pb_any *any, struc
         compile_unsupported(ctx->compiler, "tcp_proxy.hash_policy");
     conf->telemetry = ctx->compiler->telemetry || ctx->telemetry;
     conf->inbound = ctx->conf->inbound;
-    conf->use_original_dst = ctx->conf->original_dst || ctx->conf->hand_over;
+    conf->use_original_dst = redirected(ctx->conf);
     conf->stats = stats_scope_get(ctx->compiler->stats, STATS_TCP, conf->stat_prefix);
     resource_defer(&conf->resource, drop_scope, conf->stats);
     *ret = conf;
@@ -181,7 +187,7 @@ static uint64_t content_hash(const struct listener_ctx *ctx, const struct pb_any
     uint64_t hash = balance_hash(any->value.data, any->value.len);
 
     return hash ^ ((uint64_t)ctx->conf->inbound << 1) ^ ((uint64_t)ctx->conf->original_dst << 2) ^
-           ((uint64_t)ctx->conf->hand_over << 3) ^ (uint64_t)ctx->telemetry;
+           ((uint64_t)ctx->conf->hand_over << 3) ^ ((uint64_t)ctx->conf->bind << 4) ^ (uint64_t)ctx->telemetry;
 }
 
 static int compile_http_chain(struct listener_ctx *ctx, const struct pb_any *any,
@@ -209,7 +215,7 @@ static int compile_http_chain(struct listener_ctx *ctx, const struct pb_any *any
         return rc;
     chain->hcm->hash = hash;
     chain->hcm->inbound = ctx->conf->inbound;
-    chain->hcm->use_original_dst = ctx->conf->original_dst || ctx->conf->hand_over;
+    chain->hcm->use_original_dst = redirected(ctx->conf);
     resource_defer(&ctx->conf->resource, drop_resource, chain->hcm);
     return 0;
 }

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The proxy's own header rules. See head_rules.h.
+ */
+#include "proxy/head_rules.h"
+
+/* Control headers that only callers inside may set. */
+static const char *const internal_only[] = {
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-upstream-alt-stat-name",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-force-trace",
+    "x-envoy-ip-tags",
+    "x-envoy-decorator-operation",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-original-path",
+    "x-envoy-internal",
+    "x-envoy-fault-abort-request",
+    "x-envoy-fault-abort-request-percentage",
+    "x-envoy-fault-delay-request",
+    "x-envoy-fault-delay-request-percentage",
+};
+
+struct slice head_rules_uuid(struct rng *rng, struct arena *arena)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t bits[2] = {rng_u64(rng), rng_u64(rng)};
+    char *text = arena_bytes(arena, 36);
+    size_t at = 0;
+
+    for (size_t i = 0; i < 32; i++) {
+        unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
+
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            text[at++] = '-';
+        if (i == 12)
+            digit = 4;
+        else if (i == 16)
+            digit = 8 | (digit & 3);
+        text[at++] = hex[digit];
+    }
+    return slice_make(text, at);
+}
+
+static struct slice addr_ip(const struct addr *addr, struct arena *arena)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    return slice_str(arena_strdup(arena, addr_format_ip(addr, text)));
+}
+
+static void append_forwarded_for(struct http_head *head, struct slice ip, struct arena *arena)
+{
+    struct slice old =
+        http_headers_joined(&head->headers, arena, SLICE("x-forwarded-for"));
+
+    if (old.len > 0)
+        ip = slice_str(arena_printf(arena, "%.*s,%.*s", SLICE_ARG(old), SLICE_ARG(ip)));
+    http_headers_set(&head->headers, arena, SLICE("x-forwarded-for"), ip);
+}
+
+static void edge_rules(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
+                       const struct info *info)
+{
+    struct slice ip = addr_ip(&info->downstream_remote, arena);
+
+    if (conf->trusted_hops == 0)
+        http_headers_remove(&head->headers, SLICE("x-forwarded-proto"));
+    if (!conf->skip_xff_append && ip.len > 0)
+        append_forwarded_for(head, ip, arena);
+    for (size_t i = 0; i < ARRAY_LEN(internal_only); i++)
+        http_headers_remove(&head->headers, slice_str(internal_only[i]));
+    if (ip.len > 0)
+        http_headers_set(&head->headers, arena, SLICE("x-envoy-external-address"), ip);
+}
+
+static void strip_port(struct http_head *head)
+{
+    for (size_t i = head->authority.len; i > 0; i--) {
+        char c = head->authority.data[i - 1];
+
+        if (c == ':') {
+            head->authority = slice_head(head->authority, i - 1);
+            return;
+        }
+        if (c < '0' || c > '9')
+            return;
+    }
+}
+
+void head_rules_request(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
+                        struct rng *rng, struct info *info)
+{
+    struct http_headers *headers = &head->headers;
+    bool edge = conf->use_remote_address;
+
+    http_headers_remove(headers, SLICE("expect"));
+    if (conf->strip_port)
+        strip_port(head);
+    if (edge) {
+        edge_rules(conf, head, arena, info);
+    } else {
+        http_headers_remove(headers, SLICE("x-envoy-internal"));
+    }
+    if (http_headers_get(headers, SLICE("x-forwarded-proto")) == NULL)
+        http_headers_add(headers, arena, SLICE("x-forwarded-proto"),
+                         head->scheme.len ? head->scheme : SLICE("http"));
+    if (conf->append_forwarded_port && http_headers_get(headers, SLICE("x-forwarded-port")) == NULL)
+        http_headers_add(headers, arena, SLICE("x-forwarded-port"),
+                         slice_str(arena_printf(arena, "%u",
+                                                addr_port(&info->downstream_local))));
+    if (conf->generate_request_id &&
+        ((edge && !conf->preserve_request_id) ||
+         http_headers_get(headers, SLICE("x-request-id")) == NULL))
+        http_headers_set(headers, arena, SLICE("x-request-id"), head_rules_uuid(rng, arena));
+    if (conf->via.data != NULL)
+        http_headers_add(headers, arena, SLICE("via"), conf->via);
+}
+
+static void rewrite_host(const struct route *route, const struct route_target *target,
+                         struct http_head *head, struct arena *arena)
+{
+    struct slice host = head->authority;
+
+    if (target != NULL && target->host_rewrite.data != NULL)
+        host = target->host_rewrite;
+    else if (route->host_rewrite.data != NULL)
+        host = route->host_rewrite;
+    else if (route->host_rewrite_header.data != NULL &&
+             http_headers_get(&head->headers, route->host_rewrite_header) != NULL)
+        host = http_headers_value(&head->headers, route->host_rewrite_header);
+    if (host.data == head->authority.data)
+        return;
+    if (route->append_forwarded_host)
+        http_headers_add(&head->headers, arena, SLICE("x-forwarded-host"), head->authority);
+    head->authority = host;
+}
+
+void head_rules_rewrite(const struct hcm_conf *conf, const struct route *route,
+                        const struct route_target *target, struct http_head *head,
+                        struct arena *arena)
+{
+    struct slice path = route_rewrite_path(route, &route->rewrite, head->path, arena);
+
+    rewrite_host(route, target, head, arena);
+    if (path.data == head->path.data)
+        return;
+    if (!conf->suppress_envoy_headers)
+        http_headers_set(&head->headers, arena, SLICE("x-envoy-original-path"), head->path);
+    head->path = path;
+}
+
+static struct slice number_text(uint64_t number, struct arena *arena)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return arena_slice_dup(arena, slice_make(digits + at, sizeof digits - at));
+}
+
+void head_rules_response(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
+                         const struct head_rules_facts *facts)
+{
+    struct http_headers *headers = &head->headers;
+
+    if (facts->from_upstream && !conf->suppress_envoy_headers)
+        http_headers_set(headers, arena, SLICE("x-envoy-upstream-service-time"),
+                         number_text(facts->upstream_ms, arena));
+    if (facts->attempts_wanted)
+        http_headers_set(headers, arena, SLICE("x-envoy-attempt-count"),
+                         number_text(facts->attempts, arena));
+    if (http_headers_get(headers, SLICE("date")) == NULL)
+        http_headers_add(headers, arena, SLICE("date"), facts->date);
+    if (conf->server_header == HCM_SERVER_OVERWRITE)
+        http_headers_set(headers, arena, SLICE("server"), conf->server_name);
+    else if (conf->server_header == HCM_SERVER_APPEND &&
+             http_headers_get(headers, SLICE("server")) == NULL)
+        http_headers_add(headers, arena, SLICE("server"), conf->server_name);
+    if (conf->via.data != NULL)
+        http_headers_add(headers, arena, SLICE("via"), conf->via);
+    if (conf->request_id_in_response) {
+        struct slice id = http_headers_value(&facts->request->headers, SLICE("x-request-id"));
+
+        if (id.data != NULL)
+            http_headers_set(headers, arena, SLICE("x-request-id"), id);
+    }
+}
