@@ -104,11 +104,18 @@ static unsigned score_source_port(const struct chain_match *match, const struct 
     return 0;
 }
 
-ptrdiff_t chain_find(const struct chain_match *const *matches, size_t count,
+static const struct chain_match *match_at(const struct chain_match *first, size_t stride,
+                                          size_t number)
+{
+    return (const struct chain_match *)(const void *)((const char *)first + number * stride);
+}
+
+ptrdiff_t chain_find(const struct chain_match *first, size_t stride, size_t count,
                      const struct chain_input *input)
 {
-    static level_score *const levels[] = {score_port,          score_destination, score_server_name,
-                                          score_transport,     score_protocol,    score_source,
+    static level_score *const levels[] = {score_port,          score_destination,
+                                          score_server_name,   score_transport,
+                                          score_protocol,      score_source,
                                           score_source_prefix, score_source_port};
     uint16_t left[CHAIN_MAX];
     size_t left_count = MIN(count, (size_t)CHAIN_MAX);
@@ -120,11 +127,11 @@ ptrdiff_t chain_find(const struct chain_match *const *matches, size_t count,
         size_t kept = 0;
 
         for (size_t i = 0; i < left_count; i++)
-            best = MAX(best, levels[level](matches[left[i]], input));
+            best = MAX(best, levels[level](match_at(first, stride, left[i]), input));
         if (best == 0)
             return -1;
         for (size_t i = 0; i < left_count; i++)
-            if (levels[level](matches[left[i]], input) == best)
+            if (levels[level](match_at(first, stride, left[i]), input) == best)
                 left[kept++] = left[i];
         left_count = kept;
     }

@@ -49,9 +49,9 @@ struct chain_input {
     size_t protocol_count;
 };
 
-/* The number of the chain, or -1. `matches` are `count` pointers. At most 4,096 chains are looked
- * at. */
-ptrdiff_t chain_find(const struct chain_match *const *matches, size_t count,
+/* The number of the chain, or -1. `first` is the match of the first of `count` chains, that of the
+ * next one lies `stride` bytes further. At most 4,096 chains are looked at. */
+ptrdiff_t chain_find(const struct chain_match *first, size_t stride, size_t count,
                      const struct chain_input *input);
 
 #endif

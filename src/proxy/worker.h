@@ -36,6 +36,7 @@ struct worker {
     size_t cluster_count;
     struct list listeners; /* struct inbound_listener */
     struct list hcms;      /* struct hcm */
+    struct list pending; /* connections whose first bytes are awaited */
     struct list tcp_sessions;
     struct list requests; /* active, for idle time-outs */
     struct loop_timer tick;
