@@ -30,7 +30,7 @@ int access_log_sinks_open(struct access_log_sinks *sinks, const struct names *pa
 {
     size_t number = 0;
 
-    MAP_EACH(entry, &paths->map) {
+    MAP_EACH (entry, &paths->map) {
         if (number >= ACCESS_LOG_SINK_MAX)
             return err_set_path(err, ERR_LIMIT, "access_log", "more than %d files",
                                 ACCESS_LOG_SINK_MAX);
@@ -50,7 +50,7 @@ void access_log_sinks_reopen(struct access_log_sinks *sinks, const struct names 
 {
     size_t number = 0;
 
-    MAP_EACH(entry, &paths->map) {
+    MAP_EACH (entry, &paths->map) {
         struct error err = {0};
         int fd = -1;
 
@@ -66,8 +66,7 @@ void access_log_sinks_reopen(struct access_log_sinks *sinks, const struct names 
     }
 }
 
-void access_log_init(struct access_log *log, struct loop *main_loop,
-                     struct access_log_sinks *sinks)
+void access_log_init(struct access_log *log, struct loop *main_loop, struct access_log_sinks *sinks)
 {
     log->main_loop = main_loop;
     log->sinks = sinks;

@@ -113,9 +113,8 @@ static const struct chain_match *match_at(const struct chain_match *first, size_
 ptrdiff_t chain_find(const struct chain_match *first, size_t stride, size_t count,
                      const struct chain_input *input)
 {
-    static level_score *const levels[] = {score_port,          score_destination,
-                                          score_server_name,   score_transport,
-                                          score_protocol,      score_source,
+    static level_score *const levels[] = {score_port,          score_destination, score_server_name,
+                                          score_transport,     score_protocol,    score_source,
                                           score_source_prefix, score_source_port};
     uint16_t left[CHAIN_MAX];
     size_t left_count = MIN(count, (size_t)CHAIN_MAX);

@@ -187,7 +187,8 @@ static uint64_t content_hash(const struct listener_ctx *ctx, const struct pb_any
     uint64_t hash = balance_hash(any->value.data, any->value.len);
 
     return hash ^ ((uint64_t)ctx->conf->inbound << 1) ^ ((uint64_t)ctx->conf->original_dst << 2) ^
-           ((uint64_t)ctx->conf->hand_over << 3) ^ ((uint64_t)ctx->conf->bind << 4) ^ (uint64_t)ctx->telemetry;
+           ((uint64_t)ctx->conf->hand_over << 3) ^ ((uint64_t)ctx->conf->bind << 4) ^
+           (uint64_t)ctx->telemetry;
 }
 
 static int compile_http_chain(struct listener_ctx *ctx, const struct pb_any *any,

@@ -21,7 +21,7 @@ void config_store_deinit(struct config_store *store)
     }
     for (size_t i = 0; i < store->routes.count; i++)
         config_store_route(store, (uint32_t)i, NULL);
-    MAP_EACH(entry, &store->listeners)
+    MAP_EACH (entry, &store->listeners)
         resource_unref(entry->value);
     map_deinit(&store->listeners);
     VEC_DEINIT(&store->clusters);
@@ -160,7 +160,7 @@ struct config *config_store_publish(struct config_store *store)
     }
     map_init(&config->by_addr, 0);
     config->listeners = ARENA_ARRAY(arena, struct listener_conf *, store->listeners.count + 1);
-    MAP_EACH(entry, &store->listeners)
+    MAP_EACH (entry, &store->listeners)
         add_listener(config, entry->value);
     resource_defer(&config->resource, drop_config, config);
     if (store->current != NULL)

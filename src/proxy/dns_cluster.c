@@ -100,11 +100,10 @@ static void refresh(void *ctx)
     finished_one(cluster);
 }
 
-struct dns_cluster *dns_cluster_new(struct loop *loop, struct resolver *resolver,
-                                    const struct cluster_conf *conf,
-                                    void (*on_resolved)(void *ctx, const char *name,
-                                                        struct endpoint_set *set),
-                                    void *ctx)
+struct dns_cluster *
+dns_cluster_new(struct loop *loop, struct resolver *resolver, const struct cluster_conf *conf,
+                void (*on_resolved)(void *ctx, const char *name, struct endpoint_set *set),
+                void *ctx)
 {
     struct dns_cluster *cluster = MEM_NEW(struct dns_cluster);
 

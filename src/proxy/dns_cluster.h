@@ -16,11 +16,10 @@
 struct dns_cluster;
 
 /* `on_resolved` gets a new, unsealed set (taken) each time that all names were looked up. */
-struct dns_cluster *dns_cluster_new(struct loop *loop, struct resolver *resolver,
-                                    const struct cluster_conf *conf,
-                                    void (*on_resolved)(void *ctx, const char *name,
-                                                        struct endpoint_set *set),
-                                    void *ctx);
+struct dns_cluster *
+dns_cluster_new(struct loop *loop, struct resolver *resolver, const struct cluster_conf *conf,
+                void (*on_resolved)(void *ctx, const char *name, struct endpoint_set *set),
+                void *ctx);
 /* NULL is fine. */
 void dns_cluster_free(struct dns_cluster *cluster);
 

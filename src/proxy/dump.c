@@ -53,7 +53,7 @@ static void entry_free(struct dump_entry *entry)
 void dump_deinit(struct dump *dump)
 {
     for (size_t i = 0; i < DUMP_KIND_COUNT; i++) {
-        MAP_EACH(entry, &dump->kinds[i])
+        MAP_EACH (entry, &dump->kinds[i])
             entry_free(entry->value);
         map_deinit(&dump->kinds[i]);
     }
@@ -170,9 +170,9 @@ json_t *dump_print(const struct dump *dump, enum dump_kind kind)
 
     snprintf(type, sizeof type, "type.googleapis.com/envoy.admin.v3.%s", info->type);
     json_object_set_new(object, "@type", json_string(type));
-    MAP_EACH(item, &dump->kinds[kind]) {
+    MAP_EACH (item, &dump->kinds[kind]) {
         const struct dump_entry *entry = item->value;
-        const char *list = !entry->dynamic                       ? info->fixed_list
+        const char *list = !entry->dynamic                        ? info->fixed_list
                            : entry->warming && info->warming_list ? info->warming_list
                                                                   : info->dynamic_list;
 

@@ -46,16 +46,16 @@ void request_send_response(struct request *request, struct http_head *from, bool
 
     request->response_started = true;
     add_response_ops(request, from);
-    head_rules_response(conf, from, request->arena,
-                        &(struct head_rules_facts){
-                            .from_upstream = from_upstream,
-                            .date = slice_str(request->worker->date),
-                            .upstream_ms = info->response_begin_ms - request->attempt_ms,
-                            .attempts = info->attempts,
-                            .attempts_wanted = request->host != NULL &&
-                                               request->host->attempt_count_in_response,
-                            .request = request->head,
-                        });
+    head_rules_response(
+        conf, from, request->arena,
+        &(struct head_rules_facts){
+            .from_upstream = from_upstream,
+            .date = slice_str(request->worker->date),
+            .upstream_ms = info->response_begin_ms - request->attempt_ms,
+            .attempts = info->attempts,
+            .attempts_wanted = request->host != NULL && request->host->attempt_count_in_response,
+            .request = request->head,
+        });
     info->status = from->status;
     if (conf->log_count > 0) {
         struct http_head *copy = ARENA_NEW(request->arena, struct http_head);
@@ -100,12 +100,10 @@ void request_reply(struct request *request, unsigned status, uint32_t flags, str
             http_headers_add(&head.headers, request->arena, SLICE("grpc-message"), body);
         no_body = true;
     } else if (body.len > 0) {
-        http_headers_add(&head.headers, request->arena, SLICE("content-type"),
-                         SLICE("text/plain"));
+        http_headers_add(&head.headers, request->arena, SLICE("content-type"), SLICE("text/plain"));
     }
     if (flags & FLAG_UPSTREAM_OVERFLOW && !request->hcm->conf->suppress_envoy_headers)
-        http_headers_add(&head.headers, request->arena, SLICE("x-envoy-overloaded"),
-                         SLICE("true"));
+        http_headers_add(&head.headers, request->arena, SLICE("x-envoy-overloaded"), SLICE("true"));
     /* A reply to HEAD announces its body and has none. */
     if (slice_eq(request->head->method, SLICE("HEAD")))
         no_body = true;
@@ -165,8 +163,8 @@ static void fill_info(struct request *request)
     info->protocol = protocols[request->head->version];
     if (conn == NULL)
         return;
-    info->downstream_local = request->hcm->conf->use_original_dst ? *conn_original_dst(conn)
-                                                                   : *conn_local_addr(conn);
+    info->downstream_local =
+        request->hcm->conf->use_original_dst ? *conn_original_dst(conn) : *conn_local_addr(conn);
     info->downstream_remote = *conn_peer_addr(conn);
 }
 
@@ -189,8 +187,7 @@ static bool find_route(struct request *request)
     if (request->table != NULL)
         request->host = route_table_host(request->table, head->authority);
     if (request->host != NULL && request->host->require_tls &&
-        !slice_eq(http_headers_value(&head->headers, SLICE("x-forwarded-proto")),
-                  SLICE("https"))) {
+        !slice_eq(http_headers_value(&head->headers, SLICE("x-forwarded-proto")), SLICE("https"))) {
         struct slice host = head->authority;
         char *location = arena_printf(request->arena, "https://%.*s%.*s", SLICE_ARG(host),
                                       SLICE_ARG(head->path));
@@ -326,8 +323,7 @@ static void on_reset(struct http_stream *stream, enum http_reset reason, void *c
     struct request *request = ctx;
 
     (void)stream;
-    stats_inc(request->hcm->conf->stats, request->worker->index,
-              STATS_HTTP_downstream_rq_rx_reset);
+    stats_inc(request->hcm->conf->stats, request->worker->index, STATS_HTTP_downstream_rq_rx_reset);
     if (reason == HTTP_RESET_PROTOCOL) {
         request->info.flags |= FLAG_PROTOCOL_ERROR;
         request->info.details = SLICE("http1.codec_error");

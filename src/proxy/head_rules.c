@@ -57,8 +57,7 @@ static struct slice addr_ip(const struct addr *addr, struct arena *arena)
 
 static void append_forwarded_for(struct http_head *head, struct slice ip, struct arena *arena)
 {
-    struct slice old =
-        http_headers_joined(&head->headers, arena, SLICE("x-forwarded-for"));
+    struct slice old = http_headers_joined(&head->headers, arena, SLICE("x-forwarded-for"));
 
     if (old.len > 0)
         ip = slice_str(arena_printf(arena, "%.*s,%.*s", SLICE_ARG(old), SLICE_ARG(ip)));
@@ -113,11 +112,9 @@ void head_rules_request(const struct hcm_conf *conf, struct http_head *head, str
                          head->scheme.len ? head->scheme : SLICE("http"));
     if (conf->append_forwarded_port && http_headers_get(headers, SLICE("x-forwarded-port")) == NULL)
         http_headers_add(headers, arena, SLICE("x-forwarded-port"),
-                         slice_str(arena_printf(arena, "%u",
-                                                addr_port(&info->downstream_local))));
-    if (conf->generate_request_id &&
-        ((edge && !conf->preserve_request_id) ||
-         http_headers_get(headers, SLICE("x-request-id")) == NULL))
+                         slice_str(arena_printf(arena, "%u", addr_port(&info->downstream_local))));
+    if (conf->generate_request_id && ((edge && !conf->preserve_request_id) ||
+                                      http_headers_get(headers, SLICE("x-request-id")) == NULL))
         http_headers_set(headers, arena, SLICE("x-request-id"), head_rules_uuid(rng, arena));
     if (conf->via.data != NULL)
         http_headers_add(headers, arena, SLICE("via"), conf->via);

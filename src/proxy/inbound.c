@@ -42,10 +42,10 @@ static const struct conn_events no_events;
 static const struct chain_conf *find_chain(const struct listener_conf *conf,
                                            const struct chain_input *input)
 {
-    ptrdiff_t found = conf->chain_count == 0
-                          ? -1
-                          : chain_find(&conf->chains[0].match, sizeof conf->chains[0],
-                                       conf->chain_count, input);
+    ptrdiff_t found =
+        conf->chain_count == 0
+            ? -1
+            : chain_find(&conf->chains[0].match, sizeof conf->chains[0], conf->chain_count, input);
 
     return found >= 0 ? &conf->chains[found] : conf->default_chain;
 }
@@ -267,8 +267,8 @@ static void pending_start(struct worker *worker, struct listener_conf *conf, int
     }
     pending->conn = conn;
     /* The redirected destination counts; the connection keeps both addresses for us. */
-    pending->input.local = conf->original_dst || !conf->bind ? conn_original_dst(conn)
-                                                             : conn_local_addr(conn);
+    pending->input.local =
+        conf->original_dst || !conf->bind ? conn_original_dst(conn) : conn_local_addr(conn);
     pending->input.peer = conn_peer_addr(conn);
     (void)peer;
     if (conf->inspect_timeout_ms > 0)
@@ -323,8 +323,7 @@ static struct inbound_listener *find_listener(struct worker *worker, const struc
     return NULL;
 }
 
-static int open_listener(struct worker *worker, struct listener_conf *conf,
-                         const struct addr *addr)
+static int open_listener(struct worker *worker, struct listener_conf *conf, const struct addr *addr)
 {
     struct inbound_listener *inbound = MEM_NEW(struct inbound_listener);
     struct listener_options options = {.reuse_port = addr_family(addr) != AF_UNIX,

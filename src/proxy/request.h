@@ -42,7 +42,7 @@ struct request {
 
     /* attempts */
     struct upstream_cluster *cluster;
-    struct upstream_host *endpoint; /* held */
+    struct upstream_host *endpoint;                 /* held */
     struct upstream_host *tried[REQUEST_TRIED_MAX]; /* only compared, never followed */
     size_t tried_count;
     uint64_t attempt_ms; /* start of the attempt */

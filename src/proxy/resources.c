@@ -57,10 +57,10 @@ void resources_deinit(struct resources *resources)
 {
     loop_task_cancel(&resources->change);
     loop_timer_stop(resources->loop, &resources->tick);
-    MAP_EACH(entry, &resources->dns)
+    MAP_EACH (entry, &resources->dns)
         dns_cluster_free(entry->value);
     map_deinit(&resources->dns);
-    MAP_EACH(entry, &resources->orphans)
+    MAP_EACH (entry, &resources->orphans)
         resource_unref(entry->value);
     map_deinit(&resources->orphans);
     resolver_free(resources->resolver);
@@ -206,8 +206,7 @@ static uint32_t next_user(const struct resources *resources, struct slice name, 
     return UINT32_MAX;
 }
 
-static void take_endpoints(struct resources *resources, struct slice name,
-                           struct endpoint_set *set)
+static void take_endpoints(struct resources *resources, struct slice name, struct endpoint_set *set)
 {
     bool used = false;
 
@@ -263,8 +262,7 @@ void resources_remove_endpoints(struct resources *resources, struct slice name)
 /* --- listeners and routes --- */
 
 int resources_put_listener(struct resources *resources, const struct pb_listener *in,
-                           struct slice bytes, const char *version, bool dynamic,
-                           struct error *err)
+                           struct slice bytes, const char *version, bool dynamic, struct error *err)
 {
     struct listener_conf *old = map_get(&resources->store.listeners, in->name);
     struct listener_conf *conf;
@@ -314,8 +312,8 @@ int resources_put_route(struct resources *resources, const struct pb_route_confi
             refused(resources, DUMP_ROUTE, in->name, err);
         } else {
             dump_put(&resources->dump, DUMP_ROUTE, in->name, bytes, version, dynamic);
-            config_store_route(&resources->store,
-                               names_slot(&resources->compiler.routes, in->name), table);
+            config_store_route(&resources->store, names_slot(&resources->compiler.routes, in->name),
+                               table);
             changed(resources);
         }
     }

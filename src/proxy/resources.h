@@ -25,10 +25,10 @@ struct resources {
     struct compiler compiler;
     struct config_store store;
     struct dump dump;
-    struct map dns;              /* cluster name -> dns_cluster */
-    struct map orphans;          /* EDS names -> endpoint_set without a cluster yet */
-    struct loop_task change;     /* publishes once a turn */
-    struct loop_timer tick;      /* outlier detection */
+    struct map dns;               /* cluster name -> dns_cluster */
+    struct map orphans;           /* EDS names -> endpoint_set without a cluster yet */
+    struct loop_task change;      /* publishes once a turn */
+    struct loop_timer tick;       /* outlier detection */
     void (*on_change)(void *ctx); /* a new generation is wanted */
     void *ctx;
 };

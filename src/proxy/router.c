@@ -164,8 +164,7 @@ static void on_backoff(void *ctx)
 static void schedule_retry(struct request *request)
 {
     const struct retry_policy *policy = request->route->retry;
-    uint64_t delay_ms =
-        retry_backoff_ms(policy, request->info.attempts, &request->worker->rng);
+    uint64_t delay_ms = retry_backoff_ms(policy, request->info.attempts, &request->worker->rng);
 
     let_go(request);
     upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_retry, 1);
@@ -249,9 +248,8 @@ static void set_attempt_headers(struct request *request)
     const struct route *route = request->route;
 
     if (request->host->attempt_count_sent)
-        http_headers_set(
-            &head->headers, request->arena, SLICE("x-envoy-attempt-count"),
-            slice_str(arena_printf(request->arena, "%u", request->info.attempts)));
+        http_headers_set(&head->headers, request->arena, SLICE("x-envoy-attempt-count"),
+                         slice_str(arena_printf(request->arena, "%u", request->info.attempts)));
     if (request->info.attempts == 1 && route->timeout_ms > 0 &&
         !request->hcm->conf->suppress_envoy_headers) {
         uint64_t expected = route->timeout_ms;
@@ -384,8 +382,8 @@ static void compute_hash(struct request *request)
         }
         if (value.data == NULL)
             continue;
-        request->hash = (request->hash << 1 | request->hash >> 63) ^
-                        balance_hash(value.data, value.len);
+        request->hash =
+            (request->hash << 1 | request->hash >> 63) ^ balance_hash(value.data, value.len);
         request->hashed = true;
         if (hash->terminal)
             return;
@@ -555,10 +553,10 @@ static void up_on_reset(struct http_stream *stream, enum http_reset reason, void
         return;
     }
     if (request->response_started) {
-        request_abort(request, FLAG_UPSTREAM_TERMINATION,
-                      slice_str(arena_printf(request->arena,
-                                             "upstream_reset_after_response_started{%s}",
-                                             reset_text_label(reason))));
+        request_abort(
+            request, FLAG_UPSTREAM_TERMINATION,
+            slice_str(arena_printf(request->arena, "upstream_reset_after_response_started{%s}",
+                                   reset_text_label(reason))));
         return;
     }
     reply_reset(request, reason);

@@ -331,8 +331,8 @@ static struct session *session_new(struct worker *worker, struct tcp_conf *conf,
         buf_init(&session->pumps[i].kept, LOOP_SCRATCH_SIZE);
     info->begin_ms = session->active_ms;
     info->start_ms = worker_realtime_ms(worker);
-    info->downstream_local = conf->use_original_dst ? *conn_original_dst(conn)
-                                                    : *conn_local_addr(conn);
+    info->downstream_local =
+        conf->use_original_dst ? *conn_original_dst(conn) : *conn_local_addr(conn);
     info->downstream_remote = *conn_peer_addr(conn);
     server_name = slice_head(server_name, sizeof session->server_name - 1);
     if (server_name.len > 0)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 /* Envoy's default buckets, which Istio keeps. */
-static const double bounds[] = {0.5,   1,     5,     10,    25,     50,     100,
-                                250,   500,   1000,  2500,  5000,   10000,  30000,
+static const double bounds[] = {0.5,   1,      5,      10,      25,     50,    100,
+                                250,   500,    1000,   2500,    5000,   10000, 30000,
                                 60000, 300000, 600000, 1800000, 3600000};
 
 enum { BUCKETS = 20 };
@@ -114,9 +114,12 @@ struct party {
 
 static struct party self_party(const struct telemetry_node *node)
 {
-    return (struct party){slice_str(node->workload),           slice_str(node->namespace),
-                          slice_str(node->app),                slice_str(node->version),
-                          slice_str(node->canonical_service),  slice_str(node->canonical_revision),
+    return (struct party){slice_str(node->workload),
+                          slice_str(node->namespace),
+                          slice_str(node->app),
+                          slice_str(node->version),
+                          slice_str(node->canonical_service),
+                          slice_str(node->canonical_revision),
                           slice_str(node->cluster)};
 }
 
@@ -178,9 +181,9 @@ static void print_labels(const struct telemetry *telemetry, bool inbound,
 static void print_request_labels(const struct info *info, bool inbound, struct buf *out)
 {
     bool tcp = info->request == NULL;
-    bool grpc = !tcp && slice_starts_with(http_headers_value(&info->request->headers,
-                                                             SLICE("content-type")),
-                                          SLICE("application/grpc"));
+    bool grpc = !tcp && slice_starts_with(
+                            http_headers_value(&info->request->headers, SLICE("content-type")),
+                            SLICE("application/grpc"));
     struct buf flags;
 
     buf_init(&flags, 256);
@@ -307,7 +310,7 @@ static void print_histogram(const char *name, const struct map *totals, size_t n
                             struct buf *out)
 {
     buf_printf(out, "# TYPE %s histogram\n", name);
-    MAP_EACH(entry, totals) {
+    MAP_EACH (entry, totals) {
         const struct total *total = entry->value;
         uint64_t count = 0;
 
@@ -332,7 +335,7 @@ static void print_counter(const char *name, const struct map *totals, bool tcp, 
                           struct buf *out)
 {
     buf_printf(out, "# TYPE %s counter\n", name);
-    MAP_EACH(entry, totals) {
+    MAP_EACH (entry, totals) {
         const struct total *total = entry->value;
 
         if (total->first->tcp == tcp)
@@ -376,7 +379,7 @@ void telemetry_print(const struct telemetry *const *workers, size_t count, struc
         print_counter("istio_tcp_received_bytes_total", &totals, true,
                       offsetof(struct total, received), out);
     }
-    MAP_EACH(entry, &totals)
+    MAP_EACH (entry, &totals)
         mem_free(entry->value);
     map_deinit(&totals);
 }

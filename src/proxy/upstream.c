@@ -51,10 +51,9 @@ static void host_count_conn(int change, int code, void *ctx)
         upstream_count(cluster, STATS_CLUSTER_upstream_cx_total, 1);
         upstream_count(cluster, STATS_CLUSTER_upstream_cx_active, 1);
         atomic_store_explicit(&counters->cx_active, active + 1, memory_order_relaxed);
-        atomic_store_explicit(
-            &counters->cx_total,
-            atomic_load_explicit(&counters->cx_total, memory_order_relaxed) + 1,
-            memory_order_relaxed);
+        atomic_store_explicit(&counters->cx_total,
+                              atomic_load_explicit(&counters->cx_total, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
     } else if (change < 0) {
         upstream_count(cluster, STATS_CLUSTER_upstream_cx_active, UINT64_MAX);
         atomic_store_explicit(&counters->cx_active, active - 1, memory_order_relaxed);
@@ -185,8 +184,8 @@ static void build_levels(struct upstream_cluster *cluster)
 
 static void refresh_health(struct upstream_cluster *cluster)
 {
-    cluster->health_version = atomic_load_explicit(&cluster->conf->shared->gauges.health_version,
-                                                   memory_order_relaxed);
+    cluster->health_version =
+        atomic_load_explicit(&cluster->conf->shared->gauges.health_version, memory_order_relaxed);
     for (size_t i = 0; i < cluster->host_count; i++)
         cluster->items[i].available = host_available(cluster->hosts[i]);
     build_levels(cluster);
@@ -232,9 +231,8 @@ static void take_endpoints(struct upstream_cluster *cluster, struct endpoint_set
         host->health = endpoint->health;
         host->index = i;
         cluster->hosts[i] = host;
-        cluster->items[i] =
-            (struct balance_host){host->weight, host->active,
-                                  balance_hash(&endpoint->addr.sa, endpoint->addr.len), true};
+        cluster->items[i] = (struct balance_host){
+            host->weight, host->active, balance_hash(&endpoint->addr.sa, endpoint->addr.len), true};
     }
     for (size_t i = 0; i < old_count; i++)
         if (old[i] != NULL)
@@ -367,8 +365,8 @@ static struct upstream_host *balanced_host(struct upstream_cluster *cluster,
     struct upstream_host *host = NULL;
     unsigned attempts = 0;
 
-    if (atomic_load_explicit(&cluster->conf->shared->gauges.health_version,
-                             memory_order_relaxed) != cluster->health_version)
+    if (atomic_load_explicit(&cluster->conf->shared->gauges.health_version, memory_order_relaxed) !=
+        cluster->health_version)
         refresh_health(cluster);
     do {
         struct level *level = pick_level(cluster);
@@ -482,7 +480,7 @@ void upstream_tick(struct upstream_cluster *cluster)
 {
     uint64_t now_ms = loop_now_ms(cluster->worker->loop);
 
-    MAP_EACH(entry, &cluster->dynamic) {
+    MAP_EACH (entry, &cluster->dynamic) {
         struct upstream_host *host = entry->value;
 
         if (host->active == 0 && now_ms - host->used_ms > DYNAMIC_IDLE_MS &&
@@ -501,7 +499,7 @@ void upstream_free(struct upstream_cluster *cluster)
         balance_deinit(&cluster->levels[i].balance);
     for (size_t i = 0; i < cluster->host_count; i++)
         host_free(cluster->hosts[i]);
-    MAP_EACH(entry, &cluster->dynamic)
+    MAP_EACH (entry, &cluster->dynamic)
         host_free(entry->value);
     map_deinit(&cluster->dynamic);
     mem_free(cluster->hosts);

@@ -44,8 +44,8 @@ struct upstream_host {
 struct upstream_pick {
     bool hashed;
     uint64_t hash;
-    const struct addr *original_dst;     /* ORIGINAL_DST clusters; NULL: none */
-    struct upstream_host *const *tried;  /* hosts to avoid */
+    const struct addr *original_dst;    /* ORIGINAL_DST clusters; NULL: none */
+    struct upstream_host *const *tried; /* hosts to avoid */
     size_t tried_count;
     unsigned attempts_max; /* draws before a tried host is taken after all */
 };

@@ -36,7 +36,7 @@ struct worker {
     size_t cluster_count;
     struct list listeners; /* struct inbound_listener */
     struct list hcms;      /* struct hcm */
-    struct list pending; /* connections whose first bytes are awaited */
+    struct list pending;   /* connections whose first bytes are awaited */
     struct list tcp_sessions;
     struct list requests; /* active, for idle time-outs */
     struct loop_timer tick;
@@ -45,7 +45,7 @@ struct worker {
     int64_t realtime_offset_ms; /* real time minus loop_now_ms, renewed each tick */
     char date[32];              /* value of the date header, renewed each tick */
     bool draining;
-    size_t listen_failures; /* sockets that could not be bound by the last worker_apply */
+    size_t listen_failures;  /* sockets that could not be bound by the last worker_apply */
     _Atomic uint64_t active; /* connections and requests; read by the main thread */
 };
 
