@@ -15,6 +15,7 @@
 #include "wire/url.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, PARAM_MAX = 1024 };

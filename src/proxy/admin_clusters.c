@@ -5,6 +5,8 @@
 
 #include "proxy/server.h"
 
+#include <stdio.h>
+
 #include <inttypes.h>
 
 #define COUNTER_OFFSET(field) offsetof(struct host_counters, field)

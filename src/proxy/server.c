@@ -13,6 +13,7 @@
 #include "xds/pb/registry.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -240,7 +241,7 @@ int server_apply_bootstrap(struct server *server, json_t *json, struct error *er
     if (err == NULL)
         err = &local;
     arena_init(&arena, 0);
-    rc = proto_from_json(&pb_bootstrap_desc, json, &pb_registry, NULL, &arena, (void **)&message,
+    rc = proto_from_json(&pb_bootstrap_desc, json, &pb_registry, &arena, (void **)&message,
                          server->options.unknown_fields_allowed ? &report : NULL, err);
     for (size_t i = 0; i < report.path_count; i++)
         log_warn(config, "bootstrap: unknown field %s is ignored", report.paths[i]);
