@@ -273,6 +273,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     struct h2_conn *conn = ctx;
     struct http_stream *stream;
 
+    /* Resets that the peer provokes cost as much as those it sends (CVE-2025-8671). */
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+        conn->server && !h2_conn_calm(conn))
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || !conn->server)
         return 0;
