@@ -38,6 +38,12 @@ static void check_host(struct rules *rules, const char *path, const char *host)
         rules_tell(rules, ERR_INVALID, path, "\"%.100s\" must be [namespace/]host name", host);
 }
 
+static bool has_certificate(const struct api_server_tls_settings *tls)
+{
+    return tls->credential_name || tls->credential_names_count || tls->tls_certificates_count ||
+           (tls->server_certificate && tls->private_key);
+}
+
 static void check_tls(struct rules *rules, const char *path, const char *protocol,
                       const struct api_server_tls_settings *tls)
 {
@@ -51,9 +57,7 @@ static void check_tls(struct rules *rules, const char *path, const char *protoco
     if (is_one_of(protocol, plain) && tls && !tls->https_redirect)
         rules_tell(rules, ERR_INVALID, path, "plain %.20s servers may have tls.httpsRedirect only",
                    protocol);
-    if (is_one_of(protocol, secure) && is_terminated && !tls->credential_name &&
-        !tls->credential_names_count && !tls->tls_certificates_count &&
-        (!tls->server_certificate || !tls->private_key))
+    if (is_one_of(protocol, secure) && is_terminated && !has_certificate(tls))
         rules_tell(rules, ERR_INVALID, path,
                    "mode %s needs credentialName, or serverCertificate and privateKey", mode);
 }

@@ -2,8 +2,8 @@
 /* Virtual services: full names, and delegation.
  *
  * A root's http route that names a delegate is replaced by the delegate's routes. Each of them
- * matches what both the root's and its own match say; one that contradicts the root is dropped. What
- * it leaves unset it inherits from the root's route.
+ * matches what both the root's and its own match say; one that contradicts the root is dropped.
+ * What it leaves unset it inherits from the root's route.
  *
  * Place   node.c for each VirtualService; builder.c merges
  * Owns    nothing; merged routes lie in the rules part's arena
@@ -90,9 +90,12 @@ static bool maps_conflict(const struct api_string_match_entry *root, size_t root
     return false;
 }
 
-static bool labels_conflict(const struct api_http_match_request *root,
-                            const struct api_http_match_request *leaf)
+static bool sources_conflict(const struct api_http_match_request *root,
+                             const struct api_http_match_request *leaf)
 {
+    if (root->source_namespace && leaf->source_namespace &&
+        strcmp(root->source_namespace, leaf->source_namespace) != 0)
+        return true;
     for (size_t i = 0; i < root->source_labels_count; i++)
         for (size_t j = 0; j < leaf->source_labels_count; j++)
             if (strcmp(root->source_labels[i].key, leaf->source_labels[j].key) == 0 &&
@@ -115,26 +118,29 @@ static bool gateways_conflict(const struct api_http_match_request *root,
     return false;
 }
 
+static bool pseudo_conflict(const struct api_http_match_request *root,
+                            const struct api_http_match_request *leaf)
+{
+    return string_conflict(root->uri, leaf->uri) || string_conflict(root->scheme, leaf->scheme) ||
+           string_conflict(root->method, leaf->method) ||
+           string_conflict(root->authority, leaf->authority);
+}
+
 static bool match_conflict(const struct api_http_match_request *root,
                            const struct api_http_match_request *leaf)
 {
-    if (string_conflict(root->uri, leaf->uri) || string_conflict(root->scheme, leaf->scheme) ||
-        string_conflict(root->method, leaf->method) ||
-        string_conflict(root->authority, leaf->authority))
+    if (pseudo_conflict(root, leaf))
         return true;
     if (root->uri && leaf->uri && root->ignore_uri_case != leaf->ignore_uri_case)
         return true;
     if (root->port && leaf->port && root->port != leaf->port)
-        return true;
-    if (root->source_namespace && leaf->source_namespace &&
-        strcmp(root->source_namespace, leaf->source_namespace) != 0)
         return true;
     return maps_conflict(root->headers, root->headers_count, leaf->headers, leaf->headers_count) ||
            maps_conflict(root->without_headers, root->without_headers_count, leaf->without_headers,
                          leaf->without_headers_count) ||
            maps_conflict(root->query_params, root->query_params_count, leaf->query_params,
                          leaf->query_params_count) ||
-           labels_conflict(root, leaf) || gateways_conflict(root, leaf);
+           sources_conflict(root, leaf) || gateways_conflict(root, leaf);
 }
 
 /* The leaf's entries and those of the root that it lacks. */

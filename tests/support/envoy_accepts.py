@@ -19,22 +19,26 @@ TYPES = {"clusters": ("cds.json", "envoy.config.cluster.v3.Cluster"),
          "endpoints": ("eds.json", "envoy.config.endpoint.v3.ClusterLoadAssignment"),
          "listeners": ("lds.json", "envoy.config.listener.v3.Listener"),
          "routes": ("rds.json", "envoy.config.route.v3.RouteConfiguration")}
-SOURCES = {"rds": "rds.json", "eds_cluster_config": "eds.json", "edsClusterConfig": "eds.json"}
+BY_NAME = {"endpoints": "eds", "routes": "rds"}      # Envoy reads one resource a file of these
 SETTLE_S, WAIT_S = 0.5, 15
 
 
-def to_files(value, folder, inside=None):
-    """The value with each config source below `rds` or `eds_cluster_config` made a file."""
+def file_of(folder, kind, name):
+    """The file that holds one resource: its name, made fit for a path."""
+    return os.path.join(folder, f"{kind}-{re.sub('[^A-Za-z0-9.-]', '_', name)}.json")
+
+
+def to_files(value, folder):
+    """The value with each config source of routes and endpoints made the file of the resource it asks for."""
     if isinstance(value, list):
-        return [to_files(v, folder, inside) for v in value]
+        return [to_files(v, folder) for v in value]
     if not isinstance(value, dict):
         return value
-    out = {}
-    for key, v in value.items():
-        if key in ("config_source", "configSource", "eds_config", "edsConfig") and inside:
-            out[key] = {"path_config_source": {"path": os.path.join(folder, inside)}, "resource_api_version": "V3"}
-        else:
-            out[key] = to_files(v, folder, SOURCES.get(key, inside))
+    out = {key: to_files(v, folder) for key, v in value.items()}
+    for name, source, kind in (("serviceName", "edsConfig", "eds"), ("service_name", "eds_config", "eds"),
+                               ("routeConfigName", "configSource", "rds"), ("route_config_name", "config_source", "rds")):
+        if source in value and name in value:
+            out[source] = {"path_config_source": {"path": file_of(folder, kind, value[name])}, "resource_api_version": "V3"}
     return out
 
 
@@ -62,8 +66,13 @@ def complaints(envoy, resources, folder):
         if kind == "listeners":
             items = [unbound(item) for item in items]
         items = [{"@type": f"type.googleapis.com/{message}", **to_files(item, folder)} for item in items]
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
-            json.dump({"version_info": "1", "resources": items}, f)
+        files = {os.path.join(folder, name): items}
+        if kind in BY_NAME:
+            files = {file_of(folder, BY_NAME[kind], item.get("name") or item.get("clusterName") or item["cluster_name"]): [item]
+                     for item in items}
+        for path, content in files.items():
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({"version_info": "1", "resources": content}, f)
     admin = free_port()
     bootstrap = {
         "node": {"id": "golden", "cluster": "golden"},

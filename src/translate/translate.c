@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entry of translation: runs the makers, encodes, hashes, hands out.
+ *
+ * Place   control, cli, golden tests
+ * Owns    an output owns one arena with all names and bytes
+ * Limits  TRANSLATE_RESOURCES_MAX resources of a type; RESOURCE_SIZE_MAX bytes of one
+ */
+#include "translate/translate_int.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+enum { RESOURCE_SIZE_MAX = 64 * 1024 * 1024 };
+
+struct translate_output {
+    atomic_uint refs;
+    struct arena arena;
+    struct translate_resources resources[TRANSLATE_TYPE_COUNT];
+    struct translate_resource *by_name[TRANSLATE_TYPE_COUNT]; /* sorted */
+    uint64_t hashes[TRANSLATE_TYPE_COUNT];
+};
+
+static const char *const type_urls[TRANSLATE_TYPE_COUNT] = {
+    [TRANSLATE_CLUSTER] = "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+    [TRANSLATE_ENDPOINT] = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+    [TRANSLATE_LISTENER] = "type.googleapis.com/envoy.config.listener.v3.Listener",
+    [TRANSLATE_ROUTE] = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+};
+
+const char *translate_type_url(enum translate_type type)
+{
+    return type_urls[type];
+}
+
+int translate_type_find(struct slice type_url)
+{
+    for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++)
+        if (slice_eq_str(type_url, type_urls[i]))
+            return i;
+    return -1;
+}
+
+char *translate_scope_key(const struct translate_scope *scope)
+{
+    struct buf key;
+
+    buf_init(&key, 0);
+    buf_printf(&key, "%d;%d;%s;%s", (int)scope->role, scope->interception_none, scope->namespace,
+               scope->node);
+    for (size_t i = 0; i < scope->labels.count; i++)
+        buf_printf(&key, ";%s=%s", scope->labels.items[i].key, scope->labels.items[i].value);
+    for (size_t i = 0; i < scope->address_count; i++)
+        buf_printf(&key, ";%s", scope->addresses[i]);
+    return buf_take(&key);
+}
+
+/* ---- what the makers call ---- */
+
+bool translator_has(const struct translator *translator, enum translate_type type, const char *name)
+{
+    return map_get_str(&translator->names[type], name) != NULL;
+}
+
+void translator_add(struct translator *translator, enum translate_type type, const char *name,
+                    const struct proto_message *desc, const void *message)
+{
+    struct translate_resource resource;
+
+    if (translator->rc < 0 || translator_has(translator, type, name))
+        return;
+    buf_reset(&translator->bytes);
+    if (proto_encode(desc, message, &translator->bytes) < 0 ||
+        map_put(&translator->names[type], slice_str(name), translator, NULL) < 0) {
+        translator->rc = err_set_path(translator->err, ERR_LIMIT, name,
+                                      "a resource is above %d bytes, or there are more than %d",
+                                      RESOURCE_SIZE_MAX, TRANSLATE_RESOURCES_MAX);
+        return;
+    }
+    resource.name = arena_strdup(translator->out, name);
+    resource.bytes = arena_slice_dup(translator->out, buf_slice(&translator->bytes));
+    resource.hash = slice_hash(resource.bytes);
+    VEC_PUSH(&translator->resources[type], resource);
+}
+
+static bool is_ipv6(const char *address)
+{
+    return strchr(address, ':') != NULL;
+}
+
+static bool has_family(const struct translate_scope *scope, bool ipv6)
+{
+    for (size_t i = 0; i < scope->address_count; i++)
+        if (is_ipv6(scope->addresses[i]) == ipv6)
+            return true;
+    return false;
+}
+
+const char *translator_wildcard(const struct translator *translator)
+{
+    bool is_v6 = has_family(translator->scope, true) && !has_family(translator->scope, false);
+
+    return is_v6 ? "::" : "0.0.0.0";
+}
+
+bool translator_is_dual(const struct translator *translator)
+{
+    return has_family(translator->scope, true) && has_family(translator->scope, false);
+}
+
+/* ---- the run ---- */
+
+static void find_services(struct translator *translator)
+{
+    size_t count;
+    const struct mesh_service *const *all = mesh_services(translator->mesh, &count);
+
+    translator->services = ARENA_ARRAY(translator->scratch, const struct mesh_service *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->resolution != MESH_RESOLUTION_ALIAS &&
+            mesh_service_visible(all[i], translator->scope->namespace))
+            translator->services[translator->service_count++] = all[i];
+}
+
+static void run_makers(struct translator *translator)
+{
+    clusters_make(translator);
+    endpoints_make(translator);
+    if (translator->scope->role == TRANSLATE_ROUTER)
+        gateway_make(translator);
+    else
+        listeners_make(translator);
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+    return strcmp(((const struct translate_resource *)a)->name,
+                  ((const struct translate_resource *)b)->name);
+}
+
+/* Moves the resources of a type into the output. */
+static void collect(struct translate_output *output, struct translator *translator,
+                    enum translate_type type)
+{
+    size_t count = translator->resources[type].count;
+    size_t size = count * sizeof(struct translate_resource);
+    struct translate_resource *items =
+        ARENA_ARRAY(&output->arena, struct translate_resource, count + 1);
+    struct translate_resource *sorted =
+        ARENA_ARRAY(&output->arena, struct translate_resource, count + 1);
+    uint64_t *hashes = mem_calloc(count + 1, sizeof(*hashes));
+
+    if (count) {
+        memcpy(items, translator->resources[type].items, size);
+        memcpy(sorted, items, size);
+        qsort(sorted, count, sizeof(*sorted), name_cmp);
+    }
+    for (size_t i = 0; i < count; i++)
+        hashes[i] = items[i].hash ^ slice_hash(slice_str(items[i].name));
+    output->hashes[type] = slice_hash(slice_make(hashes, count * sizeof(*hashes)));
+    mem_free(hashes);
+    output->resources[type].items = items;
+    output->resources[type].count = count;
+    output->by_name[type] = sorted;
+}
+
+int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
+                  struct translate_output **ret, struct error *err)
+{
+    struct translate_output *output = MEM_NEW(struct translate_output);
+    struct translator translator = {.mesh = mesh, .scope = scope, .err = err};
+    struct arena scratch;
+
+    atomic_init(&output->refs, 1);
+    arena_init(&output->arena, 16 * 1024);
+    arena_init(&scratch, 64 * 1024);
+    translator.scratch = &scratch;
+    translator.out = &output->arena;
+    buf_init(&translator.bytes, RESOURCE_SIZE_MAX);
+    for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++)
+        map_init(&translator.names[i], TRANSLATE_RESOURCES_MAX);
+    find_services(&translator);
+    run_makers(&translator);
+    for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++) {
+        collect(output, &translator, (enum translate_type)i);
+        VEC_DEINIT(&translator.resources[i]);
+        map_deinit(&translator.names[i]);
+    }
+    buf_deinit(&translator.bytes);
+    arena_deinit(&scratch);
+    if (translator.rc < 0) {
+        translate_output_unref(output);
+        return translator.rc;
+    }
+    *ret = output;
+    return 0;
+}
+
+/* ---- outputs ---- */
+
+struct translate_output *translate_output_ref(struct translate_output *output)
+{
+    /* relaxed: whoever refs holds one already */
+    atomic_fetch_add_explicit(&output->refs, 1, memory_order_relaxed);
+    return output;
+}
+
+void translate_output_unref(struct translate_output *output)
+{
+    /* acq_rel: the last one must see all uses before it frees */
+    if (!output || atomic_fetch_sub_explicit(&output->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_deinit(&output->arena);
+    mem_free(output);
+}
+
+const struct translate_resources *translate_resources(const struct translate_output *output,
+                                                      enum translate_type type)
+{
+    return &output->resources[type];
+}
+
+static int find_cmp(const void *key, const void *item)
+{
+    return slice_cmp(*(const struct slice *)key,
+                     slice_str(((const struct translate_resource *)item)->name));
+}
+
+const struct translate_resource *translate_find(const struct translate_output *output,
+                                                enum translate_type type, struct slice name)
+{
+    if (output->resources[type].count == 0)
+        return NULL;
+    return bsearch(&name, output->by_name[type], output->resources[type].count,
+                   sizeof(*output->by_name[type]), find_cmp);
+}
+
+uint64_t translate_hash(const struct translate_output *output, enum translate_type type)
+{
+    return output->hashes[type];
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the state of one translation, and who makes what.
+ */
+#ifndef WEFT_TRANSLATE_TRANSLATE_INT_H
+#define WEFT_TRANSLATE_TRANSLATE_INT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "translate/translate.h"
+#include "wire/proto.h"
+
+struct pb_filter_chain;
+struct pb_listener;
+struct pb_metadata;
+struct pb_route;
+struct pb_route_configuration;
+struct pb_virtual_host;
+
+typedef VEC(struct translate_resource) translate_vec;
+
+/* One run. Messages are built in `scratch` and copied out when encoded. */
+struct translator {
+    const struct mesh *mesh;
+    const struct translate_scope *scope;
+    struct arena *scratch;
+    struct arena *out; /* of the output: names and bytes */
+    translate_vec resources[TRANSLATE_TYPE_COUNT];
+    struct map names[TRANSLATE_TYPE_COUNT]; /* of resources made so far */
+    const struct mesh_service **services;   /* visible to the proxy, oldest first, no aliases */
+    size_t service_count;
+    struct buf bytes; /* encoder's scratch */
+    struct error *err;
+    int rc; /* the first failure; further resources are dropped */
+};
+
+/* What applies to one port of one service, or to a subset of it; NULL where nothing is said. */
+struct policy {
+    const struct api_load_balancer_settings *load_balancer;
+    const struct api_connection_pool_settings *pool;
+    const struct api_outlier_detection *outlier;
+};
+
+/* translate.c: encodes a message as the next resource of a type; a second one of a name is
+ * dropped. */
+void translator_add(struct translator *translator, enum translate_type type, const char *name,
+                    const struct proto_message *desc, const void *message);
+bool translator_has(const struct translator *translator, enum translate_type type,
+                    const char *name);
+/* "0.0.0.0", or "::" for a proxy that has IPv6 addresses only. */
+const char *translator_wildcard(const struct translator *translator);
+/* The proxy has addresses of both families, so wildcard listeners need "::" as well. */
+bool translator_is_dual(const struct translator *translator);
+
+/* policy.c */
+struct policy policy_find(const struct mesh_destination *destination,
+                          const struct mesh_subset *subset, uint32_t port);
+
+/* cluster.c, endpoint.c: add all resources of their type */
+void clusters_make(struct translator *translator);
+void endpoints_make(struct translator *translator);
+/* "outbound|9080|v1|reviews.bookinfo.svc.cluster.local" */
+const char *cluster_name(struct arena *arena, uint32_t port, const char *subset, const char *host);
+/* Whether the cluster is filled by endpoint discovery (else by the original destination). */
+bool cluster_is_eds(const struct translator *translator, const struct mesh_service *service,
+                    const struct policy *policy);
+
+/* listener.c, inbound.c, gateway.c */
+void listeners_make(struct translator *translator);
+void inbound_make(struct translator *translator);
+void gateway_make(struct translator *translator);
+/* A service's port that this proxy's workload serves: its target port number; 0 when unknown. */
+uint32_t inbound_target(const struct translator *translator, const struct mesh_port *port);
+/* Whether the proxy's workload is one of the service's. */
+bool inbound_serves(const struct translator *translator, const struct mesh_service *service);
+
+/* route.c: the virtual service that counts for a host in this sidecar, or NULL: the oldest that
+ * names it, else that of the longest wildcard over it */
+const struct mesh_virtual_service *virtual_service_find(const struct translator *translator,
+                                                        const char *hostname);
+/* The route configuration of an HTTP port of a sidecar; of one sniffed port of a service. */
+void route_port_make(struct translator *translator, uint32_t port);
+void route_service_make(struct translator *translator, const struct mesh_service *service,
+                        const struct mesh_port *port);
+
+/* An empty route configuration with istiod's settings. */
+struct pb_route_configuration *route_config_new(struct arena *arena, const char *name);
+/* A virtual host "name:port" without domains and routes. */
+struct pb_virtual_host *route_host_new(struct arena *arena, const char *hostname, uint32_t port);
+
+/* Where a virtual service's routes are to run. */
+struct route_context {
+    uint32_t port;       /* of the listener */
+    const char *gateway; /* "mesh" or "ns/name" */
+    const struct mesh_virtual_service *vs;
+};
+/* http.c: appends the routes of a virtual service to a host. True when the last one takes all
+ * requests, so that no route behind it can match. */
+bool http_routes_add(struct translator *translator, const struct route_context *context,
+                     struct pb_virtual_host *host);
+/* The route of a service's port without a virtual service. */
+struct pb_route *http_route_default(struct translator *translator,
+                                    const struct mesh_service *service, uint32_t port);
+/* Whether a route matches every request. */
+bool http_route_is_catch_all(const struct pb_route *route);
+/* match.c: whether the proxy is meant by what a match says of sources, gateways and the port. */
+bool match_applies(const struct translator *translator, const struct route_context *context,
+                   const struct api_http_match_request *match);
+void match_fill(struct arena *arena, const struct api_http_match_request *match,
+                struct pb_route *route);
+/* A destination's service, aliases followed, or NULL; its full name in *ret_host either way. */
+const struct mesh_service *destination_resolve(struct translator *translator,
+                                               const struct api_destination *destination,
+                                               const char *namespace, const char **ret_host);
+/* The cluster of a destination: its port is the one given, the service's only one, or the
+ * listener's. */
+const char *destination_cluster(struct translator *translator,
+                                const struct api_destination *destination, const char *namespace,
+                                uint32_t listener_port);
+
+#endif
