@@ -328,7 +328,6 @@ static void on_data(struct http_stream *stream, struct slice data, bool end, voi
     struct kube_cache *cache = ctx;
     ptrdiff_t newline;
 
-    (void)stream;
     if (cache->stream_status != 200)
         return;
     while ((newline = slice_find_char(data, '\n')) >= 0) {
@@ -349,6 +348,8 @@ static void on_data(struct http_stream *stream, struct slice data, bool end, voi
         cache->watch_broken = true;
     if (end && cache->line.len > 0)
         line_take(cache, buf_slice(&cache->line));
+    if (cache->watch_broken && !end)
+        http_stream_reset(stream, HTTP_RESET_LOCAL); /* on_watch_close follows */
 }
 
 static void on_head(struct http_stream *stream, struct http_head *head, bool end, void *ctx)
