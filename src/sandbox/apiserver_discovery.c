@@ -7,7 +7,7 @@
  *   /openapi/v3[/...]          per group-version the least that kubectl needs: a PATCH with
  *                              fieldValidation for every kind (kube-api reference, section 1)
  *
- * /openapi/v2 is absent, which clients expect of old servers.
+ * /openapi/v2 is an empty document, in apiserver_http.c.
  *
  * Place   apiserver_http.c, for paths that are no resources
  */

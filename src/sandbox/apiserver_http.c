@@ -365,6 +365,17 @@ static void resource_run(struct request *request, bool watch, bool end)
     }
 }
 
+/* OpenAPI v2 without a single path, in the protobuf form that kubectl alone accepts:
+ * Document{swagger(1) "2.0", info(2){title(1) "weft", version(2) "v1"}, paths(8){}}. It is asked
+ * for kinds that v3 does not have; kubectl then goes on and names the unknown kind. */
+static const char openapi_v2[] = "\x0a\x03"
+                                 "2.0"
+                                 "\x12\x0a\x0a\x04"
+                                 "weft"
+                                 "\x12\x02"
+                                 "v1"
+                                 "\x42\x00";
+
 static void discovery_run(struct request *request, struct slice path)
 {
     struct apiserver_call *call = request->call;
@@ -373,6 +384,12 @@ static void discovery_run(struct request *request, struct slice path)
                       (slice_eq_str(path, "/api") || slice_eq_str(path, "/apis"));
 
     call->accept = APISERVER_JSON;
+    if (slice_eq_str(path, "/openapi/v2")) {
+        http_stream_respond(request->stream, 200,
+                            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                            slice_make(openapi_v2, sizeof openapi_v2 - 1));
+        return;
+    }
     if (!apiserver_discovery_run(call, path, aggregated)) {
         http_stream_respond(request->stream, 404, "text/plain; charset=utf-8",
                             SLICE("404 page not found\n"));

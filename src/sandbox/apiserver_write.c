@@ -120,6 +120,12 @@ static int check_names(struct apiserver_call *call, json_t *object)
 
 /* --- schema --- */
 
+static bool is_type_problem(const struct error *problem)
+{
+    return strncmp(problem->reason, "must be a ", 10) == 0 ||
+           strncmp(problem->reason, "must be an ", 11) == 0;
+}
+
 static void check_on_problem(const struct error *problem, void *ctx)
 {
     struct apiserver_call *call = ctx;
@@ -137,7 +143,7 @@ static void check_on_problem(const struct error *problem, void *ctx)
         apiserver_call_warn(call, "unknown field \"%s\"", problem->path);
     else if (problem->code == ERR_NOT_FOUND)
         apiserver_invalid_add(call, "FieldValueRequired", problem->path, "Required value");
-    else if (problem->code == ERR_INVALID && strncmp(problem->reason, "must be a", 9) == 0)
+    else if (problem->code == ERR_INVALID && is_type_problem(problem))
         apiserver_fail(call, 400, "BadRequest",
                        "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal: %s "
                        "%s",
