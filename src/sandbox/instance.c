@@ -59,7 +59,8 @@ int instance_remove(const struct instance *instance, struct error *err)
     if (unlink(path) < 0 && errno != ENOENT)
         return err_set(err, err_from_errno(errno), "cannot remove %s: %s", path, strerror(errno));
     snprintf(path, sizeof path, "%s/.instances", root_path());
-    rmdir(path); /* stays while other instances are there */
+    if (rmdir(path) == 0) /* stays while other instances are there */
+        rmdir(root_path());
     return 0;
 }
 
@@ -119,6 +120,9 @@ static int number_take(const char *name, unsigned *ret, struct error *err)
     for (unsigned number = 0; number < INSTANCE_COUNT_MAX; number++) {
         SCOPED(fd_drop) int fd = -1;
 
+        snprintf(path, sizeof path, "/sys/class/net/weft-%u", number);
+        if (file_exists(path))
+            continue; /* of a sandbox below another WEFT_STATE */
         snprintf(path, sizeof path, "%s/.instances/%u", root_path(), number);
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0 && errno == EEXIST)
@@ -149,10 +153,25 @@ static void derive_addresses(struct instance *in)
     in->api_port = FIRST_PORT + in->number;
 }
 
+/* $WEFT_IMAGES, else what an earlier `up` noted in the state folder, else ROOT/image-store. */
+static void store_choose(struct instance *in, const char *given)
+{
+    char path[INSTANCE_PATH_SIZE];
+    SCOPED(buf_deinit) struct buf noted;
+
+    buf_init(&noted, INSTANCE_PATH_SIZE);
+    snprintf(path, sizeof path, "%.200s/image-store", in->state_path);
+    if (given && given[0])
+        snprintf(in->store_path, sizeof in->store_path, "%s", given);
+    else if (file_read(path, &noted, NULL) == 0 && noted.len > 0)
+        snprintf(in->store_path, sizeof in->store_path, "%s", noted.data);
+    else
+        snprintf(in->store_path, sizeof in->store_path, "%s/image-store", root_path());
+}
+
 static int derive(const char *name, unsigned number, struct instance *ret, struct error *err)
 {
     struct instance in = {.number = number};
-    const char *images = getenv("WEFT_IMAGES");
     const struct {
         char *out;
         const char *leaf;
@@ -174,10 +193,7 @@ static int derive(const char *name, unsigned number, struct instance *ret, struc
     for (size_t i = 0; i < ARRAY_LEN(folders); i++)
         snprintf(folders[i].out, INSTANCE_PATH_SIZE, "%s/%s/%s", root_path(), name,
                  folders[i].leaf);
-    if (images && images[0])
-        snprintf(in.store_path, sizeof in.store_path, "%s", images);
-    else
-        snprintf(in.store_path, sizeof in.store_path, "%s/image-store", root_path());
+    store_choose(&in, getenv("WEFT_IMAGES"));
     snprintf(in.netns, sizeof in.netns, "weft-%s", name);
     snprintf(in.host_link, sizeof in.host_link, "weft-%u", number);
     snprintf(in.node_name, sizeof in.node_name, "%s", name);
@@ -192,11 +208,14 @@ static int make_folders(const struct instance *in, struct error *err)
     const char *const folders[] = {in->state_path, in->pki_path,  in->log_path,
                                    in->run_path,   in->pods_path, in->images_path};
 
+    char path[INSTANCE_PATH_SIZE];
+
     for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
         int rc = file_make_dirs(folders[i], 0755, err);
 
         if (rc < 0)
             return rc;
     }
-    return 0;
+    snprintf(path, sizeof path, "%.200s/image-store", in->state_path);
+    return file_write(path, slice_str(in->store_path), 0644, err);
 }

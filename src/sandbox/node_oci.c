@@ -300,15 +300,6 @@ static int process_json(const struct node_oci_plan *plan, const struct image *im
     return 0;
 }
 
-json_t *node_oci_exec_process(const json_t *config, const json_t *argv, bool tty)
-{
-    json_t *process = json_deep_copy(json_object_get(config, "process"));
-
-    json_object_set_new(process, "terminal", json_boolean(tty));
-    json_object_set(process, "args", (json_t *)argv);
-    return process;
-}
-
 /* --- mounts --- */
 
 static void mount_add(json_t *mounts, const char *path, const char *type, const char *source,

@@ -33,9 +33,6 @@ struct node_oci_plan {
 MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct image *image,
                             json_t **ret, struct error *err);
 
-/* The "process" part of a config.json with other arguments, for exec. New reference. */
-json_t *node_oci_exec_process(const json_t *config, const json_t *argv, bool tty);
-
 /* A Kubernetes quantity ("100m", "1.5", "64Mi", "2e3") in thousandths, rounded up; ERR_INVALID. */
 MUST_USE int node_quantity_parse(const json_t *quantity, int64_t *ret_milli);
 

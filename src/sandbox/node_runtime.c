@@ -158,6 +158,8 @@ static int sync_read(int fd, struct error *err)
 static int spawn_conmon(const char *const *argv, int sync_fd, struct error *err)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     size_t count = 0;
     const char **env;
     pid_t pid;
@@ -173,7 +175,13 @@ static int spawn_conmon(const char *const *argv, int sync_fd, struct error *err)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, sync_fd, 3);
-    rc = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, (char *const *)env);
+    sigemptyset(&none); /* the agent blocks SIGTERM: the container must not */
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    rc =
+        posix_spawnp(&pid, argv[0], &actions, &attributes, (char *const *)argv, (char *const *)env);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     mem_free(env);
     if (rc != 0)
@@ -441,13 +449,4 @@ int runtime_remove_all(const struct instance *in, struct error *err)
         rc = ERR_IO;
     runtime_cgroup_remove(in, "");
     return rc;
-}
-
-void runtime_exec_argv(const char *runc_root, const char *id, const char *process_path,
-                       const char *argv[RUNTIME_EXEC_ARGC])
-{
-    const char *const list[RUNTIME_EXEC_ARGC] = {"runc", "--root",     runc_root, "exec",
-                                                 "-p",   process_path, id,        NULL};
-
-    memcpy(argv, list, sizeof list);
 }

@@ -57,10 +57,6 @@ void runtime_cgroup_remove(const struct instance *instance, const char *path);
 /* Kills all containers of the instance, unmounts everything below its state folder. For `down`. */
 MUST_USE int runtime_remove_all(const struct instance *instance, struct error *err);
 
-/* argv of `runc exec` with a process file; NULL-terminated, borrowed from the arguments. */
-enum { RUNTIME_EXEC_ARGC = 8 };
-void runtime_exec_argv(const char *runc_root, const char *id, const char *process_path,
-                       const char *argv[RUNTIME_EXEC_ARGC]);
 const char *runtime_root_path(const struct instance *instance, char out[INSTANCE_PATH_SIZE]);
 
 #endif
