@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* xds_serve FILE.yaml: serves the resources of a YAML file over ADS, delta and state of the world.
  *
- * The file holds one document a resource: its "@type", and its fields in proto3 JSON spelling. It is
- * read again when its modification time changes. Prints "listening PORT", "node ID", "nack TYPE
+ * The file holds one document a resource: its "@type", and its fields in proto3 JSON spelling. It
+ * is read again when its modification time changes. Prints "listening PORT", "node ID", "nack TYPE
  * REASON", "settled VERSION", one a line.
  *
  * Place   tests of other people's proxies and of weft-proxy, without a control plane
