@@ -35,9 +35,9 @@ static uint64_t digits_value(const char *text, size_t at, size_t *ret_end, bool 
     return value;
 }
 
-/* Order where the keys differ first, at `at`: letters after other characters (before them behind a
- * digit), runs of digits by their value. */
-static int keys_differ(const char *a, const char *b, size_t at, bool behind_digit)
+/* Order where the keys differ first, at `at`: letters after other characters, runs of digits by
+ * their value. */
+static int keys_differ(const char *a, const char *b, size_t at)
 {
     bool nonzero = false;
     size_t a_end;
@@ -48,7 +48,7 @@ static int keys_differ(const char *a, const char *b, size_t at, bool behind_digi
     if (is_letter(a[at]) && is_letter(b[at]))
         return (unsigned char)a[at] - (unsigned char)b[at];
     if (is_letter(a[at]) || is_letter(b[at]))
-        return is_letter(a[at]) == behind_digit ? -1 : 1;
+        return is_letter(a[at]) ? 1 : -1;
     if (a[at] == '0' || b[at] == '0')
         for (size_t i = at; i > 0 && isdigit((unsigned char)a[i - 1]); i--)
             nonzero |= a[i - 1] != '0';
@@ -71,7 +71,7 @@ static int keys_compare(const void *left, const void *right)
         at++;
     if (!a[at] || !b[at])
         return (a[at] != '\0') - (b[at] != '\0');
-    return keys_differ(a, b, at, at > 0 && isdigit((unsigned char)a[at - 1]));
+    return keys_differ(a, b, at);
 }
 
 /* go-yaml quotes what YAML 1.1 would read as a number to base 60, "1:30". */
@@ -91,11 +91,64 @@ static bool is_sexagesimal(struct slice text)
     return colon;
 }
 
+/* One number of 1 to `max` digits, up to `high`, and the mark behind it ('\0': the end). */
+static bool number_next(struct slice *text, size_t max, unsigned high, char mark)
+{
+    unsigned value = 0;
+    size_t len = 0;
+
+    while (len < max && len < text->len && isdigit((unsigned char)text->data[len]))
+        value = value * 10 + (unsigned)(text->data[len++] - '0');
+    if (len == 0 || value > high)
+        return false;
+    *text = slice_from(*text, len);
+    if (!mark)
+        return true;
+    if (text->len == 0 || text->data[0] != mark)
+        return false;
+    *text = slice_from(*text, 1);
+    return true;
+}
+
+/* "09:53:52" with a fraction or none; what follows stays in *text. */
+static bool time_next(struct slice *text)
+{
+    if (!number_next(text, 2, 23, ':') || !number_next(text, 2, 59, ':') ||
+        !number_next(text, 2, 59, '\0'))
+        return false;
+    if (text->len == 0 || text->data[0] != '.')
+        return true;
+    *text = slice_from(*text, 1);
+    return number_next(text, 9, UINT32_MAX, '\0');
+}
+
+/* go-yaml quotes "2026-11-25", "2026-11-25T09:53:52.5Z" (or +01:00), "2026-11-25 09:53:52". */
+static bool is_timestamp(struct slice text)
+{
+    char separator;
+
+    if (text.len < 8 || text.data[4] != '-' || !number_next(&text, 4, 9999, '-') ||
+        !number_next(&text, 2, 12, '-') || !number_next(&text, 2, 31, '\0'))
+        return false;
+    if (text.len == 0)
+        return true;
+    separator = text.data[0];
+    text = slice_from(text, 1);
+    if (!strchr("Tt ", separator) || !time_next(&text))
+        return false;
+    if (separator == ' ')
+        return text.len == 0;
+    if (slice_eq(text, SLICE("Z")))
+        return true;
+    return text.len == 6 && strchr("+-", text.data[0]) && text.data[3] == ':';
+}
+
 static yaml_scalar_style_t string_style(struct slice text)
 {
     if (slice_find_char(text, '\n') >= 0)
         return YAML_LITERAL_SCALAR_STYLE;
-    if (yaml_scalar_resolve(text).kind != YAML_KIND_STRING || is_sexagesimal(text))
+    if (yaml_scalar_resolve(text).kind != YAML_KIND_STRING || is_sexagesimal(text) ||
+        is_timestamp(text))
         return YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     return YAML_PLAIN_SCALAR_STYLE;
 }
