@@ -170,8 +170,8 @@ static void on_gone(struct h1_conn *conn, int code)
 
 static bool method_has_no_body(struct slice method)
 {
-    static const struct slice methods[] = {SLICE("GET"),     SLICE("HEAD"),   SLICE("OPTIONS"),
-                                           SLICE("CONNECT"), SLICE("DELETE"), SLICE("TRACE")};
+    static const struct slice methods[] = {SLICE("GET"), SLICE("HEAD"), SLICE("CONNECT"),
+                                           SLICE("DELETE"), SLICE("TRACE")};
 
     for (size_t i = 0; i < ARRAY_LEN(methods); i++)
         if (slice_eq(method, methods[i]))

@@ -56,9 +56,8 @@ struct h1_conn {
     size_t out_at;  /* bytes of it that were sent */
     struct buf in;  /* input that waits; data NULL when there is none */
     enum h1_body out_body;
-    uint64_t out_left;  /* of LENGTH */
-    uint64_t since_ms;  /* when it became idle, or the head began */
-    uint64_t discarded; /* bytes of a request that nobody wants, so far */
+    uint64_t out_left; /* of LENGTH */
+    uint64_t since_ms; /* when it became idle, or the head began */
     unsigned request_count;
     unsigned interim_count; /* 1xx heads before this response */
     int code;               /* why it ended, for the owner */

@@ -3,20 +3,18 @@
  *
  *   idle --first byte--> head --whole--> body --end--> (answer) --end--> idle | close
  *
- * An answer that is whole before its request: what is left of the request is read and dropped up to
- * DISCARD_MAX bytes, else the connection ends, lingering a second so that the answer is not lost to
- * a reset.
+ * An answer that begins before its request is whole says "connection: close", as Envoy's do: what
+ * is left of the request is not worth reading. The connection lingers a second then, so that the
+ * answer is not lost to a reset.
  *
  * Place   made by http/server.c; on top of http/h1_conn.c
  * Owns    nothing of its own
- * Limits  struct http_limits; DISCARD_MAX
+ * Limits  struct http_limits
  * Spec    RFC 9112 section 9, RFC 9110 sections 7.8, 9.3.6, 10.1.1
  */
 #include "base/mem.h"
 #include "http/h1_conn.h"
 #include "http/server_int.h"
-
-enum { DISCARD_MAX = 65536 };
 
 static struct http_server *server_of(const struct h1_conn *conn)
 {
@@ -57,8 +55,7 @@ static void exchange_end(struct h1_conn *conn)
 
     if (stream->read_paused)
         conn_read_resume(conn->io);
-    if (!stream->is_reset) /* else the user's part ended before: an early answer */
-        stream_on_close(stream);
+    stream_on_close(stream);
     stream_free(conn->cache, stream);
     if (conn->dead)
         return;
@@ -70,15 +67,12 @@ static void exchange_end(struct h1_conn *conn)
 /* The answer is whole and the request is not. */
 static void early_end(struct h1_conn *conn)
 {
-    struct http_stream *stream = conn->stream;
+    struct http_stream *stream = TAKE(conn->stream);
 
-    if (stream->expects_continue) /* who knows whether the body comes */
-        conn->close_after = true;
     stream_on_close(stream);
-    if (conn->dead || !conn->close_after)
-        return;
-    stream_free(conn->cache, TAKE(conn->stream));
-    conn_finish(conn);
+    stream_free(conn->cache, stream);
+    if (!conn->dead)
+        conn_finish(conn);
 }
 
 static void on_turn(struct h1_conn *conn)
@@ -90,11 +84,7 @@ static void on_turn(struct h1_conn *conn)
             conn_finish(conn);
     } else if (stream->out_end && stream->in_end) {
         exchange_end(conn);
-    } else if (stream->out_end && !stream->is_reset && !conn->tunnel) {
-        if (stream->read_paused) { /* the user did; what comes is dropped now */
-            stream->read_paused = false;
-            conn_read_resume(conn->io);
-        }
+    } else if (stream->out_end && !conn->tunnel) {
         early_end(conn);
     }
 }
@@ -102,22 +92,32 @@ static void on_turn(struct h1_conn *conn)
 /* Answers without a stream and closes. */
 static void refuse(struct h1_conn *conn, unsigned status)
 {
+    const struct http_server *server = server_of(conn);
     const char *text = h1_status_text(status);
     struct buf *out = h1_conn_out(conn);
 
-    (void)buf_printf(out,
-                     "HTTP/1.1 %u %s\r\ncontent-length: %zu\r\ncontent-type: text/plain\r\n"
-                     "connection: close\r\n\r\n%s",
-                     status, text, strlen(text), text);
+    (void)buf_printf(out, "HTTP/1.1 %u %s\r\ncontent-length: %zu\r\ncontent-type: text/plain\r\n",
+                     status, text, strlen(text));
+    if (server->options.on_refusal)
+        server->options.on_refusal(status, out, server->ctx);
+    (void)buf_printf(out, "connection: close\r\n\r\n%s", text);
     if (conn->stream)
         stream_free(conn->cache, TAKE(conn->stream));
     conn_finish(conn);
 }
 
+/* An HTTP/1.0 request is first of all that. */
+static unsigned refusal_status(const struct h1_conn *conn)
+{
+    if (conn->parser.fault == H1_FAULT_CHUNKED_IN_1_0 && !server_of(conn)->options.http10_accepted)
+        return 426;
+    return h1_fault_status(conn->parser.fault);
+}
+
 /* What came is not HTTP/1 as it should be. */
 static void input_failed(struct h1_conn *conn, int code)
 {
-    unsigned status = h1_fault_status(conn->parser.fault);
+    unsigned status = refusal_status(conn);
     struct http_stream *stream = conn->stream;
 
     if (stream->head_received) {
@@ -153,7 +153,7 @@ static void framing_body_set(struct h1_framing *framing, const struct http_strea
     framing->length_forbidden = head->status < 200 || head->status == 204;
     if (framing->length_forbidden || head->status == 304) {
         framing->body = H1_BODY_NONE;
-    } else if (head->content_length >= 0 || end) {
+    } else if (head->content_length >= 0 || (end && !stream->asked_head)) {
         framing->body = H1_BODY_LENGTH;
         framing->length = head->content_length > 0 ? (uint64_t)head->content_length : 0;
     } else if (stream->head.version == HTTP_VERSION_1_0) {
@@ -168,6 +168,7 @@ static struct h1_framing framing_of(struct h1_conn *conn, struct http_stream *st
 {
     struct h1_framing framing = {.body = H1_BODY_RAW, .length_forbidden = true};
     bool cut_short;
+    bool early;
 
     if (grants_tunnel(conn, stream, head->status)) {
         if (head->status == 101)
@@ -176,8 +177,8 @@ static struct h1_framing framing_of(struct h1_conn *conn, struct http_stream *st
     }
     framing_body_set(&framing, stream, head, end);
     cut_short = end && framing.length > 0 && !stream->asked_head;
-    if (conn->draining || framing.body == H1_BODY_CLOSE || cut_short ||
-        (end && stream->expects_continue))
+    early = !stream->in_end && !conn->tunnel_asked;
+    if (conn->draining || framing.body == H1_BODY_CLOSE || cut_short || early)
         conn->close_after = true;
     framing.close = conn->close_after;
     framing.keep_alive = !framing.close && stream->head.version == HTTP_VERSION_1_0;
@@ -286,12 +287,7 @@ static void event_deliver(struct h1_conn *conn, const struct h1_event *event)
         head_arrived(conn, event->end);
         break;
     case H1_EVENT_DATA:
-        if (stream->is_reset) {
-            conn->discarded += event->data.len;
-            stream->in_end = event->end;
-        } else {
-            stream_on_data(stream, event->data, event->end);
-        }
+        stream_on_data(stream, event->data, event->end);
         break;
     case H1_EVENT_TRAILERS:
         stream->in_end = true;
@@ -319,12 +315,8 @@ static bool input_step(struct h1_conn *conn, struct slice *in)
     event_deliver(conn, &event);
     if (conn->dead)
         return false;
-    if (conn->stream && conn->stream->in_end && conn->stream->out_end) {
+    if (conn->stream && conn->stream->in_end && conn->stream->out_end)
         exchange_end(conn);
-    } else if (conn->stream && conn->stream->is_reset && conn->discarded > DISCARD_MAX) {
-        stream_free(conn->cache, TAKE(conn->stream));
-        conn_finish(conn);
-    }
     return !conn->dead;
 }
 
@@ -337,7 +329,6 @@ static void on_input(struct h1_conn *conn, struct slice *in)
         }
         if (!conn->stream) {
             conn->since_ms = loop_now_ms(conn->loop);
-            conn->discarded = 0;
             conn->tunnel_asked = false;
             h1_conn_stream_begin(conn, &server_ops)->is_server = true;
         }

@@ -10,6 +10,7 @@
 #ifndef WEFT_HTTP_SERVER_H
 #define WEFT_HTTP_SERVER_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/prelude.h"
 #include "http/stream.h"
@@ -35,6 +36,9 @@ struct http_server_options {
     const struct tls_config *tls; /* kept (referenced); NULL: plain */
     size_t conns_max;     /* open connections [unbounded]; beyond, new ones are closed at once */
     bool http10_accepted; /* HTTP/1.0 requests are served; else 426 as Envoy does */
+    /* A request was so malformed that no stream came of it and it is answered `status`: may append
+     * header lines ("server: x\r\n"), and count. ctx is on_stream's. NULL: nothing. HTTP/1 only. */
+    void (*on_refusal)(unsigned status, struct buf *head, void *ctx);
 };
 
 struct http_server;

@@ -32,12 +32,13 @@ static const struct {
     {"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
      "HTTP/1.1 100 Continue\r\n\r\n"
      "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\nx"},
-    /* an early answer: what is left of the request is dropped, the connection goes on */
+    /* an answer before the request is whole ends the connection */
     {"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd" GET("/"),
-     "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nno" OK_HELLO},
-    /* ... but not when nobody knows whether the body comes */
+     "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n"
+     "connection: close\r\n\r\nno"},
     {"POST /early HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
-     "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nno"},
+     "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n"
+     "connection: close\r\n\r\nno"},
     {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" GET("/"),
      "HTTP/1.1 400 Bad Request\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n"
      "connection: close\r\n\r\nBad Request"},
