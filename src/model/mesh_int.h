@@ -177,4 +177,7 @@ void mesh_problem_add(struct mesh_problems_part *part, enum mesh_kind kind,
 /* All that does not resolve in `mesh` (its other parts are set). */
 void mesh_problems_find(struct mesh_problems_part *part, const struct mesh *mesh);
 
+/* unsupported.c: adds what is valid but not carried out yet. */
+void mesh_unsupported_find(struct mesh_problems_part *part, const struct mesh *mesh);
+
 #endif

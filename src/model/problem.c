@@ -181,14 +181,6 @@ static void check_destinations(struct finder *finder)
                              "spec.host", "host \"%s\" is not in the mesh; the rule has no effect",
                              destination->host);
     }
-    for (size_t i = 0; i < rules->part.node_count; i++) {
-        const struct mesh_node *node = rules->part.nodes[i];
-
-        if (node->kind == MESH_DESTINATION_RULE && node->rule.spec->workload_selector)
-            mesh_problem_add(finder->part, MESH_DESTINATION_RULE, &node->meta, "",
-                             "spec.workloadSelector",
-                             "not supported: a workloadSelector; the rule has no effect");
-    }
 }
 
 static int problem_cmp(const void *a, const void *b)
@@ -215,6 +207,7 @@ void mesh_problems_find(struct mesh_problems_part *part, const struct mesh *mesh
         check_duplicate(&finder, i);
     }
     check_destinations(&finder);
+    mesh_unsupported_find(part, mesh);
     if (part->list.count)
         qsort(part->list.items, part->list.count, sizeof(*part->list.items), problem_cmp);
 }

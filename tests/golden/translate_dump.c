@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     struct mesh *mesh;
     json_t *document;
     json_t *value;
+    json_t *label;
     const char *key;
     size_t i;
 
@@ -164,10 +165,11 @@ int main(int argc, char **argv)
     for (i = 0; i < json_array_size(json_object_get(value, "addresses")) && i < LIST_MAX; i++)
         addresses[scope.address_count++] =
             json_string_value(json_array_get(json_object_get(value, "addresses"), i));
-    json_object_foreach(json_object_get(value, "labels"), key, value)
+    value = json_object_get(value, "labels");
+    json_object_foreach(value, key, label)
     {
         ASSERT(scope.labels.count < LIST_MAX);
-        labels[scope.labels.count++] = (struct mesh_label){key, json_string_value(value)};
+        labels[scope.labels.count++] = (struct mesh_label){key, json_string_value(label)};
     }
     qsort(labels, scope.labels.count, sizeof(*labels), label_cmp);
     mesh = mesh_builder_snapshot(builder);
