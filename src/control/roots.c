@@ -168,22 +168,28 @@ static void on_hook_change(struct kube_cache *cache, enum kube_change change, js
         reconcile_mark(hooks->writer);
 }
 
+/* Takes `name`. */
 static int hooks_init(struct hooks *hooks, struct roots *roots, struct kube_client *client,
-                      enum kube_resource_id resource, const char *selector)
+                      enum kube_resource_id resource, char *name)
 {
     static const struct kube_cache_events events = {.on_change = on_hook_change};
+    char *selector = mem_printf("metadata.name=%s", name);
     struct kube_cache_options options = {.resource = kube_resource_get(resource),
                                          .field_selector = selector};
+    int rc;
 
     hooks->roots = roots;
     hooks->writer = reconcile_new(client, "webhook configuration", hooks_run, hooks);
-    return kube_cache_new(client, &options, &events, hooks, &hooks->cache);
+    rc = kube_cache_new(client, &options, &events, hooks, &hooks->cache);
+    mem_free(selector);
+    mem_free(name);
+    return rc;
 }
 
 /* --- all --- */
 
 int roots_new(struct kube_client *client, const struct kube_cache *namespaces, const char *root_pem,
-              struct roots **ret)
+              const char *ns, struct roots **ret)
 {
     static const struct kube_cache_events events = {.on_change = on_map_change,
                                                     .on_synced = on_maps_synced};
@@ -203,10 +209,12 @@ int roots_new(struct kube_client *client, const struct kube_cache *namespaces, c
     rc = kube_cache_new(client, &options, &events, roots, &roots->maps);
     if (rc >= 0)
         rc = hooks_init(&roots->mutating, roots, client, KUBE_RESOURCE_MUTATING_WEBHOOK,
-                        "metadata.name=istio-sidecar-injector");
+                        strcmp(ns, "istio-system") == 0
+                            ? mem_strdup("istio-sidecar-injector")
+                            : mem_printf("istio-sidecar-injector-%s", ns));
     if (rc >= 0)
         rc = hooks_init(&roots->validating, roots, client, KUBE_RESOURCE_VALIDATING_WEBHOOK,
-                        "metadata.name=istio-validator-istio-system");
+                        mem_printf("istio-validator-%s", ns));
     if (rc < 0)
         roots_free(roots);
     else

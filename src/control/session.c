@@ -235,7 +235,7 @@ static void on_nack(enum xds_type type, struct slice reason, void *ctx)
 
     session->push->counts.rejects++;
     log_warn(xds, "proxy %s refused %s: %.*s", session->id, xds_type_short(type),
-             SLICE_ARG(reason));
+             SLICE_ARG(slice_trim(reason)));
 }
 
 /* --- the call --- */

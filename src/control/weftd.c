@@ -151,7 +151,7 @@ static int source_start(struct weftd *weftd, const struct weftd_options *options
     rc = source_kube_new(weftd->client, weftd->builder, &events, weftd, &weftd->source);
     if (rc >= 0)
         rc = roots_new(weftd->client, source_cache(weftd->source, MESH_NAMESPACE),
-                       weftd->identity.root_pem, &weftd->roots);
+                       weftd->identity.root_pem, weftd->ns, &weftd->roots);
     return rc < 0 ? err_set(err, rc, "%s", err_text(rc)) : 0;
 }
 
