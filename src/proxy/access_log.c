@@ -8,9 +8,28 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 enum { BUFFER_MAX = 1 << 20, FLUSH_SIZE = 1 << 16 };
+
+/* The standard streams are duplicated: opening /dev/stdout again needs rights on the pipe behind it
+ * that a proxy under user 1337 has not. */
+static int open_sink(const char *path, int *ret_fd, struct error *err)
+{
+    int standard = strcmp(path, "/dev/stdout") == 0   ? STDOUT_FILENO
+                   : strcmp(path, "/dev/stderr") == 0 ? STDERR_FILENO
+                                                      : -1;
+    int fd;
+
+    if (standard < 0)
+        return file_open_append(path, ret_fd, err);
+    fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return err_set_path(err, ERR_IO, path, "is closed");
+    *ret_fd = fd;
+    return 0;
+}
 
 void access_log_sinks_init(struct access_log_sinks *sinks)
 {
@@ -35,7 +54,7 @@ int access_log_sinks_open(struct access_log_sinks *sinks, const struct names *pa
             return err_set_path(err, ERR_LIMIT, "access_log", "more than %d files",
                                 ACCESS_LOG_SINK_MAX);
         if (sinks->fds[number] < 0) {
-            int rc = file_open_append(entry->key.data, &sinks->fds[number], err);
+            int rc = open_sink(entry->key.data, &sinks->fds[number], err);
 
             if (rc < 0)
                 return rc;
@@ -56,7 +75,7 @@ void access_log_sinks_reopen(struct access_log_sinks *sinks, const struct names 
 
         if (number >= ACCESS_LOG_SINK_MAX)
             return;
-        if (file_open_append(entry->key.data, &fd, &err) < 0) {
+        if (open_sink(entry->key.data, &fd, &err) < 0) {
             log_warn(main, "access log: %s: %s", err.path, err.reason);
         } else {
             fd_drop(&sinks->fds[number]);

@@ -7,9 +7,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "proxy/agent.h"
+#include "proxy/capture.h"
 #include "proxy/server.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 64 };
 
@@ -18,6 +21,11 @@ static const char usage_text[] =
     "           run on an Envoy bootstrap with static resources\n"
     "           --drain-time-s N                 at most, after SIGTERM\n"
     "           --allow-unknown-static-fields    ignore (and log) unknown fields\n"
+    "       weft-proxy proxy sidecar|router  run in a mesh (environment as Istio's injection sets "
+    "it)\n"
+    "       weft-proxy istio-iptables ...    install the capture rules\n"
+    "       weft-proxy request METHOD PATH   ask the local admin interface\n"
+    "       weft-proxy wait                  until the local proxy is ready\n"
     "       weft-proxy --version\n";
 
 struct options {
@@ -138,14 +146,33 @@ static int run_standalone(const struct options *options)
     return rc < 0 ? 1 : 0;
 }
 
-int proxy_main(int argc, char **argv)
+/* The commands that pilot-agent has too; -1: none of them. */
+static int run_command(int argc, char **argv)
 {
-    struct options options = {.server.drain_ms = 5000};
-
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+    if (argc < 2)
+        return -1;
+    if (strcmp(argv[1], "proxy") == 0)
+        return agent_main(argc - 1, argv + 1, environ);
+    if (strcmp(argv[1], "istio-iptables") == 0)
+        return capture_main(argc - 1, argv + 1);
+    if (strcmp(argv[1], "request") == 0)
+        return agent_request_main(argc - 1, argv + 1);
+    if (strcmp(argv[1], "wait") == 0)
+        return agent_wait_main(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("weft-proxy version: " WEFT_VERSION "\n");
         return 0;
     }
+    return -1;
+}
+
+int proxy_main(int argc, char **argv)
+{
+    int code = run_command(argc, argv);
+    struct options options = {.server.drain_ms = 5000};
+
+    if (code >= 0)
+        return code;
     for (int i = 1; i < argc;) {
         int took = parse_option(argc, argv, i, &options);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/admin.h"
+#include "proxy/discovery.h"
 #include "wire/yaml.h"
 #include "xds/pb/bootstrap.h"
 #include "xds/pb/registry.h"
@@ -109,7 +110,7 @@ static void on_change(void *ctx)
     struct server *server = ctx;
 
     /* Before the workers run, server_run publishes once, whole. */
-    if (server->running)
+    if (server->running && (server->discovery == NULL || !discovery_holds(server->discovery)))
         server_publish(server);
 }
 
@@ -320,7 +321,7 @@ int server_run(struct server *server, struct error *err)
     rc = start_workers(server);
     if (rc == 0) {
         server->running = true;
-        /* A gateway in a mesh goes LIVE when its agent says so. */
+        /* A proxy in a mesh goes LIVE when its agent says so. */
         if (server->state == SERVER_PRE_INITIALIZING)
             server->state = SERVER_LIVE;
         log_info(main, "weft-proxy " WEFT_VERSION ": %u workers, %zu listeners, %zu clusters",
@@ -377,7 +378,7 @@ static void on_drain_poll(void *ctx)
 
     /* Workers count each second: give them that long to notice. */
     if (now_ms >= server->drain_deadline_ms ||
-        (server_active(server) == 0 &&
+        (server_active(server) == 0 && !server->options.drain_whole &&
          now_ms + server->options.drain_ms >= server->drain_deadline_ms + 1100)) {
         server_quit(server);
         return;
@@ -394,9 +395,8 @@ void server_drain(struct server *server)
     log_info(main, "draining for at most %" PRIu64 " ms", server->options.drain_ms);
     server->state = SERVER_DRAINING;
     server->drain_deadline_ms = loop_now_ms(server->loop) + server->options.drain_ms;
-    if (server->on_drain != NULL)
-        server->on_drain(server->drain_ctx);
-    server_drain_listeners(server, false);
+    if (!server->options.drain_whole)
+        server_drain_listeners(server, false);
     loop_timer_init(&server->drain_timer, on_drain_poll, server);
     loop_timer_start(server->loop, &server->drain_timer, DRAIN_POLL_MS);
 }

@@ -34,6 +34,7 @@ enum server_state {
 struct server_options {
     unsigned concurrency; /* 0: one a core */
     uint64_t drain_ms;    /* after SIGTERM, at most */
+    bool drain_whole;     /* serve on for all of drain_ms: others have yet to learn of our end */
     bool unknown_fields_allowed;
     struct telemetry_node node; /* for metrics */
     bool telemetry;             /* Istio's metrics for all chains */
@@ -46,6 +47,7 @@ struct server_worker {
 };
 
 struct admin;
+struct discovery;
 
 struct server {
     struct loop *loop;
@@ -70,10 +72,9 @@ struct server {
     bool healthcheck_failed;
     size_t listen_failures; /* of the first configuration */
     /* updates that xDS brought, for /stats: cds, lds */
-    uint64_t update_success[4]; /* by dump_kind */
+    uint64_t update_success[4]; /* by xds_type: clusters, endpoints, listeners, routes */
     uint64_t update_rejected[4];
-    void (*on_drain)(void *ctx); /* tells an agent that the end began; may be NULL */
-    void *drain_ctx;
+    struct discovery *discovery; /* NULL: static; the agent's */
 };
 
 /* Allocates nothing for traffic yet. */
