@@ -98,7 +98,6 @@ struct agent {
     struct identity identity;
     struct server *server;
     struct health *health;
-    struct resolver *resolver;
     struct arena arena; /* the node message */
 };
 
@@ -119,7 +118,7 @@ static int open_discovery(struct agent *agent, struct error *err)
         .server = agent->server,
         .host = agent->identity.discovery_host,
         .port = agent->identity.discovery_port,
-        .resolver = agent->resolver,
+        .resolver = resources_resolver(&agent->server->resources),
         .on_ready = on_ready,
         .ctx = agent,
     };
@@ -156,9 +155,7 @@ static int agent_start(struct agent *agent, const struct agent_options *options,
     agent->server->state = SERVER_INITIALIZING;
     agent->server->node_id = mem_strdup(agent->identity.node_id);
     agent->server->node_cluster = mem_strdup(agent->identity.node_cluster);
-    rc = resolver_new(agent->server->loop, &agent->resolver);
-    if (rc == 0)
-        rc = addr_parse_ip(SLICE("127.0.0.1"), ADMIN_PORT, &admin);
+    rc = addr_parse_ip(SLICE("127.0.0.1"), ADMIN_PORT, &admin);
     if (rc == 0)
         rc = server_open_admin(agent->server, &admin, err);
     if (rc == 0)
@@ -170,12 +167,7 @@ static int agent_start(struct agent *agent, const struct agent_options *options,
 
 static void agent_stop(struct agent *agent)
 {
-    if (agent->server != NULL) {
-        discovery_free(agent->server->discovery);
-        agent->server->discovery = NULL;
-    }
     health_free(agent->health);
-    resolver_free(agent->resolver);
     server_free(agent->server);
     arena_deinit(&agent->arena);
     identity_deinit(&agent->identity);

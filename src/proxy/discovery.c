@@ -312,7 +312,10 @@ int discovery_open(const struct discovery_options *options, struct discovery **r
     static const struct xds_client_events events = {.on_update = on_update};
     struct discovery *discovery = MEM_NEW(struct discovery);
     struct ads_options ads = {
-        .client = {.node = options->node, .events = &events, .ctx = discovery},
+        .client = {.node = options->node,
+                   .state_of_the_world = options->state_of_the_world,
+                   .events = &events,
+                   .ctx = discovery},
         .host = options->host,
         .port = options->port,
         .authority = options->authority,

@@ -29,6 +29,7 @@ struct discovery_options {
     unsigned port;
     const char *authority; /* NULL: host */
     struct resolver *resolver;
+    bool state_of_the_world;     /* instead of delta */
     void (*on_ready)(void *ctx); /* the first whole configuration was published */
     void *ctx;
 };

@@ -110,18 +110,22 @@ static void on_resolved(void *ctx, const char *name, struct endpoint_set *set)
     changed(resources);
 }
 
+struct resolver *resources_resolver(struct resources *resources)
+{
+    if (resources->resolver == NULL && resolver_new(resources->loop, &resources->resolver) < 0)
+        resources->resolver = NULL;
+    return resources->resolver;
+}
+
 static int start_dns(struct resources *resources, const struct cluster_conf *conf)
 {
     struct dns_cluster *cluster;
     void *old = NULL;
-    int rc;
+    struct resolver *resolver = resources_resolver(resources);
 
-    if (resources->resolver == NULL) {
-        rc = resolver_new(resources->loop, &resources->resolver);
-        if (rc < 0)
-            return rc;
-    }
-    cluster = dns_cluster_new(resources->loop, resources->resolver, conf, on_resolved, resources);
+    if (resolver == NULL)
+        return ERR_IO;
+    cluster = dns_cluster_new(resources->loop, resolver, conf, on_resolved, resources);
     (void)map_put(&resources->dns, conf->name, cluster, &old);
     dns_cluster_free(old);
     return 0;

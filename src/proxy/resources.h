@@ -38,6 +38,9 @@ void resources_init(struct resources *resources, struct loop *loop, struct stats
                     unsigned worker_count, void (*on_change)(void *ctx), void *ctx);
 void resources_deinit(struct resources *resources);
 
+/* The main loop's resolver, made on first use; NULL when that fails. */
+struct resolver *resources_resolver(struct resources *resources);
+
 /* Each takes one message: 0 when it is in force (or was already), else it is refused with path and
  * reason, and what was in force stays. `bytes` is the encoding (empty: it is made). */
 MUST_USE int resources_put_cluster(struct resources *resources, const struct pb_cluster *in,

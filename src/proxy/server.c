@@ -164,6 +164,7 @@ void server_free(struct server *server)
 {
     if (server == NULL)
         return;
+    discovery_free(server->discovery);
     admin_free(server->admin);
     loop_timer_stop(server->loop, &server->drain_timer);
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -211,6 +212,63 @@ static int apply_static(struct server *server, const struct pb_bootstrap_static_
     return 0;
 }
 
+static void on_discovery_ready(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->state == SERVER_INITIALIZING)
+        server->state = SERVER_LIVE;
+    log_info(main, "configuration is complete: %zu listeners, %zu clusters",
+             server->resources.store.listeners.count, server->resources.store.clusters.count);
+}
+
+/* Where the cluster of the control plane leads. */
+static int control_plane_of(struct server *server, struct slice name,
+                            struct discovery_options *options, char *text, struct error *err)
+{
+    uint32_t slot = names_find(&server->resources.compiler.clusters, name);
+    struct config_cluster cluster = config_store_get_cluster(&server->resources.store, slot);
+
+    if (cluster.conf != NULL && cluster.conf->dns_host_count > 0) {
+        options->host = cluster.conf->dns_hosts[0].host.data;
+        options->port = cluster.conf->dns_hosts[0].port;
+        return 0;
+    }
+    if (cluster.conf == NULL || cluster.endpoints == NULL || cluster.endpoints->count == 0)
+        return err_set_path(err, ERR_INVALID, "dynamic_resources.ads_config",
+                            "cluster \"%.*s\" has no address among static_resources",
+                            SLICE_ARG(name));
+    options->host = addr_format_ip(&cluster.endpoints->endpoints[0].addr, text);
+    options->port = addr_port(&cluster.endpoints->endpoints[0].addr);
+    return 0;
+}
+
+static int apply_dynamic(struct server *server, const struct pb_bootstrap *in, struct error *err)
+{
+    const struct pb_api_config_source *ads = in->dynamic_resources->ads_config;
+    struct discovery_options options = {
+        .server = server,
+        .node = in->node,
+        .resolver = resources_resolver(&server->resources),
+        .on_ready = on_discovery_ready,
+        .ctx = server,
+    };
+    char text[ADDR_TEXT_SIZE];
+
+    if (ads == NULL || ads->grpc_services_count == 0 ||
+        ads->grpc_services[0]->target_specifier_case != PB_GRPC_SERVICE_CASE_ENVOY_GRPC)
+        return err_set_path(err, ERR_UNSUPPORTED, "dynamic_resources",
+                            "not supported: only ads_config with envoy_grpc");
+    if (in->node == NULL)
+        return err_set_path(err, ERR_INVALID, "node", "xDS needs a node");
+    options.state_of_the_world = ads->api_type == PB_API_CONFIG_SOURCE_API_TYPE_GRPC;
+    if (control_plane_of(server, ads->grpc_services[0]->envoy_grpc->cluster_name, &options, text,
+                         err) < 0)
+        return err->code;
+    server->state = SERVER_INITIALIZING;
+    return discovery_open(&options, &server->discovery, err);
+}
+
 static int apply_message(struct server *server, const struct pb_bootstrap *in, struct error *err)
 {
     struct addr addr;
@@ -219,10 +277,9 @@ static int apply_message(struct server *server, const struct pb_bootstrap *in, s
         server->node_id = mem_slice_dup(in->node->id);
         server->node_cluster = mem_slice_dup(in->node->cluster);
     }
-    if (in->dynamic_resources != NULL)
-        return err_set_path(err, ERR_UNSUPPORTED, "dynamic_resources",
-                            "not supported in a bootstrap file: use `weft-proxy proxy sidecar`");
     if (in->static_resources != NULL && apply_static(server, in->static_resources, err) < 0)
+        return err->code;
+    if (in->dynamic_resources != NULL && apply_dynamic(server, in, err) < 0)
         return err->code;
     if (in->admin == NULL || in->admin->address == NULL)
         return 0;

@@ -74,7 +74,7 @@ struct server {
     /* updates that xDS brought, for /stats: cds, lds */
     uint64_t update_success[4]; /* by xds_type: clusters, endpoints, listeners, routes */
     uint64_t update_rejected[4];
-    struct discovery *discovery; /* NULL: static; the agent's */
+    struct discovery *discovery; /* NULL: static only. Owned. */
 };
 
 /* Allocates nothing for traffic yet. */
