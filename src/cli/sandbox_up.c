@@ -206,12 +206,11 @@ static int node_is_ready(struct up *up, struct error *err)
 static int dns_service_make(struct up *up, struct error *err)
 {
     SCOPED(json_drop)
-    json_t *service =
-        json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:{s:s,s:[{s:s,s:i,s:s},{s:s,s:i,s:s}]}}",
-                  "apiVersion", "v1", "kind", "Service", "metadata", "name", "kube-dns",
-                  "namespace", "kube-system", "labels", "k8s-app", "kube-dns", "spec", "clusterIP",
-                  up->in.dns_ip, "ports", "name", "dns", "port", 53, "protocol", "UDP", "name",
-                  "dns-tcp", "port", 53, "protocol", "TCP");
+    json_t *service = json_pack(
+        "{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:{s:s,s:[{s:s,s:i,s:s},{s:s,s:i,s:s}]}}", "apiVersion", "v1",
+        "kind", "Service", "metadata", "name", "kube-dns", "namespace", "kube-system", "labels",
+        "k8s-app", "kube-dns", "spec", "clusterIP", up->in.dns_ip, "ports", "name", "dns", "port",
+        53, "protocol", "UDP", "name", "dns-tcp", "port", 53, "protocol", "TCP");
     const struct kube_request request = {.verb = KUBE_CREATE,
                                          .resource = kube_resource_get(KUBE_RESOURCE_SERVICE),
                                          .ns = "kube-system",

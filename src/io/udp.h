@@ -18,7 +18,8 @@
  * (NULL: not connected). The error names address and reason. */
 MUST_USE int udp_open(const struct addr *bind_to, const struct addr *connect_to, int *ret_fd,
                       struct error *err);
-/* Bytes of one datagram (>= 0; cut at size), ERR_AGAIN, or another error. `ret_from` may be NULL. */
+/* Bytes of one datagram (>= 0; cut at size), ERR_AGAIN, or another error. `ret_from` may be
+ * NULL. */
 MUST_USE ssize_t udp_receive(int fd, void *into, size_t size, struct addr *ret_from);
 /* 0 or an error; `to` NULL on a connected socket. */
 MUST_USE int udp_send(int fd, struct slice bytes, const struct addr *to);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Service addresses as packet rules: each address, protocol and port leads to a chain that picks one
- * of the ready endpoints at random.
+/* Service addresses as packet rules: each address, protocol and port leads to a chain that picks
+ * one of the ready endpoints at random.
  *
  *   table ip weft (in the sandbox's namespace)
  *     map services { address . protocol . port : goto s_<hash of the three> }

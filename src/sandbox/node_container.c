@@ -298,9 +298,27 @@ struct clear_job {
     char old_bundle[INSTANCE_PATH_SIZE]; /* of the run before the last; "" for none */
     struct error err;
     char message[MESSAGE_MAX + 1];
+    int exit_code;
+    int64_t started_ms, finished_ms;
     bool oom;
     int rc;
 };
+
+/* What a later agent must know of the end. */
+static void ended_write(const struct clear_job *job)
+{
+    SCOPED(mem_drop) char *path = mem_printf("%s/ended.json", job->bundle);
+    SCOPED(mem_drop) char *text = NULL;
+    SCOPED(json_drop)
+    json_t *ended =
+        json_pack("{s:i,s:I,s:I,s:b,s:o}", "exitCode", job->exit_code, "startedMs",
+                  (json_int_t)job->started_ms, "finishedMs", (json_int_t)job->finished_ms, "oom",
+                  (int)job->oom, "message", json_string_slice(slice_str(job->message)));
+
+    text = json_format_str(ended, JSON_FORMAT_COMPACT);
+    if (file_write(path, slice_str(text), 0600, NULL) < 0)
+        log_debug(node, "cannot write %s", path);
+}
 
 static void clear_run(void *ctx)
 {
@@ -314,6 +332,7 @@ static void clear_run(void *ctx)
         snprintf(job->message, sizeof job->message, "%.*s",
                  SLICE_ARG(slice_head(buf_slice(&text), MESSAGE_MAX)));
     job->oom = file_exists(oom);
+    ended_write(job);
     job->rc = runtime_delete(job->instance, job->id, job->bundle, &job->err);
     if (job->rc == 0 && job->old_bundle[0])
         job->rc = file_remove_tree(job->old_bundle, &job->err);
@@ -348,6 +367,9 @@ static void clear_start(struct node_container *c)
     job->container = c;
     job->instance = c->pod->node->instance;
     snprintf(job->id, sizeof job->id, "%s", c->id);
+    job->exit_code = c->ended.exit_code;
+    job->started_ms = c->ended.started_ms;
+    job->finished_ms = c->ended.finished_ms;
     node_container_bundle(c, c->attempt, job->bundle);
     if (c->attempt >= 2)
         node_container_bundle(c, c->attempt - 2, job->old_bundle);
@@ -494,53 +516,93 @@ void node_container_stop(struct node_container *c, int64_t grace_s, const char *
 
 /* --- adoption --- */
 
-static bool meta_read(struct node_container *c, unsigned attempt)
+static json_t *bundle_read(const struct node_container *c, unsigned attempt, const char *leaf)
 {
     char bundle[INSTANCE_PATH_SIZE];
     SCOPED(mem_drop) char *path = NULL;
-    SCOPED(json_drop) json_t *meta = NULL;
     SCOPED(buf_deinit) struct buf text;
+    json_t *out = NULL;
 
     buf_init(&text, 65536);
     node_container_bundle(c, attempt, bundle);
-    path = mem_printf("%s/meta.json", bundle);
-    if (file_read(path, &text, NULL) < 0 || json_parse(buf_slice(&text), NULL, &meta, NULL) < 0)
+    path = mem_printf("%s/%s", bundle, leaf);
+    if (file_read(path, &text, NULL) < 0 || json_parse(buf_slice(&text), NULL, &out, NULL) < 0)
+        return NULL;
+    return out;
+}
+
+/* The end of a run that an earlier agent saw. */
+static bool ended_read(const struct node_container *c, unsigned attempt, struct node_ended *ret)
+{
+    SCOPED(json_drop) json_t *saved = bundle_read(c, attempt, "ended.json");
+    const char *message = json_path_string_or(saved, "message", "");
+
+    if (!saved)
         return false;
-    c->attempt = attempt;
-    c->started_ms = json_get_int(meta, "startedMs", 0);
-    mem_free(c->image_id);
-    c->image_id = mem_strdup(json_path_string_or(meta, "imageId", ""));
+    *ret = (struct node_ended){.valid = true,
+                               .exit_code = (int)json_get_int(saved, "exitCode", 255),
+                               .started_ms = json_get_int(saved, "startedMs", 0),
+                               .finished_ms = json_get_int(saved, "finishedMs", 0),
+                               .message = message[0] ? mem_strdup(message) : NULL};
+    ret->reason = json_get_bool(saved, "oom", false) ? "OOMKilled"
+                  : ret->exit_code == 0              ? "Completed"
+                                                     : "Error";
+    runtime_id(c->pod->uid, c->name, attempt, ret->id);
     return true;
 }
 
-void node_container_adopt(struct node_container *c)
+/* Finds the latest run on the disk. */
+static bool latest_find(struct node_container *c)
 {
     char leaf[100], path[INSTANCE_PATH_SIZE];
-    DIR *folder;
     bool found = false;
-    int64_t finished_ms = clock_realtime_ms();
-    int code = 255;
+    DIR *folder;
 
     snprintf(leaf, sizeof leaf, "containers/%.63s", c->name);
     node_pod_folder(c->pod, leaf, path);
     folder = opendir(path);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        SCOPED(json_drop) json_t *meta = NULL;
         uint64_t attempt;
 
-        if (slice_parse_u64(slice_str(entry->d_name), UINT32_MAX, &attempt) == 0 &&
-            (!found || attempt >= c->attempt))
-            found |= meta_read(c, (unsigned)attempt);
+        if (slice_parse_u64(slice_str(entry->d_name), UINT32_MAX, &attempt) < 0 ||
+            (found && attempt < c->attempt))
+            continue;
+        meta = bundle_read(c, (unsigned)attempt, "meta.json");
+        if (!meta)
+            continue;
+        found = true;
+        c->attempt = (unsigned)attempt;
+        c->started_ms = json_get_int(meta, "startedMs", 0);
+        mem_free(c->image_id);
+        c->image_id = mem_strdup(json_path_string_or(meta, "imageId", ""));
     }
     if (folder)
         closedir(folder);
-    if (!found)
+    return found;
+}
+
+void node_container_adopt(struct node_container *c)
+{
+    int64_t finished_ms = clock_realtime_ms();
+    int code = 255;
+
+    if (!latest_find(c))
         return;
     runtime_id(c->pod->uid, c->name, c->attempt, c->id);
-    if (!runtime_exit_read(c->pod->node->instance, c->id, &code, &finished_ms) &&
-        runtime_is_running(c->pod->node->instance, c->id)) {
-        c->state = CONTAINER_RUNNING;
-        node_probes_start(c);
-        return;
+    if (c->attempt > 0) {
+        ended_read(c, c->attempt - 1, &c->last);
+        c->backoff_ms = BACKOFF_FIRST_MS;
     }
-    node_container_exited(c, code, finished_ms);
+    if (ended_read(c, c->attempt, &c->ended)) {
+        c->state = CONTAINER_EXITED;
+    } else if (!runtime_exit_read(c->pod->node->instance, c->id, &code, &finished_ms) &&
+               runtime_is_running(c->pod->node->instance, c->id)) {
+        c->state = CONTAINER_RUNNING;
+        c->started = true; /* as it was: a restart of the agent takes nobody out of service */
+        node_probes_start(c);
+        c->ready = true;
+    } else {
+        node_container_exited(c, code, finished_ms);
+    }
 }

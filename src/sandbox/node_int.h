@@ -132,8 +132,9 @@ struct node_pod {
     json_t *first_object;      /* the first seen: containers borrow their specs from it */
     char ip[INSTANCE_IP_SIZE]; /* "" before it is assigned */
     int64_t start_ms;
-    bool ready;       /* network and volumes are there */
-    bool object_gone; /* deleted from the API */
+    bool ready;         /* network and volumes are there */
+    bool volumes_known; /* `volumes` is filled: not so after an adoption, until they are resolved */
+    bool object_gone;   /* deleted from the API */
     bool stopping;
     bool torn_down;                    /* nothing is left on the machine */
     bool finished;                     /* Succeeded or Failed: never started again */
@@ -187,7 +188,8 @@ void node_container_init(struct node_container *container, struct node_pod *pod,
 void node_container_deinit(struct node_container *container);
 /* Starts it when its time has come. */
 void node_container_sync(struct node_container *container);
-/* Asks it to end, with `grace_s`; harmless when it does not run. `reason` (static) for the event. */
+/* Asks it to end, with `grace_s`; harmless when it does not run. `reason`: static, for the
+ * event. */
 void node_container_stop(struct node_container *container, int64_t grace_s, const char *reason);
 void node_container_exited(struct node_container *container, int exit_code, int64_t finished_ms);
 /* The folder of a run. */

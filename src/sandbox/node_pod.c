@@ -259,7 +259,7 @@ static void pod_sync(void *ctx)
     if (pod->stopping) {
         if (!stop_sync(pod))
             return;
-    } else if (!pod->ready) {
+    } else if (!pod->ready || !pod->volumes_known) {
         node_setup_sync(pod);
     } else if (!pod->finished) {
         node_setup_refresh(pod);

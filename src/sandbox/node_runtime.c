@@ -407,6 +407,20 @@ static int unmount_below(const char *prefix, struct error *err)
     return rc;
 }
 
+/* Gone, or dead and only waiting for init to notice. */
+static bool is_dead(pid_t pid)
+{
+    SCOPED(mem_drop) char *path = mem_printf("/proc/%d/stat", (int)pid);
+    SCOPED(buf_deinit) struct buf text;
+    ptrdiff_t end;
+
+    buf_init(&text, 4096);
+    if (file_read(path, &text, NULL) < 0)
+        return true;
+    end = slice_find(buf_slice(&text), SLICE(") "));
+    return end >= 0 && (text.data[end + 2] == 'Z' || text.data[end + 2] == 'X');
+}
+
 /* conmon ends by itself when its container has: waits for it a while. */
 static void wait_conmon(const char *bundle)
 {
@@ -418,7 +432,7 @@ static void wait_conmon(const char *bundle)
     if (file_read(path, &text, NULL) < 0 ||
         slice_parse_u64(slice_trim(buf_slice(&text)), INT32_MAX, &pid) < 0)
         return;
-    for (int waited_ms = 0; waited_ms < REAP_WAIT_MS && kill((pid_t)pid, 0) == 0; waited_ms += 20)
+    for (int waited_ms = 0; waited_ms < REAP_WAIT_MS && !is_dead((pid_t)pid); waited_ms += 20)
         clock_sleep_ms(20);
 }
 

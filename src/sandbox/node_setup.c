@@ -81,6 +81,7 @@ static void on_token(const struct kube_result *result, void *ctx)
     } else {
         mem_free(token->token);
         token->token = mem_strdup(text);
+        pod->retry_at_ms = 0;
         token->refresh_at_ms = loop_now_ms(pod->node->loop) +
                                (uint64_t)MAX(token->expiration_s, TOKEN_LIFE_MIN_S) * 800;
     }
@@ -241,6 +242,7 @@ static void setup_done(void *ctx)
     pod->jobs--;
     if (job->rc == 0) {
         pod->ready = true;
+        pod->volumes_known = true;
         node_pod_address(pod, true);
         json_object_update(pod->volumes, job->volumes);
     } else {
@@ -311,13 +313,15 @@ static struct setup_job *job_new(struct node_pod *pod, json_t *volumes)
     return job;
 }
 
-/* All volumes' content; on failure tells the problem and returns NULL. */
+/* All volumes' content; on failure tells the problem and returns NULL. A token that is missing does
+ * not stop it, so that all are asked for at once. */
 static json_t *volumes_resolve(struct node_pod *pod)
 {
     struct node_pod_view view;
     json_t *out = json_object();
     json_t *volume;
     size_t i;
+    int failure = 0;
 
     node_pod_view(pod, &view);
     json_array_foreach(json_path_get(pod->first_object, "spec.volumes"), i, volume)
@@ -327,20 +331,23 @@ static json_t *volumes_resolve(struct node_pod *pod)
         json_t *content = NULL;
         int rc = node_volume_resolve(&view, volume, token_get, pod, &content, &err);
 
-        if (rc < 0) {
+        if (rc < 0 && rc != ERR_AGAIN) {
             SCOPED(mem_drop)
             char *why =
                 mem_printf("MountVolume.SetUp failed for volume \"%s\" : %s", name, err.reason);
 
-            if (rc != ERR_AGAIN)
-                problem_tell(pod, "FailedMount", why);
-            retry_later(pod);
-            json_decref(out);
-            return NULL;
+            problem_tell(pod, "FailedMount", why);
         }
-        json_object_set_new(out, name, content);
+        if (rc < 0)
+            failure = rc;
+        else
+            json_object_set_new(out, name, content);
     }
-    return out;
+    if (failure == 0)
+        return out;
+    retry_later(pod);
+    json_decref(out);
+    return NULL;
 }
 
 void node_setup_sync(struct node_pod *pod)
@@ -365,7 +372,7 @@ void node_setup_sync(struct node_pod *pod)
         return;
     job = job_new(pod, volumes);
     json_decref(volumes);
-    job->network = true;
+    job->network = !pod->ready;
     job->etc = etc_build(pod);
     job->saved = json_pack("{s:O,s:s,s:I,s:b}", "object", pod->object, "ip", pod->ip, "startMs",
                            (json_int_t)pod->start_ms, "ready", 1);
