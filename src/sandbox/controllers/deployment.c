@@ -195,11 +195,12 @@ static void set_create(struct work *work, json_t *deployment, const struct deplo
 static void set_scale(struct work *work, const json_t *deployment, json_t *set, int64_t size,
                       const struct deployment_limits *limits)
 {
-    json_t *annotations = json_object();
     int64_t old = size_of(set);
+    json_t *annotations;
 
     if (size == old)
         return;
+    annotations = json_object();
     annotate_sizes(annotations, limits);
     if (!work_call(work, KUBE_PATCH_MERGE, KUBE_RESOURCE_REPLICA_SET, work->ns, kube_name(set),
                    NULL,

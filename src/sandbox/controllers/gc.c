@@ -164,7 +164,11 @@ static void dependent_check(struct work *work, const json_t *object)
         work_again(work, GC_DOUBT_MS);
         return;
     }
-    work_call(work, KUBE_DELETE, work->kind->resource, work->ns, work->name, NULL, NULL);
+    /* Foreground deletion reaches down: the owner waits until the whole tree is gone. */
+    work_call(work, KUBE_DELETE, work->kind->resource, work->ns, work->name, NULL,
+              leaving ? json_pack("{s:s,s:s,s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
+                                  "propagationPolicy", "Foreground")
+                      : NULL);
 }
 
 static void finalizer_remove(struct work *work, const json_t *object, const char *name)
