@@ -158,10 +158,12 @@ static void first_objects(struct sandbox_apiserver *server)
 
 /* --- start and end --- */
 
-static int listen_all(struct sandbox_apiserver *server, struct error *err)
+/* *ret_first is the address that the first entry was bound to, its port known now. */
+static int listen_all(struct sandbox_apiserver *server, struct addr *ret_first, struct error *err)
 {
     struct slice rest = slice_str(server->options.listen);
     struct slice piece;
+    bool first = true;
 
     while (slice_split_next(&rest, ',', &piece)) {
         struct addr addr;
@@ -175,6 +177,9 @@ static int listen_all(struct sandbox_apiserver *server, struct error *err)
         if (rc != 0)
             return rc;
         server->port = addr_port(&bound);
+        if (first)
+            *ret_first = bound;
+        first = false;
     }
     return 0;
 }
@@ -184,6 +189,7 @@ static int server_open(struct sandbox_apiserver *server, struct error *err)
     const char *path = arena_printf(&server->memory, "%s/store.db", server->options.folder);
     struct http_server_options http = {.limits = {.streams_max = 1000}};
     struct tls_config *tls = NULL;
+    struct addr first = {0};
     int rc = file_make_dirs(server->options.folder, 0700, err);
 
     if (rc == 0)
@@ -201,7 +207,9 @@ static int server_open(struct sandbox_apiserver *server, struct error *err)
     tls_config_unref(tls);
     if (rc == 0)
         rc = apiserver_crd_start(server);
-    return rc ? rc : listen_all(server, err);
+    if (rc == 0)
+        rc = listen_all(server, &first, err);
+    return rc ? rc : apiserver_auth_kubeconfig(server, &first, err);
 }
 
 int sandbox_apiserver_start(struct loop *loop, const struct sandbox_apiserver_options *options,

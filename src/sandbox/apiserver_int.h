@@ -216,7 +216,10 @@ void apiserver_admission_cancel(struct apiserver_call *call);
 /* --- apiserver_auth.c, apiserver_pki.c --- */
 
 struct tls_config;
-/* Loads or makes the CA, server certificate, token key; writes the kubeconfig. */
+/* Writes the administrator's kubeconfig, with the server at `addr`. */
+MUST_USE int apiserver_auth_kubeconfig(struct sandbox_apiserver *server, const struct addr *addr,
+                                       struct error *err);
+/* Loads or makes the CA, server certificate, token key. */
 MUST_USE int apiserver_auth_open(struct sandbox_apiserver *server, struct tls_config **ret_tls,
                                  struct error *err);
 void apiserver_auth_free(struct apiserver_auth *auth);

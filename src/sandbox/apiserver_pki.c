@@ -175,7 +175,8 @@ static void base64_line(struct buf *out, const char *key, struct slice bytes)
     buf_append_char(out, '\n');
 }
 
-static int kubeconfig_write(struct sandbox_apiserver *server, struct error *err)
+int apiserver_auth_kubeconfig(struct sandbox_apiserver *server, const struct addr *addr,
+                              struct error *err)
 {
     static const char *const masters[] = {"system:masters"};
     struct cert_options options = {.common_name = "kubernetes-admin",
@@ -183,20 +184,18 @@ static int kubeconfig_write(struct sandbox_apiserver *server, struct error *err)
                                    .organization_count = 1,
                                    .validity_ms = 365 * day_ms,
                                    .client_only = true};
-    struct slice listen = slice_str(server->options.listen);
-    struct slice first;
+    char address[ADDR_TEXT_SIZE];
     struct buf cert, key, out;
     int rc;
 
-    (void)slice_split_next(&listen, ',', &first); /* there is at least one */
     buf_init(&cert, 0);
     buf_init(&key, 0);
     buf_init(&out, 0);
     rc = ca_issue(server->auth->ca, &options, &cert, &key, err);
     buf_printf(&out,
                "apiVersion: v1\nkind: Config\ncurrent-context: weft\nclusters:\n"
-               "- name: weft\n  cluster:\n    server: https://%.*s\n",
-               SLICE_ARG(first));
+               "- name: weft\n  cluster:\n    server: https://%s\n",
+               addr_format(addr, address));
     base64_line(&out, "certificate-authority-data", ca_cert_pem(server->auth->ca));
     buf_append_str(&out, "contexts:\n- name: weft\n  context:\n    cluster: weft\n    user: admin\n"
                          "users:\n- name: admin\n  user:\n");
@@ -227,8 +226,7 @@ int apiserver_auth_open(struct sandbox_apiserver *server, struct tls_config **re
         return rc;
     auth->ca_pem = mem_slice_dup(ca_cert_pem(auth->ca));
     key_id_make(auth);
-    rc = server_tls_new(server, ret_tls, err);
-    return rc ? rc : kubeconfig_write(server, err);
+    return server_tls_new(server, ret_tls, err);
 }
 
 const char *apiserver_auth_ca(const struct apiserver_auth *auth)
