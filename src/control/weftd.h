@@ -25,10 +25,9 @@ struct weftd_options {
     const char *monitor_addr; /* 15014 */
 };
 
-/* Reads the command line: istiod's `discovery` and its flags are taken, what weftd does not
- * know is refused by name. 0; or, after having printed why, the exit code to end with; below 0 after
- * --help.
- * Texts borrow from argv. */
+/* Reads the command line: istiod's `discovery` and its flags are taken, what weftd does not know is
+ * refused by name. 0; or, after having printed why, the exit code to end with; below 0 after
+ * --help. Texts borrow from argv. */
 int weftd_options_parse(int argc, char **argv, struct weftd_options *ret);
 /* Starts; with a cluster it waits, trying again, until the root certificate is there. */
 MUST_USE int weftd_new(struct loop *loop, const struct weftd_options *options, struct weftd **ret,

@@ -115,7 +115,6 @@ static const struct annotation {
     const char *expected;
 } annotations[] = {
     {"sidecar.istio.io/inject", form_bool, "true or false"},
-    {"sidecar.istio.io/rewriteAppHTTPProbers", form_bool, "true or false"},
     {"sidecar.istio.io/interceptionMode", form_mode, "REDIRECT or NONE (TPROXY is not supported)"},
     {"sidecar.istio.io/logLevel", form_level, "a log level"},
     {"prometheus.istio.io/merge-metrics", form_bool, "true or false"},

@@ -139,17 +139,18 @@ static void annotations_add(struct inject_run *run, json_t *annotations, const j
     json_decref(status);
 }
 
-/* Metrics are scraped from the sidecar, which adds the application's: its own annotations go to the
- * proxy as ISTIO_PROMETHEUS_ANNOTATIONS. */
-static void prometheus_merge(struct inject_run *run, json_t *annotations, json_t *env)
+/* Metrics are scraped from the sidecar. Merged (port 15020) they hold the application's too, whose own
+ * annotations go to the proxy as ISTIO_PROMETHEUS_ANNOTATIONS; unmerged, a pod that says nothing is
+ * scraped at the proxy's own port. */
+static void prometheus_add(struct inject_run *run, json_t *annotations, json_t *env)
 {
     const char *scrape = json_get_string(annotations, "prometheus.io/scrape");
+    bool merged = inject_flag(run, "prometheus.istio.io/merge-metrics", "", true) &&
+                  json_path_bool(run->config->mesh, "enablePrometheusMerge", true);
     json_t *own;
     char *text;
 
-    if (!inject_flag(run, "prometheus.istio.io/merge-metrics", "", true) ||
-        !json_path_bool(run->config->mesh, "enablePrometheusMerge", true) ||
-        (scrape && strcmp(scrape, "false") == 0))
+    if (scrape && (!merged || strcmp(scrape, "false") == 0))
         return;
     if (scrape) {
         own = json_pack("{s:s, s:s*, s:s*}", "scrape", scrape, "path",
@@ -162,7 +163,7 @@ static void prometheus_merge(struct inject_run *run, json_t *annotations, json_t
         json_decref(own);
     }
     json_set_string(annotations, "prometheus.io/scrape", "true");
-    json_set_string(annotations, "prometheus.io/port", "15020");
+    json_set_string(annotations, "prometheus.io/port", merged ? "15020" : "15090");
     json_set_string(annotations, "prometheus.io/path", "/stats/prometheus");
 }
 
@@ -230,7 +231,7 @@ static void probes_add(struct inject_run *run, json_t *env)
     char *text;
 
     if (!inject_flag(run, "sidecar.istio.io/rewriteAppHTTPProbers",
-                     "sidecarInjectorWebhook.rewriteAppHTTPProbe", true))
+                     "sidecarInjectorWebhook.rewriteAppHTTPProbe", false))
         return;
     probers = inject_probes_rewrite(run->pod);
     if (json_object_size(probers) > 0) {
@@ -269,7 +270,7 @@ static void pod_build(struct inject_run *run)
 
     labels_add(run, member_object(metadata, "labels"));
     annotations_add(run, annotations, volumes);
-    prometheus_merge(run, annotations, env);
+    prometheus_add(run, annotations, env);
     probes_add(run, env);
     json_array_append_new(member_array(spec, "initContainers"), inject_init_container(run));
     containers_add(run, proxy);

@@ -22,7 +22,6 @@ static const struct {
     {"meshConfig.accessLogFile", VALUE_STRING},
     {"meshConfig.accessLogFormat", VALUE_STRING},
     {"meshConfig.accessLogEncoding", VALUE_STRING},
-    {"meshConfig.enablePrometheusMerge", VALUE_BOOL},
     {"meshConfig.outboundTrafficPolicy.mode", VALUE_STRING},
     {"meshConfig.trustDomain", VALUE_STRING},
     {"meshConfig.rootNamespace", VALUE_STRING},
@@ -38,7 +37,6 @@ static const struct {
     {"values.global.multiCluster.clusterName", VALUE_STRING},
     {"values.global.logging.level", VALUE_STRING},
     {"values.global.proxy.*", VALUE_ANY},
-    {"values.sidecarInjectorWebhook.rewriteAppHTTPProbe", VALUE_BOOL},
     {"values.pilot.replicaCount", VALUE_INT},
     {"values.pilot.traceSampling", VALUE_ANY},
     {"values.gateways.istio-ingressgateway.type", VALUE_STRING},
@@ -50,7 +48,7 @@ static const char *const profiles[] = {"default", "minimal", "demo", "empty"};
 static const char default_tree[] =
     "{\"hub\":\"docker.io/weft\",\"tag\":\"" WEFT_VERSION "\",\"revision\":\"default\","
     "\"meshConfig\":{\"defaultConfig\":{\"discoveryAddress\":\"istiod.istio-system.svc:15010\"},"
-    "\"defaultProviders\":{\"metrics\":[\"prometheus\"]},\"enablePrometheusMerge\":true,"
+    "\"defaultProviders\":{\"metrics\":[\"prometheus\"]},\"enablePrometheusMerge\":false,"
     "\"rootNamespace\":\"istio-system\",\"trustDomain\":\"cluster.local\"},"
     "\"components\":{\"pilot\":{\"enabled\":true},\"ingressGateways\":[{\"enabled\":true}]},"
     "\"values\":{\"global\":{\"multiCluster\":{\"clusterName\":\"Kubernetes\"},"
@@ -60,7 +58,7 @@ static const char default_tree[] =
     "\"includeInboundPorts\":\"*\",\"excludeInboundPorts\":\"\","
     "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"},"
     "\"limits\":{\"cpu\":\"2\",\"memory\":\"1Gi\"}}}},"
-    "\"sidecarInjectorWebhook\":{\"rewriteAppHTTPProbe\":true}}}";
+    "\"sidecarInjectorWebhook\":{\"rewriteAppHTTPProbe\":false}}}";
 
 static void profile_apply(struct install_values *values, const char *profile)
 {
