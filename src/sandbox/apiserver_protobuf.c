@@ -89,6 +89,17 @@ static int take_field(struct slice *rest, struct wire_field *ret)
     }
 }
 
+/* Whether the bytes are a run of whole fields. */
+static bool is_whole(struct slice message)
+{
+    struct wire_field field;
+    int more;
+
+    while ((more = take_field(&message, &field)) == 1)
+        ;
+    return more == 0;
+}
+
 /* A field of a small known message; false when absent or malformed. */
 static bool find_field(struct slice message, uint32_t number, struct wire_field *ret)
 {
@@ -328,6 +339,8 @@ int apiserver_protobuf_decode(struct slice body, json_t **ret, struct error *err
     if (!slice_starts_with(body, slice_make("k8s\0", 4)))
         return err_set(err, ERR_INVALID, "the body does not begin with the protobuf prefix k8s");
     body = slice_from(body, 4);
+    if (!is_whole(body))
+        return err_set(err, ERR_INVALID, "the protobuf envelope is cut short");
     if (!find_field(body, 1, &meta) || !find_field(meta.bytes, 2, &kind_name))
         return err_set(err, ERR_INVALID, "the protobuf envelope names no kind");
     find_field(meta.bytes, 1, &version);

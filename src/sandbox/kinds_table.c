@@ -195,6 +195,8 @@ static json_t *built_in_cell(const struct kind *kind, const struct api_column *c
 {
     json_t *cell;
 
+    if (column->json_path != NULL && strcmp(column->type, "date") == 0)
+        return age_cell(json_string_value(column_value(object, column->json_path)), now_ms);
     if (column->json_path != NULL)
         return path_cell(object, column->json_path, column->type, now_ms);
     cell = kinds_cell(kind, column->name, object, now_ms);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client may send to the sandbox's API server: protobuf bodies, selectors, patches. The
+ * first byte chooses.
+ */
+#include "api/schema.h"
+#include "sandbox/apiserver_int.h"
+#include "sandbox/apiserver_patch.h"
+#include "sandbox/apiserver_selector.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void selectors(struct slice text)
+{
+    struct apiserver_selector selector;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    if (apiserver_selector_parse(text, &arena, &selector, NULL) == 0)
+        (void)apiserver_selector_match(&selector, NULL);
+    if (apiserver_selector_parse_fields(text, &arena, &selector, NULL) == 0)
+        (void)apiserver_selector_match_fields(&selector, NULL);
+    arena_deinit(&arena);
+}
+
+/* An array is a JSON patch, an object a strategic merge patch, onto a small pod. */
+static void patches(struct slice text)
+{
+    const struct api_kind *pod = api_kind_find("", "v1", "Pod");
+    json_t *target = json_pack("{s:{s:s, s:[s]}, s:{s:[{s:s}, {s:s}]}}", "metadata", "name", "p",
+                               "finalizers", "f", "spec", "containers", "name", "a", "name", "b");
+    json_t *patch = NULL;
+    int rc = -1;
+
+    if (json_parse(text, NULL, &patch, NULL) == 0)
+        rc = json_is_array(patch) ? apiserver_patch_json(&target, patch, NULL)
+                                  : apiserver_patch_strategic(target, patch, pod->schema, NULL);
+    if (rc == 0 && json_is_object(patch) && json_is_object(target))
+        apiserver_patch_merge(target, patch);
+    json_decref(patch);
+    json_decref(target);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice rest = slice_make(data + (size > 0), size - (size > 0));
+    json_t *object = NULL;
+
+    switch (size ? data[0] % 3 : 0) {
+    case 0:
+        if (apiserver_protobuf_decode(rest, &object, NULL) == 0)
+            json_decref(object);
+        break;
+    case 1:
+        selectors(rest);
+        break;
+    default:
+        patches(rest);
+    }
+    return 0;
+}
