@@ -35,15 +35,17 @@ static bool same_export(const struct mesh_destination *destination,
     return true;
 }
 
+/* Among those of the same namespace and host, which were made last. */
 static struct mesh_destination *find_merged(struct mesh_rules_part *part,
                                             const struct mesh_node *rule)
 {
-    for (size_t i = 0; i < part->destination_count; i++) {
-        struct mesh_destination *destination = &part->destinations[i];
+    for (size_t i = part->destination_count; i > 0; i--) {
+        struct mesh_destination *destination = &part->destinations[i - 1];
 
-        if (strcmp(destination->host, rule->rule.host) == 0 &&
-            strcmp(destination->meta.namespace, rule->meta.namespace) == 0 &&
-            same_export(destination, rule->rule.spec))
+        if (strcmp(destination->host, rule->rule.host) != 0 ||
+            strcmp(destination->meta.namespace, rule->meta.namespace) != 0)
+            return NULL;
+        if (same_export(destination, rule->rule.spec))
             return destination;
     }
     return NULL;
@@ -83,14 +85,29 @@ static int destination_cmp(const void *a, const void *b)
     return order ? order : mesh_meta_cmp(&x->meta, &y->meta);
 }
 
+static int rule_cmp(const void *a, const void *b)
+{
+    const struct mesh_node *x = *(struct mesh_node *const *)a;
+    const struct mesh_node *y = *(struct mesh_node *const *)b;
+    int order = strcmp(x->meta.namespace, y->meta.namespace);
+
+    if (order == 0)
+        order = strcmp(x->rule.host, y->rule.host);
+    return order ? order : mesh_meta_cmp(&x->meta, &y->meta);
+}
+
 void mesh_destinations_merge(struct mesh_rules_part *part, struct mesh_node *const *rules,
                              size_t rule_count)
 {
     struct arena *arena = &part->part.arena;
+    struct mesh_node **sorted = ARENA_ARRAY(arena, struct mesh_node *, rule_count + 1);
 
+    if (rule_count)
+        memcpy(sorted, rules, rule_count * sizeof(struct mesh_node *));
+    qsort(sorted, rule_count, sizeof(struct mesh_node *), rule_cmp);
     part->destinations = ARENA_ARRAY(arena, struct mesh_destination, rule_count + 1);
     for (size_t i = 0; i < rule_count; i++) {
-        const struct mesh_node *rule = rules[i];
+        const struct mesh_node *rule = sorted[i];
         struct mesh_destination *destination;
 
         if (!rule->rule.host[0] || rule->rule.spec->workload_selector)
@@ -111,8 +128,17 @@ void mesh_destinations_merge(struct mesh_rules_part *part, struct mesh_node *con
           destination_cmp);
 }
 
-/* The first destination of a namespace, in the sorted array. */
-static size_t namespace_start(const struct mesh_rules_part *part, const char *namespace)
+static int place_cmp(const struct mesh_destination *destination, const char *namespace,
+                     const char *host)
+{
+    int order = strcmp(destination->meta.namespace, namespace);
+
+    return order ? order : strcmp(destination->host, host);
+}
+
+/* The first destination of that namespace and host, or where it would stand. */
+static size_t find_place(const struct mesh_rules_part *part, const char *namespace,
+                         const char *host)
 {
     size_t low = 0;
     size_t high = part->destination_count;
@@ -120,12 +146,18 @@ static size_t namespace_start(const struct mesh_rules_part *part, const char *na
     while (low < high) {
         size_t middle = (low + high) / 2;
 
-        if (strcmp(part->destinations[middle].meta.namespace, namespace) < 0)
+        if (place_cmp(&part->destinations[middle], namespace, host) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+static bool is_exported(const struct mesh_destination *destination, const char *client_namespace)
+{
+    return mesh_export_covers(destination->export_to, destination->export_to_count,
+                              destination->meta.namespace, client_namespace);
 }
 
 /* The most specific rule of `namespace` for the host that client_namespace may see. */
@@ -135,18 +167,21 @@ static const struct mesh_destination *find_in(const struct mesh_rules_part *part
 {
     const struct mesh_destination *best = NULL;
 
-    for (size_t i = namespace_start(part, namespace); i < part->destination_count; i++) {
+    for (size_t i = find_place(part, namespace, hostname); i < part->destination_count; i++) {
+        if (place_cmp(&part->destinations[i], namespace, hostname) != 0)
+            break;
+        if (is_exported(&part->destinations[i], client_namespace))
+            return &part->destinations[i];
+    }
+    /* a namespace's wildcards stand before its other hosts: '*' sorts below letters and digits */
+    for (size_t i = find_place(part, namespace, "*"); i < part->destination_count; i++) {
         const struct mesh_destination *destination = &part->destinations[i];
 
-        if (strcmp(destination->meta.namespace, namespace) != 0)
+        if (destination->host[0] != '*' || strcmp(destination->meta.namespace, namespace) != 0)
             break;
-        if (!mesh_host_covers(destination->host, hostname) ||
-            !mesh_export_covers(destination->export_to, destination->export_to_count, namespace,
-                                client_namespace))
-            continue;
-        if (destination->host[0] != '*')
-            return destination;
-        if (!best || strlen(destination->host) > strlen(best->host))
+        if (mesh_host_covers(destination->host, hostname) &&
+            is_exported(destination, client_namespace) &&
+            (!best || strlen(destination->host) > strlen(best->host)))
             best = destination;
     }
     return best;

@@ -20,6 +20,7 @@ struct finder {
     struct mesh_problems_part *part;
     const struct mesh *mesh;
     const struct mesh_virtual_service *vs; /* under examination */
+    struct map taken;                      /* host -> the oldest virtual service that names it */
 };
 
 void mesh_problem_add(struct mesh_problems_part *part, enum mesh_kind kind,
@@ -140,32 +141,26 @@ static void check_gateways(struct finder *finder)
     }
 }
 
-/* An older virtual service of the mesh gateway that takes the same host. */
-static void check_duplicate(struct finder *finder, size_t index)
+/* Hosts that an older virtual service of the mesh gateway has taken. */
+static void check_duplicate(struct finder *finder)
 {
-    const struct mesh_rules_part *rules = finder->mesh->rules;
     const struct mesh_virtual_service *vs = finder->vs;
 
     if (!mesh_virtual_service_bound(vs, "mesh"))
         return;
-    for (size_t i = 0; i < index; i++) {
-        const struct mesh_virtual_service *older = rules->virtual_services[i];
+    for (size_t i = 0; i < vs->host_count; i++) {
+        const struct mesh_virtual_service *older = map_get_str(&finder->taken, vs->hosts[i]);
+        char field[FIELD_SIZE];
 
-        if (!mesh_virtual_service_bound(older, "mesh"))
+        if (!older) {
+            (void)map_put(&finder->taken, slice_str(vs->hosts[i]), (void *)(uintptr_t)vs, NULL);
             continue;
-        for (size_t j = 0; j < vs->host_count; j++) {
-            for (size_t k = 0; k < older->host_count; k++) {
-                char field[FIELD_SIZE];
-
-                if (strcmp(vs->hosts[j], older->hosts[k]) != 0)
-                    continue;
-                (void)snprintf(field, sizeof(field), "spec.hosts[%zu]", j);
-                mesh_problem_add(finder->part, MESH_VIRTUAL_SERVICE, &vs->meta, "IST0109", field,
-                                 "host \"%s\" is taken by the older VirtualService %s/%s; this one "
-                                 "has no effect for it",
-                                 vs->hosts[j], older->meta.namespace, older->meta.name);
-            }
         }
+        (void)snprintf(field, sizeof(field), "spec.hosts[%zu]", i);
+        mesh_problem_add(finder->part, MESH_VIRTUAL_SERVICE, &vs->meta, "IST0109", field,
+                         "host \"%s\" is taken by the older VirtualService %s/%s; this one has no "
+                         "effect for it",
+                         vs->hosts[i], older->meta.namespace, older->meta.name);
     }
 }
 
@@ -200,12 +195,14 @@ void mesh_problems_find(struct mesh_problems_part *part, const struct mesh *mesh
 {
     struct finder finder = {.part = part, .mesh = mesh};
 
+    map_init(&finder.taken, 0);
     for (size_t i = 0; i < mesh->rules->virtual_service_count; i++) {
         finder.vs = mesh->rules->virtual_services[i];
         check_routes(&finder);
         check_gateways(&finder);
-        check_duplicate(&finder, i);
+        check_duplicate(&finder);
     }
+    map_deinit(&finder.taken);
     check_destinations(&finder);
     mesh_unsupported_find(part, mesh);
     if (part->list.count)

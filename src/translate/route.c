@@ -67,39 +67,26 @@ static void add_names(struct hosts *hosts, struct pb_virtual_host *host,
 static void add_aliases(struct hosts *hosts, struct pb_virtual_host *host,
                         const struct mesh_service *service)
 {
-    size_t count;
-    const struct mesh_service *const *all = mesh_services(hosts->translator->mesh, &count);
-
-    for (size_t i = 0; i < count; i++)
-        if (all[i]->resolution == MESH_RESOLUTION_ALIAS &&
-            strcmp(all[i]->external_name, service->hostname) == 0 &&
-            mesh_service_visible(all[i], hosts->translator->scope->namespace))
-            add_names(hosts, host, all[i]);
+    for (size_t i = 0; i < hosts->translator->alias_count; i++)
+        if (strcmp(hosts->translator->aliases[i]->external_name, service->hostname) == 0)
+            add_names(hosts, host, hosts->translator->aliases[i]);
 }
 
 const struct mesh_virtual_service *virtual_service_find(const struct translator *translator,
                                                         const char *hostname)
 {
-    size_t count;
-    const struct mesh_virtual_service *const *all = mesh_virtual_services(translator->mesh, &count);
-    const struct mesh_virtual_service *best = NULL;
+    const struct mesh_virtual_service *best = map_get_str(&translator->virtual_hosts, hostname);
     size_t best_len = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!mesh_virtual_service_bound(all[i], "mesh") ||
-            !mesh_virtual_service_visible(all[i], translator->scope->namespace))
-            continue;
-        for (size_t j = 0; j < all[i]->host_count; j++) {
-            const char *host = all[i]->hosts[j];
+    for (size_t i = 0; i < translator->virtual_wildcard_count && (!best || best_len); i++) {
+        const struct mesh_virtual_service *vs = translator->virtual_wildcards[i];
 
-            if (!mesh_host_covers(host, hostname))
+        for (size_t j = 0; j < vs->host_count; j++) {
+            if (vs->hosts[j][0] != '*' || !mesh_host_covers(vs->hosts[j], hostname) ||
+                strlen(vs->hosts[j]) <= best_len)
                 continue;
-            if (host[0] != '*')
-                return all[i];
-            if (strlen(host) > best_len) {
-                best = all[i];
-                best_len = strlen(host);
-            }
+            best = vs;
+            best_len = strlen(vs->hosts[j]);
         }
     }
     return best;

@@ -30,6 +30,11 @@ struct translator {
     struct map names[TRANSLATE_TYPE_COUNT]; /* of resources made so far */
     const struct mesh_service **services;   /* visible to the proxy, oldest first, no aliases */
     size_t service_count;
+    struct map virtual_hosts; /* exact host -> the oldest virtual service of the mesh that has it */
+    const struct mesh_virtual_service **virtual_wildcards; /* those with a wildcard, oldest first */
+    size_t virtual_wildcard_count;
+    const struct mesh_service **aliases; /* visible ExternalName services */
+    size_t alias_count;
     struct buf bytes; /* encoder's scratch */
     struct error *err;
     int rc; /* the first failure; further resources are dropped */
