@@ -117,15 +117,7 @@ static bool compare(const struct access_filter *filter, uint64_t value)
 
 static bool header_agrees(const struct access_filter *filter, const struct info *info)
 {
-    struct arena scratch;
-    bool agrees;
-
-    if (info->request == NULL)
-        return false;
-    arena_init(&scratch, 512);
-    agrees = match_header_test(&filter->header, info->request, &scratch);
-    arena_deinit(&scratch);
-    return agrees;
+    return info->request != NULL && match_header_test(&filter->header, info->request);
 }
 
 static bool filter_agrees(const struct access_filter *filter, const struct info *info)

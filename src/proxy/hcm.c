@@ -29,6 +29,8 @@ static void add_response_ops(struct request *request, struct http_head *head)
                                       request->table ? &request->table->response_ops : NULL};
     bool reverse = request->table != NULL && request->table->most_specific_wins;
 
+    if (request->route == NULL) /* without a route nobody's operations apply, as in Envoy */
+        return;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         const struct header_ops *set = ops[reverse ? ARRAY_LEN(ops) - 1 - i : i];
 
@@ -196,8 +198,7 @@ static bool find_route(struct request *request)
         return false;
     }
     if (request->host != NULL)
-        request->route =
-            route_host_match(request->host, head, request->random >> 32, request->arena);
+        request->route = route_host_match(request->host, head, request->random >> 32);
     if (request->route != NULL) {
         request->info.route_name = request->route->name;
         return true;
@@ -240,6 +241,10 @@ static void serve(struct request *request, bool end)
     struct slice path = head->path;
     bool redirect = false;
 
+    if (head->version == HTTP_VERSION_1_0 && !conf->accept_http10) {
+        request_reply(request, 426, 0, SLICE("low_version"), SLICE("Upgrade Required"));
+        return;
+    }
     if (head->path.len > 0 &&
         path_normalize(head->path, &conf->path, request->arena, &path, &redirect) < 0) {
         request_reply(request, 400, 0, SLICE("path_normalization_failed"), SLICE(""));
@@ -431,7 +436,7 @@ struct hcm *hcm_get(struct worker *worker, struct hcm_conf *conf)
                    .requests_per_conn = (unsigned)conf->requests_per_conn_max,
                    .idle_timeout_ms = conf->idle_timeout_ms,
                    .head_timeout_ms = conf->headers_timeout_ms},
-        .http10_accepted = conf->accept_http10,
+        .http10_accepted = true, /* refused with our own words: see serve */
     };
     struct hcm *hcm;
 

@@ -64,10 +64,32 @@ static void append_forwarded_for(struct http_head *head, struct slice ip, struct
     http_headers_set(&head->headers, arena, SLICE("x-forwarded-for"), ip);
 }
 
+/* The client behind the trusted proxies before us: the n-th address from the right of what they
+ * forwarded, or the peer when there are not so many. */
+static struct slice trusted_client(const struct hcm_conf *conf, const struct http_head *head,
+                                   struct slice peer, struct arena *arena)
+{
+    struct slice rest = http_headers_joined(&head->headers, arena, SLICE("x-forwarded-for"));
+    struct slice entry = {0};
+
+    for (unsigned hop = 0; hop < conf->trusted_hops; hop++) {
+        size_t at = rest.len;
+
+        if (rest.len == 0)
+            return peer;
+        while (at > 0 && rest.data[at - 1] != ',')
+            at--;
+        entry = slice_trim(slice_from(rest, at));
+        rest = slice_head(rest, at > 0 ? at - 1 : 0);
+    }
+    return conf->trusted_hops > 0 ? entry : peer;
+}
+
 static void edge_rules(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
                        const struct info *info)
 {
     struct slice ip = addr_ip(&info->downstream_remote, arena);
+    struct slice client = trusted_client(conf, head, ip, arena);
 
     if (conf->trusted_hops == 0)
         http_headers_remove(&head->headers, SLICE("x-forwarded-proto"));
@@ -75,8 +97,8 @@ static void edge_rules(const struct hcm_conf *conf, struct http_head *head, stru
         append_forwarded_for(head, ip, arena);
     for (size_t i = 0; i < ARRAY_LEN(internal_only); i++)
         http_headers_remove(&head->headers, slice_str(internal_only[i]));
-    if (ip.len > 0)
-        http_headers_set(&head->headers, arena, SLICE("x-envoy-external-address"), ip);
+    if (client.len > 0)
+        http_headers_set(&head->headers, arena, SLICE("x-envoy-external-address"), client);
 }
 
 static void strip_port(struct http_head *head)
@@ -91,6 +113,17 @@ static void strip_port(struct http_head *head)
         if (c < '0' || c > '9')
             return;
     }
+}
+
+/* The scheme that the client used, as far as the hop before us is to be believed. */
+static void set_scheme(struct http_head *head)
+{
+    struct slice proto = http_headers_value(&head->headers, SLICE("x-forwarded-proto"));
+
+    if (slice_eq_nocase(proto, SLICE("https")))
+        head->scheme = SLICE("https");
+    else if (slice_eq_nocase(proto, SLICE("http")))
+        head->scheme = SLICE("http");
 }
 
 void head_rules_request(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
@@ -110,6 +143,7 @@ void head_rules_request(const struct hcm_conf *conf, struct http_head *head, str
     if (http_headers_get(headers, SLICE("x-forwarded-proto")) == NULL)
         http_headers_add(headers, arena, SLICE("x-forwarded-proto"),
                          head->scheme.len ? head->scheme : SLICE("http"));
+    set_scheme(head);
     if (conf->append_forwarded_port && http_headers_get(headers, SLICE("x-forwarded-port")) == NULL)
         http_headers_add(headers, arena, SLICE("x-forwarded-port"),
                          slice_str(arena_printf(arena, "%u", addr_port(&info->downstream_local))));
@@ -120,8 +154,9 @@ void head_rules_request(const struct hcm_conf *conf, struct http_head *head, str
         http_headers_add(headers, arena, SLICE("via"), conf->via);
 }
 
-static void rewrite_host(const struct route *route, const struct route_target *target,
-                         struct http_head *head, struct arena *arena)
+static void rewrite_host(const struct hcm_conf *conf, const struct route *route,
+                         const struct route_target *target, struct http_head *head,
+                         struct arena *arena)
 {
     struct slice host = head->authority;
 
@@ -130,12 +165,14 @@ static void rewrite_host(const struct route *route, const struct route_target *t
     else if (route->host_rewrite.data != NULL)
         host = route->host_rewrite;
     else if (route->host_rewrite_header.data != NULL &&
-             http_headers_get(&head->headers, route->host_rewrite_header) != NULL)
+             http_headers_value(&head->headers, route->host_rewrite_header).len > 0)
         host = http_headers_value(&head->headers, route->host_rewrite_header);
     if (host.data == head->authority.data)
         return;
     if (route->append_forwarded_host)
         http_headers_add(&head->headers, arena, SLICE("x-forwarded-host"), head->authority);
+    if (!conf->suppress_envoy_headers)
+        http_headers_set(&head->headers, arena, SLICE("x-envoy-original-host"), head->authority);
     head->authority = host;
 }
 
@@ -145,7 +182,7 @@ void head_rules_rewrite(const struct hcm_conf *conf, const struct route *route,
 {
     struct slice path = route_rewrite_path(route, &route->rewrite, head->path, arena);
 
-    rewrite_host(route, target, head, arena);
+    rewrite_host(conf, route, target, head, arena);
     if (path.data == head->path.data)
         return;
     if (!conf->suppress_envoy_headers)

@@ -38,7 +38,8 @@ struct header_ops {
     size_t add_count;
 };
 
-/* Removals first, then additions in order. New text lies in `arena`. */
+/* Removals first, then overwriting, then adding; conditions see the headers after the removals, so
+ * two additions "if absent" of one name both happen, as in Envoy. New text lies in `arena`. */
 void header_ops_apply(const struct header_ops *ops, struct http_headers *headers,
                       struct arena *arena, const struct info *info);
 

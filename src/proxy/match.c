@@ -55,35 +55,54 @@ static struct slice pseudo_value(const struct http_head *head, struct slice name
         return head->method;
     if (slice_eq(name, SLICE(":path")))
         return head->path;
-    if (slice_eq(name, SLICE(":authority")))
+    if (slice_eq(name, SLICE(":authority")) || slice_eq(name, SLICE("host")))
         return head->authority;
     if (slice_eq(name, SLICE(":scheme")))
         return head->scheme;
     return slice_make(NULL, 0);
 }
 
-bool match_header_test(const struct match_header *match, const struct http_head *head,
-                       struct arena *scratch)
+static bool is_pseudo(struct slice name)
 {
-    struct slice value;
+    return (name.len > 0 && name.data[0] == ':') || slice_eq(name, SLICE("host"));
+}
 
-    if (match->name.len > 0 && match->name.data[0] == ':')
-        value = pseudo_value(head, match->name);
-    else if (slice_eq(match->name, SLICE("host")))
-        value = head->authority;
-    else
-        value = http_headers_joined(&head->headers, scratch, match->name);
-    if (match->value.kind == MATCH_PRESENT) {
-        bool present = value.data != NULL || match->missing_as_empty;
+/* Whether any value of the header fits; *ret_found tells whether there is one at all. */
+static bool any_value_fits(const struct match_header *match, const struct http_head *head,
+                           bool *ret_found)
+{
+    *ret_found = false;
+    if (is_pseudo(match->name)) {
+        struct slice value = pseudo_value(head, match->name);
 
-        return (present == match->present_wanted) != match->invert;
+        *ret_found = value.data != NULL;
+        return *ret_found && match_text_test(&match->value, value);
     }
-    if (value.data == NULL) {
+    for (size_t i = 0; i < head->headers.count; i++) {
+        const struct http_header *header = &head->headers.items[i];
+
+        if (!slice_eq(header->name, match->name))
+            continue;
+        *ret_found = true;
+        if (match_text_test(&match->value, header->value))
+            return true;
+    }
+    return false;
+}
+
+bool match_header_test(const struct match_header *match, const struct http_head *head)
+{
+    bool found;
+    bool fits = any_value_fits(match, head, &found);
+
+    if (match->value.kind == MATCH_PRESENT)
+        return ((found || match->missing_as_empty) == match->present_wanted) != match->invert;
+    if (!found) {
         if (!match->missing_as_empty)
             return false;
-        value = SLICE("");
+        fits = match_text_test(&match->value, SLICE(""));
     }
-    return match_text_test(&match->value, value) != match->invert;
+    return fits != match->invert;
 }
 
 bool match_query_test(const struct match_query *match, struct slice query)

@@ -3,8 +3,8 @@
  *
  * Place   routes; later access control
  * Owns    nothing: texts lie in the configuration's arena, expressions are freed with it
- * Spec    Envoy's route.v3.HeaderMatcher and QueryParameterMatcher: several values of one header
- * are judged joined by ","; a missing header matches only present_match=false, or as an empty text
+ * Spec    Envoy's route.v3.HeaderMatcher and QueryParameterMatcher: a header of several values
+ * matches when one of them does; a missing header matches only present_match=false, or as an empty text
  * when missing_as_empty is set; invert turns the result of an existing header round
  */
 #ifndef WEFT_PROXY_MATCH_H
@@ -50,9 +50,7 @@ struct match_query {
 };
 
 bool match_text_test(const struct match_text *match, struct slice text);
-/* `scratch` joins headers of several values. */
-bool match_header_test(const struct match_header *match, const struct http_head *head,
-                       struct arena *scratch);
+bool match_header_test(const struct match_header *match, const struct http_head *head);
 /* `query` is what follows '?', without it. The first value of the name counts, undecoded. */
 bool match_query_test(const struct match_query *match, struct slice query);
 

@@ -54,6 +54,7 @@ struct request {
     struct loop_timer backoff_timer;
     uint64_t active_ms; /* last sign of life */
 
+    unsigned retry_max; /* the route's, or more when x-envoy-max-retries asks for it */
     bool request_ended;
     bool request_has_body;
     bool replayable; /* all of the body so far is in `replay` */

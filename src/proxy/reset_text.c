@@ -62,12 +62,10 @@ void reset_text_make(enum http_reset reason, int connect_error, bool retried, st
     ret->status = entry->status;
     ret->flag = entry->flag;
     ret->transport_failure = slice_str(failure);
-    ret->body = slice_str(
-        arena_printf(arena,
-                     "upstream connect error or disconnect/reset before headers. %sreset reason: "
-                     "%s%s%s",
-                     retried ? "retried and the latest " : "", entry->text,
-                     failure[0] ? ", transport failure reason: " : "", failure));
+    /* the transport's own words go to logs alone: the caller is not to learn of our network */
+    ret->body = slice_str(arena_printf(
+        arena, "upstream connect error or disconnect/reset before headers. %sreset reason: %s",
+        retried ? "retried and the latest " : "", entry->text));
     details = arena_printf(arena, "upstream_reset_before_response_started{%s%s%s}", entry->label,
                            failure[0] ? "|" : "", failure);
     for (char *c = details; *c; c++)

@@ -218,12 +218,12 @@ static bool is_grpc(const struct http_head *head)
 }
 
 static bool route_matches(const struct route *route, const struct http_head *head,
-                          struct slice path, uint64_t random, struct arena *scratch)
+                          struct slice path, uint64_t random)
 {
     if (!path_matches(route, head, path))
         return false;
     for (size_t i = 0; i < route->header_count; i++)
-        if (!match_header_test(&route->headers[i], head, scratch))
+        if (!match_header_test(&route->headers[i], head))
             return false;
     if (route->query_count > 0) {
         struct slice query = path_query(head->path);
@@ -241,7 +241,7 @@ static bool route_matches(const struct route *route, const struct http_head *hea
 /* Tries the candidates of several ascending lists in ascending order of all. */
 static const struct route *match_indexed(const struct route_host *host,
                                          const struct http_head *head, struct slice path,
-                                         uint64_t random, struct arena *scratch)
+                                         uint64_t random)
 {
     uint32_t found[ROUTE_DEPTH_MAX];
     const uint32_t *lists[ROUTE_DEPTH_MAX + 1];
@@ -260,20 +260,20 @@ static const struct route *match_indexed(const struct route_host *host,
         if (*lists[best] == LOOKUP_NONE)
             return NULL;
         route = &host->routes[*lists[best]++];
-        if (route_matches(route, head, path, random, scratch))
+        if (route_matches(route, head, path, random))
             return route;
     }
 }
 
 const struct route *route_host_match(const struct route_host *host, const struct http_head *head,
-                                     uint64_t random, struct arena *scratch)
+                                     uint64_t random)
 {
     struct slice path = path_only(head->path);
 
     if (host->indexed)
-        return match_indexed(host, head, path, random, scratch);
+        return match_indexed(host, head, path, random);
     for (size_t i = 0; i < host->route_count; i++)
-        if (route_matches(&host->routes[i], head, path, random, scratch))
+        if (route_matches(&host->routes[i], head, path, random))
             return &host->routes[i];
     return NULL;
 }
@@ -339,21 +339,15 @@ struct slice route_rewrite_path(const struct route *route, const struct route_re
 
 /* The Host of a redirect: its port goes when the scheme changes and it was the old default. */
 static struct slice redirect_host(const struct route_redirect *redirect,
-                                  const struct http_head *head, struct slice scheme,
-                                  struct arena *arena)
+                                  const struct http_head *head, struct arena *arena)
 {
     struct slice host = redirect->host.data ? redirect->host : head->authority;
     struct slice bare = cut_port(host);
     bool changed = redirect->scheme.data != NULL && !slice_eq(redirect->scheme, head->scheme);
     struct slice port = slice_from(host, bare.len);
 
-    if (redirect->port != 0) {
-        unsigned usual = slice_eq(scheme, SLICE("https")) ? 443 : 80;
-
-        if (redirect->port == usual)
-            return bare;
+    if (redirect->port != 0)
         return slice_str(arena_printf(arena, "%.*s:%u", SLICE_ARG(bare), redirect->port));
-    }
     if (changed && redirect->host.data == NULL &&
         (slice_eq(port, SLICE(":80")) || slice_eq(port, SLICE(":443"))))
         return bare;
@@ -370,7 +364,7 @@ struct slice route_redirect_location(const struct route *route, const struct htt
 
     if (scheme.len == 0)
         scheme = SLICE("http");
-    host = redirect_host(redirect, head, scheme, arena);
+    host = redirect_host(redirect, head, arena);
     if (redirect->path.data != NULL) {
         bool own_query = slice_find_char(redirect->path, '?') >= 0;
         struct slice query = slice_from(head->path, path_only(head->path).len);

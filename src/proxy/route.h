@@ -146,10 +146,9 @@ void route_host_seal(struct route_host *host, struct arena *arena);
 
 /* The virtual host of an authority, or NULL. */
 const struct route_host *route_table_host(const struct route_table *table, struct slice authority);
-/* The first route that the request matches, or NULL. `random` decides fractions; `scratch` joins
- * headers. */
+/* The first route that the request matches, or NULL. `random` decides fractions. */
 const struct route *route_host_match(const struct route_host *host, const struct http_head *head,
-                                     uint64_t random, struct arena *scratch);
+                                     uint64_t random);
 /* The destination that `random` draws. */
 const struct route_target *route_pick(const struct route *route, uint64_t random);
 

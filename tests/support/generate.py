@@ -102,8 +102,6 @@ def forward(rng, match):
         action["cluster"] = "missing"
         if rng.random() < 0.5:
             action["cluster_not_found_response_code"] = rng.choice(["NOT_FOUND", "INTERNAL_SERVER_ERROR"])
-    elif rng.random() < 0.08:
-        action["cluster_header"] = "x-cluster"
     else:
         action["cluster"] = rng.choice(["a", "b", "c", "a", "b", "c", "dead", "nobody"])
     if rng.random() < 0.2 and "safe_regex" not in match:
@@ -265,7 +263,7 @@ def request(rng, number):
     body = b""
     if method in ("POST", "PUT", "PATCH") or rng.random() < 0.03:
         content = b"body " * rng.choice([0, 1, 10, 4000])
-        if rng.random() < 0.4:
+        if rng.random() < 0.4 and version == "1.1":
             lines.append("Transfer-Encoding: chunked")
             half = len(content) // 2
             body = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in (content[:half], content[half:]) if p) + b"0\r\n\r\n"
