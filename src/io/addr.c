@@ -2,6 +2,9 @@
 /* Addresses: see addr.h. */
 #include "io/addr.h"
 
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <net/if.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter_ipv4.h>
@@ -249,4 +252,31 @@ int addr_original_dst(int fd, struct addr *ret)
         return err_from_errno(errno);
     *ret = addr;
     return 0;
+}
+
+/* What the kernel wants for SIOCSIFADDR on IPv6 (linux/ipv6.h clashes with the C library). */
+struct interface_request6 {
+    struct in6_addr addr;
+    uint32_t prefix_len;
+    int interface_index;
+};
+
+int addr_assign_loopback6(const struct addr *addr)
+{
+    struct interface_request6 request = {.prefix_len = 128};
+    const uint8_t *bytes;
+    int fd;
+    int rc = 0;
+
+    if (addr_ip_bytes(addr, &bytes) != sizeof request.addr)
+        return ERR_INVALID;
+    memcpy(&request.addr, bytes, sizeof request.addr);
+    request.interface_index = (int)if_nametoindex("lo");
+    fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_from_errno(errno);
+    if (ioctl(fd, SIOCSIFADDR, &request) < 0 && errno != EEXIST)
+        rc = err_from_errno(errno);
+    close(fd);
+    return rc;
 }

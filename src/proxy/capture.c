@@ -369,6 +369,20 @@ static int rules_apply(struct slice rules, struct error *err)
                    "nft refused the rules (are NET_ADMIN and NET_RAW there?): %s", why.reason);
 }
 
+/* The proxy calls its application from 127.0.0.6, which every host has, and from ::6, which it has
+ * not. A host without IPv6 needs none. */
+static void assign_source6(void)
+{
+    struct addr addr;
+    int rc = addr_parse_ip(SLICE("::6"), 0, &addr);
+
+    if (rc == 0)
+        rc = addr_assign_loopback6(&addr);
+    if (rc < 0)
+        fprintf(stderr, "istio-iptables: no address ::6 (%s): IPv6 is not captured inbound\n",
+                err_text(rc));
+}
+
 int capture_main(int argc, char **argv)
 {
     SCOPED(buf_deinit) struct buf rules;
@@ -386,6 +400,8 @@ int capture_main(int argc, char **argv)
         fflush(stdout);
         if (!options.dry_run && !options.skip_apply)
             rc = rules_apply(buf_slice(&rules), &err);
+        if (rc == 0 && !options.dry_run && !options.skip_apply && !options.cleanup)
+            assign_source6();
     }
     if (rc == 0)
         return 0;

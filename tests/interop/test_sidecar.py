@@ -202,7 +202,7 @@ def test_nothing_is_refused(pod):
 
 def test_outbound_by_service_address(pod):
     status, body = pod.curl(POD, f"http://{VIP}/a")
-    assert status == 200 and body.startswith("peer /a from " + POD_IP)
+    assert status == 200 and body.startswith("peer /a from ::ffff:" + POD_IP)
     assert "x-request-id" in body.lower()
 
 
@@ -213,7 +213,7 @@ def test_outbound_by_host(pod):
 
 def test_outbound_to_an_unknown_port_passes_through(pod):
     status, body = pod.curl(POD, f"http://{PEER_IP}:9999/c")
-    assert status == 200 and body.startswith("other /c from " + POD_IP)
+    assert status == 200 and body.startswith("other /c from ::ffff:" + POD_IP)
     assert "x-request-id" not in body.lower()
 
 
