@@ -4,8 +4,8 @@
  * Place   routes; later access control
  * Owns    nothing: texts lie in the configuration's arena, expressions are freed with it
  * Spec    Envoy's route.v3.HeaderMatcher and QueryParameterMatcher: a header of several values
- * matches when one of them does; a missing header matches only present_match=false, or as an empty text
- * when missing_as_empty is set; invert turns the result of an existing header round
+ *         matches when one of them does; a missing header matches only present_match=false, or as
+ *         an empty text when missing_as_empty is set; invert turns the result of an existing one
  */
 #ifndef WEFT_PROXY_MATCH_H
 #define WEFT_PROXY_MATCH_H
