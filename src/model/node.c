@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "api/check.h"
 #include "api/decode.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -172,6 +173,19 @@ static const struct api_object_meta *meta_of(const struct api_schema *schema, co
     return meta;
 }
 
+/* Istio's rules hold here too: whatever way an object came, one that breaks them must not make a
+ * proxy refuse what all others share. */
+static int validate(enum mesh_kind kind, const json_t *object, struct error *err)
+{
+    const struct api_kind *found;
+
+    if (kind != MESH_VIRTUAL_SERVICE && kind != MESH_DESTINATION_RULE && kind != MESH_GATEWAY)
+        return 0;
+    found = api_kind_find(kinds[kind].group, "", kinds[kind].name);
+    ASSERT(found);
+    return api_validate(found, object, NULL, NULL, err);
+}
+
 int mesh_node_read(enum mesh_kind kind, const json_t *object, const char *domain,
                    struct mesh_node **ret, struct error *err)
 {
@@ -185,7 +199,9 @@ int mesh_node_read(enum mesh_kind kind, const json_t *object, const char *domain
     node->kind = kind;
     arena_init(&node->arena, 1024);
     decoded = arena_alloc(&node->arena, schema->struct_size);
-    rc = api_decode(schema, object, &node->arena, decoded, err);
+    rc = validate(kind, object, err);
+    if (rc == 0)
+        rc = api_decode(schema, object, &node->arena, decoded, err);
     meta = rc == 0 ? meta_of(schema, decoded) : NULL;
     if (rc == 0 && (!meta || !meta->name))
         rc = err_set_path(err, ERR_INVALID, "metadata.name", "required value");

@@ -119,6 +119,32 @@ static void check_routes(struct finder *finder)
     }
 }
 
+/* Roots whose delegate is not there, or may not be used: those routes do not exist. */
+static void check_delegates(struct finder *finder)
+{
+    const struct mesh_rules_part *rules = finder->mesh->rules;
+    char field[FIELD_SIZE];
+
+    for (size_t i = 0; i < rules->part.node_count; i++) {
+        const struct mesh_node *node = rules->part.nodes[i];
+
+        if (node->kind != MESH_VIRTUAL_SERVICE)
+            continue;
+        for (size_t j = 0; j < node->virtual_service.http_count; j++) {
+            const struct api_delegate *delegate = node->virtual_service.http[j]->delegate;
+
+            if (!delegate || mesh_virtual_service_delegate(node, delegate, rules->part.nodes,
+                                                           rules->part.node_count))
+                continue;
+            (void)snprintf(field, sizeof(field), "spec.http[%zu].delegate", j);
+            mesh_problem_add(finder->part, MESH_VIRTUAL_SERVICE, &node->meta, "IST0101", field,
+                             "delegate \"%s/%s\" does not exist or is not exported to \"%s\"",
+                             delegate->namespace ? delegate->namespace : node->meta.namespace,
+                             mesh_text(delegate->name), node->meta.namespace);
+        }
+    }
+}
+
 static void check_gateways(struct finder *finder)
 {
     const struct mesh_rules_part *rules = finder->mesh->rules;
@@ -203,6 +229,7 @@ void mesh_problems_find(struct mesh_problems_part *part, const struct mesh *mesh
         check_duplicate(&finder);
     }
     map_deinit(&finder.taken);
+    check_delegates(&finder);
     check_destinations(&finder);
     mesh_unsupported_find(part, mesh);
     if (part->list.count)

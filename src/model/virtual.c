@@ -275,10 +275,9 @@ static const struct api_http_route *merge_route(const struct api_http_route *roo
 
 /* ---- services ---- */
 
-static const struct mesh_virtual_service *find_delegate(const struct mesh_node *root,
-                                                        const struct api_delegate *delegate,
-                                                        struct mesh_node *const *sources,
-                                                        size_t source_count)
+const struct mesh_virtual_service *
+mesh_virtual_service_delegate(const struct mesh_node *root, const struct api_delegate *delegate,
+                              struct mesh_node *const *sources, size_t source_count)
 {
     const char *namespace =
         delegate->namespace && delegate->namespace[0] ? delegate->namespace : root->meta.namespace;
@@ -286,7 +285,8 @@ static const struct mesh_virtual_service *find_delegate(const struct mesh_node *
     for (size_t i = 0; i < source_count; i++) {
         const struct mesh_virtual_service *vs = &sources[i]->virtual_service;
 
-        if (vs->host_count == 0 && strcmp(vs->meta.name, mesh_text(delegate->name)) == 0 &&
+        if (sources[i]->kind == MESH_VIRTUAL_SERVICE && vs->host_count == 0 &&
+            strcmp(vs->meta.name, mesh_text(delegate->name)) == 0 &&
             strcmp(vs->meta.namespace, namespace) == 0)
             return mesh_virtual_service_visible(vs, root->meta.namespace) ? vs : NULL;
     }
@@ -302,7 +302,7 @@ static size_t count_routes(const struct mesh_node *root, struct mesh_node *const
     for (size_t i = 0; i < root->virtual_service.http_count; i++) {
         const struct api_delegate *delegate = root->virtual_service.http[i]->delegate;
         const struct mesh_virtual_service *leaf =
-            delegate ? find_delegate(root, delegate, sources, source_count) : NULL;
+            delegate ? mesh_virtual_service_delegate(root, delegate, sources, source_count) : NULL;
 
         *ret_delegates = *ret_delegates || delegate;
         count += leaf ? leaf->http_count : 1;
@@ -334,7 +334,7 @@ const struct mesh_virtual_service *mesh_virtual_service_merge(const struct mesh_
     for (size_t i = 0; i < from->http_count; i++) {
         const struct api_delegate *delegate = from->http[i]->delegate;
         const struct mesh_virtual_service *leaf =
-            delegate ? find_delegate(root, delegate, sources, source_count) : NULL;
+            delegate ? mesh_virtual_service_delegate(root, delegate, sources, source_count) : NULL;
 
         for (size_t j = 0; leaf && j < leaf->http_count; j++) {
             const struct api_http_route *merged = merge_route(from->http[i], leaf->http[j], arena);

@@ -4,6 +4,7 @@
  * Place   node.c, for each Pod and Node; builder.c, for each service whose endpoints are dirty
  * Owns    an endpoint set holds references to the pods that its items point to
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -214,6 +215,13 @@ static int endpoint_cmp(const void *a, const void *b)
                   ((const struct mesh_endpoint *)b)->address);
 }
 
+static bool is_address(const char *text)
+{
+    struct in6_addr scratch;
+
+    return inet_pton(AF_INET, text, &scratch) == 1 || inet_pton(AF_INET6, text, &scratch) == 1;
+}
+
 static void add_slice(struct mesh_endpoint_node *node, const struct mesh_endpoint_source *source,
                       const struct mesh_node *slice, struct mesh_endpoint *items, size_t *count)
 {
@@ -231,6 +239,8 @@ static void add_slice(struct mesh_endpoint_node *node, const struct mesh_endpoin
         endpoint.workload = find_workload(node, source, slice, from);
         set_place(&endpoint, source, from, arena);
         for (size_t j = 0; j < from->addresses_count; j++) {
+            if (!is_address(from->addresses[j]))
+                continue; /* a slice of names: such endpoints have no place in discovery */
             endpoint.address = arena_strdup(arena, from->addresses[j]);
             items[(*count)++] = endpoint;
         }
