@@ -210,10 +210,39 @@ static const struct hook_row *hooks_find(const struct kind *kind)
     return NULL;
 }
 
+/* Kinds that are stored, and that nothing here acts on: said, rather than pretended. */
+static void idle_kind_warn(struct apiserver_call *call)
+{
+    static const char *const idle[] = {
+        "jobs",
+        "cronjobs",
+        "statefulsets",
+        "daemonsets",
+        "ingresses",
+        "networkpolicies",
+        "poddisruptionbudgets",
+        "resourcequotas",
+        "priorityclasses",
+        "horizontalpodautoscalers",
+        "limitranges",
+        "persistentvolumeclaims",
+        "replicationcontrollers",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(idle) && call->kind->api != NULL && call->old == NULL; i++) {
+        if (strcmp(call->kind->plural, idle[i]) == 0)
+            apiserver_call_warn(call,
+                                "not supported: the sandbox stores %s, but nothing acts on "
+                                "them",
+                                idle[i]);
+    }
+}
+
 int apiserver_hooks_prepare(struct apiserver_call *call)
 {
     const struct hook_row *row = hooks_find(call->kind);
 
+    idle_kind_warn(call);
     return row != NULL && row->prepare != NULL ? row->prepare(call) : 0;
 }
 

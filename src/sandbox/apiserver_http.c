@@ -274,6 +274,8 @@ static int user_check(struct apiserver_call *call, struct http_stream *stream, s
 
     if (rc != 0)
         return apiserver_fail(call, 401, "Unauthorized", "Unauthorized");
+    if (header_value(stream, "impersonate-user").len > 0)
+        return apiserver_fail(call, 501, "NotImplemented", "not supported: impersonation (--as)");
     if (strcmp(call->user.name, "system:anonymous") != 0 || slice_eq_str(path, "/version"))
         return 0;
     return apiserver_fail(

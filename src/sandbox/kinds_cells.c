@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cells by (kind, column): one small function each, one table at the end. See kinds_cells.h; the
+/* Cells by (kind, column): a table at the end, by path or by a small function. See kinds_cells.h; the
  * pod's, which are the long ones, are in kinds_cells_pod.c.
  */
 #include "sandbox/kinds_cells.h"
@@ -23,11 +23,6 @@ static json_t *take_text(struct buf *buf, const char *fallback)
 
     buf_deinit(buf);
     return cell;
-}
-
-static json_t *number(const json_t *object, const char *path)
-{
-    return json_integer(json_path_int(object, path, 0));
 }
 
 static json_t *since(const char *time_text, int64_t now_ms)
@@ -73,24 +68,6 @@ static json_t *join_cell(const json_t *list, const char *member, const char *fal
 
 /* --- workloads --- */
 
-static json_t *containers(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return join_cell(json_path_get(object, "spec.template.spec.containers"), "name", "");
-}
-
-static json_t *images(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return join_cell(json_path_get(object, "spec.template.spec.containers"), "image", "");
-}
-
-static json_t *match_labels(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return map_cell(json_path_get(object, "spec.selector.matchLabels"));
-}
-
 static json_t *ready_of_desired(const json_t *object, int64_t now_ms)
 {
     char text[32];
@@ -102,43 +79,7 @@ static json_t *ready_of_desired(const json_t *object, int64_t now_ms)
     return json_string(text);
 }
 
-static json_t *status_updated(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "status.updatedReplicas");
-}
-
-static json_t *status_available(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "status.availableReplicas");
-}
-
-static json_t *spec_replicas(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "spec.replicas");
-}
-
-static json_t *status_replicas(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "status.replicas");
-}
-
-static json_t *status_ready(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "status.readyReplicas");
-}
-
 /* --- services and endpoints --- */
-
-static json_t *cluster_ip(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "spec.clusterIP", "<none>");
-}
 
 static json_t *external_ip(const json_t *object, int64_t now_ms)
 {
@@ -172,18 +113,6 @@ static json_t *service_ports(const json_t *object, int64_t now_ms)
         buf_printf(&out, "/%s", json_path_string_or(port, "protocol", "TCP"));
     }
     return take_text(&out, "<none>");
-}
-
-static json_t *service_type(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "spec.type", "");
-}
-
-static json_t *service_selector(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return map_cell(json_path_get(object, "spec.selector"));
 }
 
 /* The first three, then " + N more...". */
@@ -261,12 +190,6 @@ static json_t *slice_endpoints(const json_t *object, int64_t now_ms)
     return three_take(&three, "<unset>");
 }
 
-static json_t *slice_type(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "addressType", "");
-}
-
 /* --- configuration and accounts --- */
 
 static json_t *data_count(const json_t *object, int64_t now_ms)
@@ -274,24 +197,6 @@ static json_t *data_count(const json_t *object, int64_t now_ms)
     (void)now_ms;
     return json_integer((json_int_t)(json_object_size(json_object_get(object, "data")) +
                                      json_object_size(json_object_get(object, "binaryData"))));
-}
-
-static json_t *secret_count(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return json_integer((json_int_t)json_array_size(json_object_get(object, "secrets")));
-}
-
-static json_t *plain_type(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "type", "");
-}
-
-static json_t *webhook_count(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return json_integer((json_int_t)json_array_size(json_object_get(object, "webhooks")));
 }
 
 static json_t *role_ref(const json_t *object, int64_t now_ms)
@@ -303,24 +208,6 @@ static json_t *role_ref(const json_t *object, int64_t now_ms)
     (void)now_ms;
     mem_free(text);
     return cell;
-}
-
-static json_t *status_phase(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "status.phase", "");
-}
-
-static json_t *created_at(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "metadata.creationTimestamp", "");
-}
-
-static json_t *lease_holder(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "spec.holderIdentity", "");
 }
 
 /* --- nodes --- */
@@ -374,42 +261,6 @@ static json_t *node_address(const json_t *object, const char *type)
     return json_string("<none>");
 }
 
-static json_t *node_internal_ip(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return node_address(object, "InternalIP");
-}
-
-static json_t *node_external_ip(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return node_address(object, "ExternalIP");
-}
-
-static json_t *node_version(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "status.nodeInfo.kubeletVersion", "");
-}
-
-static json_t *node_os_image(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "status.nodeInfo.osImage", "<unknown>");
-}
-
-static json_t *node_kernel(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "status.nodeInfo.kernelVersion", "<unknown>");
-}
-
-static json_t *node_runtime(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "status.nodeInfo.containerRuntimeVersion", "<unknown>");
-}
-
 /* --- events --- */
 
 static json_t *event_last_seen(const json_t *object, int64_t now_ms)
@@ -419,17 +270,6 @@ static json_t *event_last_seen(const json_t *object, int64_t now_ms)
     if (time_text == NULL)
         time_text = json_path_string(object, "eventTime");
     return since(time_text, now_ms);
-}
-
-static json_t *event_first_seen(const json_t *object, int64_t now_ms)
-{
-    return since(json_path_string(object, "firstTimestamp"), now_ms);
-}
-
-static json_t *event_reason(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "reason", "");
 }
 
 static json_t *event_object(const json_t *object, int64_t now_ms)
@@ -443,12 +283,6 @@ static json_t *event_object(const json_t *object, int64_t now_ms)
         buf_append_char(&out, *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c);
     buf_printf(&out, "/%s", json_path_string_or(object, "involvedObject.name", ""));
     return take_text(&out, "");
-}
-
-static json_t *event_subobject(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "involvedObject.fieldPath", "");
 }
 
 static json_t *event_source(const json_t *object, int64_t now_ms)
@@ -467,18 +301,6 @@ static json_t *event_message(const json_t *object, int64_t now_ms)
 {
     (void)now_ms;
     return json_string_slice(slice_trim(slice_str(json_path_string_or(object, "message", ""))));
-}
-
-static json_t *event_count(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return json_integer(json_path_int(object, "count", 1));
-}
-
-static json_t *object_name(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or(object, "metadata.name", "");
 }
 
 /* --- autoscalers --- */
@@ -526,91 +348,114 @@ static json_t *hpa_min(const json_t *object, int64_t now_ms)
     return json_string(text);
 }
 
-static json_t *hpa_max(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "spec.maxReplicas");
-}
-
-static json_t *hpa_replicas(const json_t *object, int64_t now_ms)
-{
-    (void)now_ms;
-    return number(object, "status.currentReplicas");
-}
-
 /* --- the table --- */
 
-typedef json_t *cell_fn(const json_t *object, int64_t now_ms);
+enum cell_form {
+    CELL_TEXT,    /* the text at the path, or `extra` */
+    CELL_NUMBER,  /* the number at the path, 0 when absent */
+    CELL_COUNT,   /* of the list's items */
+    CELL_MAP,     /* "a=b,c=d" */
+    CELL_JOIN,    /* member `extra` of each item */
+    CELL_SINCE,   /* age of the time */
+    CELL_ADDRESS, /* of a node, of type `extra` */
+    CELL_CALL,    /* the function */
+};
 
 static const struct cell_row {
     const char *kind; /* NULL: any */
     const char *column;
-    cell_fn *make;
+    enum cell_form form;
+    const char *path, *extra;
+    json_t *(*make)(const json_t *object, int64_t now_ms);
 } cell_rows[] = {
-    {"Pod", "Ready", kinds_cell_pod_ready},
-    {"Pod", "Status", kinds_cell_pod_status},
-    {"Pod", "Restarts", kinds_cell_pod_restarts},
-    {"Pod", "IP", kinds_cell_pod_ip},
-    {"Pod", "Node", kinds_cell_pod_node},
-    {"Pod", "Nominated Node", kinds_cell_pod_nominated},
-    {"Pod", "Readiness Gates", kinds_cell_pod_gates},
-    {"Service", "Cluster-IP", cluster_ip},
-    {"Service", "External-IP", external_ip},
-    {"Service", "Port(s)", service_ports},
-    {"Service", "Selector", service_selector},
-    {"Service", "Type", service_type},
-    {"Deployment", "Ready", ready_of_desired},
-    {"Deployment", "Up-to-date", status_updated},
-    {"Deployment", "Available", status_available},
-    {"StatefulSet", "Ready", ready_of_desired},
-    {"ReplicaSet", "Desired", spec_replicas},
-    {"ReplicaSet", "Current", status_replicas},
-    {"ReplicaSet", "Ready", status_ready},
-    {"ReplicationController", "Desired", spec_replicas},
-    {"ReplicationController", "Current", status_replicas},
-    {"ReplicationController", "Ready", status_ready},
-    {"Endpoints", "Endpoints", endpoints_cell},
-    {"EndpointSlice", "Ports", slice_ports},
-    {"EndpointSlice", "Endpoints", slice_endpoints},
-    {"EndpointSlice", "AddressType", slice_type},
-    {"ConfigMap", "Data", data_count},
-    {"Secret", "Data", data_count},
-    {"Secret", "Type", plain_type},
-    {"ServiceAccount", "Secrets", secret_count},
-    {"Namespace", "Status", status_phase},
-    {"MutatingWebhookConfiguration", "Webhooks", webhook_count},
-    {"ValidatingWebhookConfiguration", "Webhooks", webhook_count},
-    {"RoleBinding", "Role", role_ref},
-    {"ClusterRoleBinding", "Role", role_ref},
-    {"Lease", "Holder", lease_holder},
-    {"Node", "Status", node_status},
-    {"Node", "Roles", node_roles},
-    {"Node", "Version", node_version},
-    {"Node", "Internal-IP", node_internal_ip},
-    {"Node", "External-IP", node_external_ip},
-    {"Node", "OS-Image", node_os_image},
-    {"Node", "Kernel-Version", node_kernel},
-    {"Node", "Container-Runtime", node_runtime},
-    {"Event", "Last Seen", event_last_seen},
-    {"Event", "First Seen", event_first_seen},
-    {"Event", "Type", plain_type},
-    {"Event", "Reason", event_reason},
-    {"Event", "Object", event_object},
-    {"Event", "Subobject", event_subobject},
-    {"Event", "Source", event_source},
-    {"Event", "Message", event_message},
-    {"Event", "Count", event_count},
-    {"Event", "Name", object_name},
-    {"HorizontalPodAutoscaler", "Reference", hpa_reference},
-    {"HorizontalPodAutoscaler", "Targets", hpa_targets},
-    {"HorizontalPodAutoscaler", "MinPods", hpa_min},
-    {"HorizontalPodAutoscaler", "MaxPods", hpa_max},
-    {"HorizontalPodAutoscaler", "Replicas", hpa_replicas},
-    {NULL, "Containers", containers},
-    {NULL, "Images", images},
-    {NULL, "Selector", match_labels},
-    {NULL, "Created At", created_at},
+    {"Pod", "Ready", CELL_CALL, .make = kinds_cell_pod_ready},
+    {"Pod", "Status", CELL_CALL, .make = kinds_cell_pod_status},
+    {"Pod", "Restarts", CELL_CALL, .make = kinds_cell_pod_restarts},
+    {"Pod", "IP", CELL_TEXT, "status.podIP", "<none>"},
+    {"Pod", "Node", CELL_TEXT, "spec.nodeName", "<none>"},
+    {"Pod", "Nominated Node", CELL_TEXT, "status.nominatedNodeName", "<none>"},
+    {"Pod", "Readiness Gates", CELL_CALL, .make = kinds_cell_pod_gates},
+    {"Service", "Type", CELL_TEXT, "spec.type", ""},
+    {"Service", "Cluster-IP", CELL_TEXT, "spec.clusterIP", "<none>"},
+    {"Service", "External-IP", CELL_CALL, .make = external_ip},
+    {"Service", "Port(s)", CELL_CALL, .make = service_ports},
+    {"Service", "Selector", CELL_MAP, "spec.selector"},
+    {"Deployment", "Ready", CELL_CALL, .make = ready_of_desired},
+    {"Deployment", "Up-to-date", CELL_NUMBER, "status.updatedReplicas"},
+    {"Deployment", "Available", CELL_NUMBER, "status.availableReplicas"},
+    {"StatefulSet", "Ready", CELL_CALL, .make = ready_of_desired},
+    {"ReplicaSet", "Desired", CELL_NUMBER, "spec.replicas"},
+    {"ReplicaSet", "Current", CELL_NUMBER, "status.replicas"},
+    {"ReplicaSet", "Ready", CELL_NUMBER, "status.readyReplicas"},
+    {"ReplicationController", "Desired", CELL_NUMBER, "spec.replicas"},
+    {"ReplicationController", "Current", CELL_NUMBER, "status.replicas"},
+    {"ReplicationController", "Ready", CELL_NUMBER, "status.readyReplicas"},
+    {"Endpoints", "Endpoints", CELL_CALL, .make = endpoints_cell},
+    {"EndpointSlice", "Ports", CELL_CALL, .make = slice_ports},
+    {"EndpointSlice", "Endpoints", CELL_CALL, .make = slice_endpoints},
+    {"EndpointSlice", "AddressType", CELL_TEXT, "addressType", ""},
+    {"ConfigMap", "Data", CELL_CALL, .make = data_count},
+    {"Secret", "Data", CELL_CALL, .make = data_count},
+    {"Secret", "Type", CELL_TEXT, "type", ""},
+    {"ServiceAccount", "Secrets", CELL_COUNT, "secrets"},
+    {"Namespace", "Status", CELL_TEXT, "status.phase", ""},
+    {"MutatingWebhookConfiguration", "Webhooks", CELL_COUNT, "webhooks"},
+    {"ValidatingWebhookConfiguration", "Webhooks", CELL_COUNT, "webhooks"},
+    {"RoleBinding", "Role", CELL_CALL, .make = role_ref},
+    {"ClusterRoleBinding", "Role", CELL_CALL, .make = role_ref},
+    {"Lease", "Holder", CELL_TEXT, "spec.holderIdentity", ""},
+    {"Node", "Status", CELL_CALL, .make = node_status},
+    {"Node", "Roles", CELL_CALL, .make = node_roles},
+    {"Node", "Version", CELL_TEXT, "status.nodeInfo.kubeletVersion", ""},
+    {"Node", "Internal-IP", CELL_ADDRESS, "", "InternalIP"},
+    {"Node", "External-IP", CELL_ADDRESS, "", "ExternalIP"},
+    {"Node", "OS-Image", CELL_TEXT, "status.nodeInfo.osImage", "<unknown>"},
+    {"Node", "Kernel-Version", CELL_TEXT, "status.nodeInfo.kernelVersion", "<unknown>"},
+    {"Node", "Container-Runtime", CELL_TEXT, "status.nodeInfo.containerRuntimeVersion",
+     "<unknown>"},
+    {"Event", "Last Seen", CELL_CALL, .make = event_last_seen},
+    {"Event", "First Seen", CELL_SINCE, "firstTimestamp"},
+    {"Event", "Type", CELL_TEXT, "type", ""},
+    {"Event", "Reason", CELL_TEXT, "reason", ""},
+    {"Event", "Object", CELL_CALL, .make = event_object},
+    {"Event", "Subobject", CELL_TEXT, "involvedObject.fieldPath", ""},
+    {"Event", "Source", CELL_CALL, .make = event_source},
+    {"Event", "Message", CELL_CALL, .make = event_message},
+    {"Event", "Count", CELL_NUMBER, "count"},
+    {"Event", "Name", CELL_TEXT, "metadata.name", ""},
+    {"HorizontalPodAutoscaler", "Reference", CELL_CALL, .make = hpa_reference},
+    {"HorizontalPodAutoscaler", "Targets", CELL_CALL, .make = hpa_targets},
+    {"HorizontalPodAutoscaler", "MinPods", CELL_CALL, .make = hpa_min},
+    {"HorizontalPodAutoscaler", "MaxPods", CELL_NUMBER, "spec.maxReplicas"},
+    {"HorizontalPodAutoscaler", "Replicas", CELL_NUMBER, "status.currentReplicas"},
+    {NULL, "Containers", CELL_JOIN, "spec.template.spec.containers", "name"},
+    {NULL, "Images", CELL_JOIN, "spec.template.spec.containers", "image"},
+    {NULL, "Selector", CELL_MAP, "spec.selector.matchLabels"},
+    {NULL, "Created At", CELL_TEXT, "metadata.creationTimestamp", ""},
 };
+
+static json_t *row_cell(const struct cell_row *row, const json_t *object, int64_t now_ms)
+{
+    switch (row->form) {
+    case CELL_TEXT:
+        return text_or(object, row->path, row->extra);
+    case CELL_NUMBER:
+        return json_integer(json_path_int(object, row->path, 0));
+    case CELL_COUNT:
+        return json_integer((json_int_t)json_array_size(json_path_get(object, row->path)));
+    case CELL_MAP:
+        return map_cell(json_path_get(object, row->path));
+    case CELL_JOIN:
+        return join_cell(json_path_get(object, row->path), row->extra, "");
+    case CELL_SINCE:
+        return since(json_path_string(object, row->path), now_ms);
+    case CELL_ADDRESS:
+        return node_address(object, row->extra);
+    case CELL_CALL:
+        break;
+    }
+    return row->make(object, now_ms);
+}
 
 json_t *kinds_cell(const struct kind *kind, const char *column, const json_t *object,
                    int64_t now_ms)
@@ -620,7 +465,7 @@ json_t *kinds_cell(const struct kind *kind, const char *column, const json_t *ob
 
         if (strcmp(row->column, column) == 0 &&
             (row->kind == NULL || strcmp(row->kind, kind->kind) == 0))
-            return row->make(object, now_ms);
+            return row_cell(row, object, now_ms);
     }
     return NULL;
 }

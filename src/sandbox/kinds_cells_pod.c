@@ -194,31 +194,6 @@ json_t *kinds_cell_pod_restarts(const json_t *pod, int64_t now_ms)
     return json_string(text);
 }
 
-static json_t *text_or_none(const json_t *pod, const char *path)
-{
-    const char *text = json_path_string_or(pod, path, "");
-
-    return json_string(text[0] ? text : "<none>");
-}
-
-json_t *kinds_cell_pod_ip(const json_t *pod, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or_none(pod, "status.podIP");
-}
-
-json_t *kinds_cell_pod_node(const json_t *pod, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or_none(pod, "spec.nodeName");
-}
-
-json_t *kinds_cell_pod_nominated(const json_t *pod, int64_t now_ms)
-{
-    (void)now_ms;
-    return text_or_none(pod, "status.nominatedNodeName");
-}
-
 json_t *kinds_cell_pod_gates(const json_t *pod, int64_t now_ms)
 {
     const json_t *gates = json_path_get(pod, "spec.readinessGates");

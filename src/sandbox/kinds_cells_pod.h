@@ -16,9 +16,6 @@ json_t *kinds_cell_pod_ready(const json_t *pod, int64_t now_ms);
 json_t *kinds_cell_pod_status(const json_t *pod, int64_t now_ms);
 /* "0", or "2 (16s ago)". */
 json_t *kinds_cell_pod_restarts(const json_t *pod, int64_t now_ms);
-json_t *kinds_cell_pod_ip(const json_t *pod, int64_t now_ms);
-json_t *kinds_cell_pod_node(const json_t *pod, int64_t now_ms);
-json_t *kinds_cell_pod_nominated(const json_t *pod, int64_t now_ms);
 json_t *kinds_cell_pod_gates(const json_t *pod, int64_t now_ms);
 
 #endif

@@ -31,6 +31,12 @@ static const json_t *custom_columns(const struct kind *kind)
     return json_object_get(kind->crd_version, "additionalPrinterColumns");
 }
 
+/* Events alone begin with their age and have their name last. */
+static bool has_name_first(const struct kind *kind)
+{
+    return strcmp(kind->kind, "Event") != 0;
+}
+
 json_t *kinds_table_columns(const struct kind *kind)
 {
     json_t *columns = json_array();
@@ -38,7 +44,8 @@ json_t *kinds_table_columns(const struct kind *kind)
     size_t i;
     json_t *column;
 
-    column_add(columns, "Name", "string", "Name must be unique within a namespace.", 0);
+    if (has_name_first(kind))
+        column_add(columns, "Name", "string", "Name must be unique within a namespace.", 0);
     for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++) {
         const struct api_column *built_in = &kind->api->columns[n];
 
@@ -214,7 +221,8 @@ json_t *kinds_table_cells(const struct kind *kind, const json_t *object, int64_t
     size_t i;
     json_t *column;
 
-    json_array_append_new(cells, json_string(json_path_string_or(object, "metadata.name", "")));
+    if (has_name_first(kind))
+        json_array_append_new(cells, json_string(json_path_string_or(object, "metadata.name", "")));
     for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++)
         json_array_append_new(cells, built_in_cell(kind, &kind->api->columns[n], object, now_ms));
     json_array_foreach(custom, i, column) json_array_append_new(
