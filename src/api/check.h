@@ -20,6 +20,7 @@ enum { API_PROBLEMS_MAX = 32 };
 /* Told of each problem: code, path and reason as they stand in `problem` (valid during the call).
  *   ERR_INVALID    wrong type, value not allowed, out of range, a rule of Istio broken
  *   ERR_NOT_FOUND  a required field is missing
+ *   ERR_UNSUPPORTED  "not supported: ...": valid for Istio, but weft does not carry it out yet
  *   ERR_EXISTS     an unknown field: fatal for fieldValidation=Strict only
  *   ERR_AGAIN      a warning: the object is accepted */
 typedef void api_on_problem(const struct error *problem, void *ctx);

@@ -83,6 +83,9 @@ static void check_tls(struct rules *rules, const char *path,
 {
     bool is_mutual = tls && tls->mode && strcmp(tls->mode, "MUTUAL") == 0;
 
+    if (tls && tls->mode && strcmp(tls->mode, "DISABLE") != 0)
+        rules_tell(rules, ERR_UNSUPPORTED, path,
+                   "not supported: mode %s; traffic to the host would be plain text", tls->mode);
     if (is_mutual && !tls->credential_name && (!tls->client_certificate || !tls->private_key))
         rules_tell(rules, ERR_INVALID, path,
                    "mode MUTUAL needs clientCertificate and privateKey, or credentialName");
@@ -115,6 +118,8 @@ static void check_policy(struct rules *rules, const char *path,
         check_balancer(rules, place, port->load_balancer);
         rules_path(place, sizeof(place), "%s.portLevelSettings[%zu].connectionPool", path, i);
         check_pool(rules, place, port->connection_pool);
+        rules_path(place, sizeof(place), "%s.portLevelSettings[%zu].tls", path, i);
+        check_tls(rules, place, port->tls);
     }
 }
 

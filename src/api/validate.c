@@ -116,6 +116,14 @@ void rules_export_to(struct rules *rules, const char *const *items, size_t count
     }
 }
 
+/* A policy that nobody carries out must not look as if it were in force. */
+static void check_supported(struct rules *rules, const struct api_kind *kind)
+{
+    if ((kind->flags & API_KIND_CRD) && kind->schema->struct_size == 0)
+        rules_tell(rules, ERR_UNSUPPORTED, "",
+                   "not supported: objects of kind %s are not carried out yet", kind->kind);
+}
+
 /* Runs the rules of the kind on the decoded object; kinds without rules pass. */
 static void run_rules(struct rules *rules, const struct api_kind *kind, const json_t *object,
                       struct arena *arena)
@@ -160,6 +168,7 @@ int api_validate(const struct api_kind *kind, const json_t *object, api_on_probl
     struct arena arena;
 
     (void)api_check(kind->schema, object, on_schema_problem, &rules);
+    check_supported(&rules, kind);
     if (rules.first.code == 0) {
         arena_init(&arena, 0);
         run_rules(&rules, kind, object, &arena);

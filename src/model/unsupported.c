@@ -26,13 +26,6 @@ static void tell(const struct teller *teller, const char *path, const char *fiel
                      what);
 }
 
-static void check_tls(const struct teller *teller, const char *path,
-                      const struct api_client_tls_settings *tls)
-{
-    if (tls && tls->mode && strcmp(tls->mode, "DISABLE") != 0)
-        tell(teller, path, "tls", "TLS between workloads; traffic to the host is plain text");
-}
-
 static void check_balancer(const struct teller *teller, const char *path,
                            const struct api_load_balancer_settings *balancer)
 {
@@ -56,14 +49,12 @@ static void check_policy(const struct teller *teller, const char *path,
 
     if (!policy)
         return;
-    check_tls(teller, path, policy->tls);
     check_balancer(teller, path, policy->load_balancer);
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
         if (blocks[i].is_set)
             tell(teller, path, blocks[i].field, blocks[i].what);
     for (size_t i = 0; i < policy->port_level_settings_count; i++) {
         (void)snprintf(place, sizeof(place), "%.100s.portLevelSettings[%zu]", path, i);
-        check_tls(teller, place, policy->port_level_settings[i].tls);
         check_balancer(teller, place, policy->port_level_settings[i].load_balancer);
     }
 }

@@ -111,7 +111,12 @@ static void other_kinds(void **state)
          "spec.servers[0].port.protocol: unsupported protocol \"SMTP\""},
         {"Gateway", "{servers: [{port: {number: 443, name: s, protocol: HTTPS}, hosts: ['*']}]}",
          "spec.servers[0].tls: required for servers of protocol HTTPS"},
-        {"Sidecar", "{egress: [{hosts: ['./*']}]}", ""},
+        {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: DISABLE}}}", ""},
+        {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}",
+         "spec.trafficPolicy.tls: not supported: mode ISTIO_MUTUAL; traffic to the host would be "
+         "plain text"},
+        {"Sidecar", "{egress: [{hosts: ['./*']}]}",
+         "not supported: objects of kind Sidecar are not carried out yet"},
         {"Sidecar", "{egress: [{}]}", "spec.egress[0].hosts: required value"},
     };
 
