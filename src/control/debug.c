@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/listen.h"
 #include "http/server.h"
 #include "wire/json.h"
 
@@ -168,7 +169,7 @@ static void on_stream(struct http_stream *stream, void *ctx)
     http_stream_events_set(stream, &events, ctx);
 }
 
-int debug_new(const struct debug_options *options, const struct addr *addrs, size_t addr_count,
+int debug_new(const struct debug_options *options, const char *const *addrs, size_t addr_count,
               struct debug **ret, struct error *err)
 {
     static const struct http_server_options server_options = {.conns_max = 256,
@@ -180,7 +181,7 @@ int debug_new(const struct debug_options *options, const struct addr *addrs, siz
     debug->start_ms = clock_monotonic_ms();
     rc = http_server_new(options->loop, &server_options, on_stream, debug, &debug->server);
     for (size_t i = 0; rc >= 0 && i < addr_count; i++)
-        rc = http_server_listen(debug->server, &addrs[i], NULL, err);
+        rc = listen_text(debug->server, addrs[i], err);
     if (rc < 0)
         debug_free(debug);
     else

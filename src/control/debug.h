@@ -15,7 +15,6 @@
 #include "base/prelude.h"
 #include "control/push.h"
 #include "control/webhook.h"
-#include "io/addr.h"
 
 struct debug;
 
@@ -28,8 +27,8 @@ struct debug_options {
     void *ctx;
 };
 
-/* Listens on both addresses (the same handler). */
-MUST_USE int debug_new(const struct debug_options *options, const struct addr *addrs,
+/* Listens on each address (the same pages); texts as in listen_text. */
+MUST_USE int debug_new(const struct debug_options *options, const char *const *addrs,
                        size_t addr_count, struct debug **ret, struct error *err);
 /* NULL is fine. */
 void debug_free(struct debug *debug);

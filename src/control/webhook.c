@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/admission.h"
+#include "control/listen.h"
 #include "http/server.h"
 #include "wire/json.h"
 
@@ -120,8 +121,7 @@ static void on_stream(struct http_stream *stream, void *ctx)
 }
 
 int webhook_new(struct loop *loop, const struct settings *settings, const struct tls_config *tls,
-                const struct addr *addr, struct addr *ret_addr, struct webhook **ret,
-                struct error *err)
+                const char *addr, struct webhook **ret, struct error *err)
 {
     struct http_server_options options = {.tls = tls};
     struct webhook *webhook = MEM_NEW(struct webhook);
@@ -130,7 +130,7 @@ int webhook_new(struct loop *loop, const struct settings *settings, const struct
     webhook->settings = settings;
     rc = http_server_new(loop, &options, on_stream, webhook, &webhook->server);
     if (rc >= 0)
-        rc = http_server_listen(webhook->server, addr, ret_addr, err);
+        rc = listen_text(webhook->server, addr, err);
     if (rc < 0)
         webhook_free(webhook);
     else

@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "base/prelude.h"
 #include "control/settings.h"
-#include "io/addr.h"
 #include "io/tls.h"
 
 struct webhook;
@@ -22,10 +21,10 @@ struct webhook_counts {
     uint64_t validate_passed, validate_failed;
 };
 
-/* `settings` is kept; `tls` NULL serves plain HTTP (tests). *ret_addr may be NULL. */
+/* `settings` is kept; `addr` as in listen_text. */
 MUST_USE int webhook_new(struct loop *loop, const struct settings *settings,
-                         const struct tls_config *tls, const struct addr *addr,
-                         struct addr *ret_addr, struct webhook **ret, struct error *err);
+                         const struct tls_config *tls, const char *addr, struct webhook **ret,
+                         struct error *err);
 /* NULL is fine. */
 void webhook_free(struct webhook *webhook);
 const struct webhook_counts *webhook_counts(const struct webhook *webhook);

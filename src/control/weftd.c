@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "control/debug.h"
 #include "control/identity.h"
+#include "control/listen.h"
 #include "control/push.h"
 #include "control/roots.h"
 #include "control/settings.h"
@@ -99,19 +100,6 @@ static void on_xds_stream(struct http_stream *stream, void *ctx)
 
 /* --- starting --- */
 
-/* "" gives len 0: that server is left out. */
-static int addr_of(const char *text, const char *fallback, struct addr *ret, struct error *err)
-{
-    const char *chosen = text ? text : fallback;
-
-    *ret = (struct addr){0};
-    if (!*chosen)
-        return 0;
-    if (addr_parse(slice_str(chosen), ret) < 0)
-        return err_set(err, ERR_INVALID, "\"%.64s\" is not an address like 0.0.0.0:15010", chosen);
-    return 0;
-}
-
 static int client_start(struct weftd *weftd, const struct weftd_options *options, struct error *err)
 {
     struct kube_config config = {0};
@@ -155,29 +143,27 @@ static int source_start(struct weftd *weftd, const struct weftd_options *options
     return rc < 0 ? err_set(err, rc, "%s", err_text(rc)) : 0;
 }
 
+static const char *text_or(const char *text, const char *fallback)
+{
+    return text ? text : fallback;
+}
+
 static int xds_start(struct weftd *weftd, const struct weftd_options *options, struct error *err)
 {
     struct http_server_options server_options = {
         .limits = {.streams_max = XDS_STREAMS_MAX, .idle_timeout_ms = XDS_IDLE_MS}};
-    struct addr addr;
-    int rc = addr_of(options->xds_addr, "[::]:15010", &addr, err);
+    int rc = http_server_new(weftd->loop, &server_options, on_xds_stream, weftd, &weftd->xds);
 
-    if (rc < 0 || addr.len == 0)
-        return rc;
-    rc = http_server_new(weftd->loop, &server_options, on_xds_stream, weftd, &weftd->xds);
-    return rc < 0 ? rc : http_server_listen(weftd->xds, &addr, NULL, err);
+    return rc < 0 ? rc : listen_text(weftd->xds, text_or(options->xds_addr, ":15010"), err);
 }
 
 static int webhook_start(struct weftd *weftd, const struct weftd_options *options,
                          struct error *err)
 {
-    struct addr addr;
-    int rc = addr_of(options->webhook_addr, options->config_dir ? "" : "[::]:15017", &addr, err);
+    const char *text = text_or(options->webhook_addr, options->config_dir ? "" : ":15017");
 
-    if (rc < 0 || addr.len == 0)
-        return rc;
-    return webhook_new(weftd->loop, weftd->settings, weftd->identity.tls, &addr, NULL,
-                       &weftd->webhook, err);
+    return webhook_new(weftd->loop, weftd->settings, weftd->identity.tls, text, &weftd->webhook,
+                       err);
 }
 
 static int debug_start(struct weftd *weftd, const struct weftd_options *options, struct error *err)
@@ -187,15 +173,10 @@ static int debug_start(struct weftd *weftd, const struct weftd_options *options,
                                           .webhook = weftd->webhook,
                                           .is_ready = is_ready,
                                           .ctx = weftd};
-    struct addr addrs[2];
-    size_t count = 0;
-    int rc = addr_of(options->debug_addr, "[::]:8080", &addrs[0], err);
+    const char *const texts[] = {text_or(options->debug_addr, ":8080"),
+                                 text_or(options->monitor_addr, ":15014")};
 
-    count += rc >= 0 && addrs[0].len > 0;
-    if (rc >= 0)
-        rc = addr_of(options->monitor_addr, "[::]:15014", &addrs[count], err);
-    count += rc >= 0 && addrs[count].len > 0;
-    return rc < 0 ? rc : debug_new(&debug_options, addrs, count, &weftd->debug, err);
+    return debug_new(&debug_options, texts, ARRAY_LEN(texts), &weftd->debug, err);
 }
 
 static int parts_start(struct weftd *weftd, const struct weftd_options *options, struct error *err)

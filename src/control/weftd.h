@@ -13,7 +13,7 @@
 
 struct weftd;
 
-/* Addresses are "IP:port"; "" leaves that server out. NULL: istiod's port on all addresses. */
+/* Addresses are "IP:port" or ":port"; "" leaves that server out. NULL: istiod's port on all. */
 struct weftd_options {
     const char *config_dir; /* a folder of YAML instead of a cluster: xDS and debug only */
     const char *kubeconfig; /* NULL: as kube_config_load finds it */
