@@ -220,8 +220,8 @@ const char *mesh_kind_name(enum mesh_kind kind);
 
 /* Takes in an object, new or changed (borrows the tree). 1 when it changes the mesh, 0 when it is
  * as before in all that matters (a pod's status, say). ERR_INVALID when it cannot be decoded or
- * breaks a rule of its kind (api_validate): error names the field, the object's former version stays in force, and the next snapshot has a problem
- * for it. ERR_LIMIT past MESH_OBJECTS_MAX. */
+ * breaks a rule of its kind (api_validate): error names the field, the object's former version
+ * stays in force, and the next snapshot has a problem for it. ERR_LIMIT past MESH_OBJECTS_MAX. */
 int mesh_builder_put(struct mesh_builder *builder, enum mesh_kind kind, const json_t *object,
                      struct error *err);
 /* Forgets an object. 1 when it was there, else 0. namespace is "" for nodes and namespaces. */

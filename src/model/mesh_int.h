@@ -153,8 +153,8 @@ void mesh_endpoint_node_unref(struct mesh_endpoint_node *node);
 /* virtual.c */
 void mesh_virtual_service_read(struct mesh_node *node, const struct api_virtual_service *object,
                                const char *domain);
-/* The delegate of a root's route, if it exists and is exported to the root's namespace. Nodes of other
- * kinds among the sources are passed over. */
+/* The delegate of a root's route, if it exists and is exported to the root's namespace. Nodes of
+ * other kinds among the sources are passed over. */
 const struct mesh_virtual_service *
 mesh_virtual_service_delegate(const struct mesh_node *root, const struct api_delegate *delegate,
                               struct mesh_node *const *sources, size_t source_count);

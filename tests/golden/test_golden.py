@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden tests: what a pure function makes of an input equals the file beside it; UPDATE=1 rewrites that file.
 
-  translate/CASE/   input.yaml scope.yaml -> expected.json, which a real Envoy that rejects unknown fields accepts
+  translate/CASE/   input.yaml scope.yaml -> expected.json, which weft-proxy and a real Envoy that rejects unknown fields accept
   inject/CASE/      input.yaml (pod)      -> expected.json
 """
 import difflib
@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+import proxy_accepts
 from envoy_accepts import complaints
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -52,6 +53,9 @@ def test_inject(case):
 @pytest.mark.parametrize("case", cases("translate"))
 def test_translate(case, tmp_path):
     resources = made("translate", case)
+    proxy = os.path.join(BUILD, "src/bin/weft-proxy")
+    if os.path.exists(proxy):
+        assert not (found := proxy_accepts.complaints(proxy, resources, tmp_path)), found
     if not os.path.exists(ENVOY):
         pytest.skip(f"{ENVOY} is missing: tools/install-deps test")
     assert not (found := complaints(ENVOY, resources, tmp_path)), "\n".join(found)
