@@ -111,7 +111,7 @@ void sandbox_places_find(struct sandbox_places *ret)
         *slash = '\0';
         if (ret->bin[0] == '\0')
             snprintf(ret->bin, sizeof ret->bin, "%s", top);
-        if (folder_has(top, "samples/bookinfo"))
+        if (folder_has(top, "samples/bookinfo/platform"))
             break;
     }
     if (top[0]) {
