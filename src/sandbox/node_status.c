@@ -94,11 +94,13 @@ static json_t *container_json(const struct node_container *c)
 {
     const char *image = json_path_string_or(c->spec, "image", "");
     bool done = c->init && !c->sidecar && ended_well(c);
-    json_t *out = json_pack(
-        "{s:s,s:o,s:o,s:b,s:i,s:s,s:s,s:b}", "name", c->name, "state", state_json(c), "lastState",
-        c->last.valid ? ended_json(&c->last) : json_object(), "ready", (int)(c->ready || done),
-        "restartCount", (int)c->attempt, "image", image, "imageID", c->image_id ? c->image_id : "",
-        "started", (int)(c->state == CONTAINER_RUNNING && c->started));
+    bool between = c->state == CONTAINER_WAITING && c->attempt > 0; /* not restarted yet */
+    json_t *out =
+        json_pack("{s:s,s:o,s:o,s:b,s:i,s:s,s:s,s:b}", "name", c->name, "state", state_json(c),
+                  "lastState", c->last.valid ? ended_json(&c->last) : json_object(), "ready",
+                  (int)(c->ready || done), "restartCount", (int)c->attempt - (int)between, "image",
+                  image, "imageID", c->image_id ? c->image_id : "", "started",
+                  (int)(c->state == CONTAINER_RUNNING && c->started));
 
     if (c->state == CONTAINER_RUNNING || c->state == CONTAINER_EXITED) {
         SCOPED(mem_drop) char *id = mem_printf("runc://%s", c->id);
