@@ -125,9 +125,10 @@ static json_t *object_check(const json_t *object, enum admission_outcome *outcom
         response = allowed();
     } else if (api_validate(kind, object, on_problem, &findings, &err) < 0) {
         *outcome = ADMISSION_DENIED;
-        message = mem_printf("configuration is invalid: %s",
-                             findings.fatal.len ? findings.fatal.data
-                                                : err_format(&err, text, sizeof text));
+        message = mem_printf(
+            "configuration is invalid: %s \"%s\": %s", json_path_string_or(object, "kind", ""),
+            json_path_string_or(object, "metadata.name", ""),
+            findings.fatal.len ? findings.fatal.data : err_format(&err, text, sizeof text));
         response = denied(400, "BadRequest", message);
         mem_free(message);
     } else {
