@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configuration from a control plane: subscriptions, warming, and the order of change.
  *
- *   CDS item -> cluster in the store -> EDS name wanted   \   while a wanted name was never answered
+ *   CDS item -> cluster in the store -> EDS name wanted   \   while a name was never answered
  *   LDS item -> listener in the store -> RDS name wanted  /   nothing is published (at most 3 s)
  *
  * So workers see a change whole: a route to a new cluster never comes before its endpoints, a new

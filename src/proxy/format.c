@@ -357,36 +357,59 @@ static struct slice lower_dup(struct arena *arena, struct slice text)
     return copy;
 }
 
-/* Parses "NAME", "NAME(arg)", "NAME(a?b):12" of one operator. */
+/* Splits "NAME", "NAME(arg)", "NAME(arg):12"; *ret_rest is what follows name and brackets. */
+static int split_operator(struct slice text, struct slice *ret_name, struct slice *ret_argument,
+                          struct slice *ret_rest, struct error *err)
+{
+    ptrdiff_t open = slice_find_char(text, '(');
+    ptrdiff_t colon = slice_find_char(text, ':');
+    ptrdiff_t close = -1;
+
+    *ret_argument = slice_make(NULL, 0);
+    if (open < 0) {
+        *ret_name = colon >= 0 ? slice_head(text, (size_t)colon) : text;
+        *ret_rest = slice_from(text, ret_name->len);
+        return 0;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == ')')
+            close = (ptrdiff_t)i;
+    if (close < open)
+        return err_set(err, ERR_INVALID, "no ')' in \"%.*s\"", SLICE_ARG(text));
+    *ret_name = slice_head(text, (size_t)open);
+    *ret_argument = slice_make(text.data + open + 1, (size_t)(close - open - 1));
+    *ret_rest = slice_from(text, (size_t)close + 1);
+    return 0;
+}
+
+/* The argument of a header operator is one name, or two: "a?b". */
+static void set_argument(struct arena *arena, struct slice argument, struct piece *piece)
+{
+    ptrdiff_t mark = slice_find_char(argument, '?');
+
+    if (piece->print == print_time) {
+        piece->text = arena_slice_dup(arena, argument);
+        return;
+    }
+    piece->text = lower_dup(arena, mark < 0 ? argument : slice_head(argument, (size_t)mark));
+    if (mark >= 0)
+        piece->other = lower_dup(arena, slice_from(argument, (size_t)mark + 1));
+}
+
 static int parse_operator(struct arena *arena, struct slice text, struct piece *piece,
                           struct error *err)
 {
-    struct slice name = text;
-    struct slice argument = slice_make(NULL, 0);
-    ptrdiff_t open = slice_find_char(text, '(');
+    struct slice name;
+    struct slice argument;
+    struct slice rest;
     uint64_t len_max = 0;
+    int rc = split_operator(text, &name, &argument, &rest, err);
 
-    if (open >= 0) {
-        ptrdiff_t close = -1;
-
-        for (size_t i = 0; i < text.len; i++)
-            if (text.data[i] == ')')
-                close = (ptrdiff_t)i;
-        if (close < open)
-            return err_set(err, ERR_INVALID, "no ')' in \"%.*s\"", SLICE_ARG(text));
-        name = slice_head(text, (size_t)open);
-        argument = slice_make(text.data + open + 1, (size_t)(close - open - 1));
-        text = slice_from(text, (size_t)close + 1);
-    } else {
-        ptrdiff_t colon = slice_find_char(text, ':');
-
-        if (colon >= 0)
-            name = slice_head(text, (size_t)colon);
-        text = slice_from(text, name.len);
-    }
-    if (text.len > 0 &&
-        (text.data[0] != ':' || slice_parse_u64(slice_from(text, 1), 65536, &len_max) < 0))
-        return err_set(err, ERR_INVALID, "bad length \"%.*s\"", SLICE_ARG(text));
+    if (rc < 0)
+        return rc;
+    if (rest.len > 0 &&
+        (rest.data[0] != ':' || slice_parse_u64(slice_from(rest, 1), 65536, &len_max) < 0))
+        return err_set(err, ERR_INVALID, "bad length \"%.*s\"", SLICE_ARG(rest));
     for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
         if (!slice_eq_str(name, operators[i].name))
             continue;
@@ -394,14 +417,7 @@ static int parse_operator(struct arena *arena, struct slice text, struct piece *
             return err_set(err, ERR_INVALID, "%s needs an argument", operators[i].name);
         piece->print = operators[i].print;
         piece->len_max = (size_t)len_max;
-        if (operators[i].print == print_time) {
-            piece->text = arena_slice_dup(arena, argument);
-            return 0;
-        }
-        ptrdiff_t mark = slice_find_char(argument, '?');
-        piece->text = lower_dup(arena, mark < 0 ? argument : slice_head(argument, (size_t)mark));
-        if (mark >= 0)
-            piece->other = lower_dup(arena, slice_from(argument, (size_t)mark + 1));
+        set_argument(arena, argument, piece);
         return 0;
     }
     return err_set(err, ERR_INVALID, "unknown operator %%%.*s%%", SLICE_ARG(name));

@@ -68,62 +68,100 @@ static int set_level(const char *value)
     return ERR_INVALID;
 }
 
-/* One option; how many arguments it took, 0 when unknown, negative for a bad value. */
-static int parse_option(int argc, char **argv, int at, struct options *options)
+/* Options of Envoy's that change nothing here; how many arguments, 0 for none of them. */
+static int skip_ignored(int argc, char **argv, int at)
 {
-    static const char *const ignored[] = {"--drain-strategy",
-                                          "--local-address-ip-version",
-                                          "--file-flush-interval-msec",
-                                          "--file-flush-min-size-kb",
-                                          "--component-log-level",
-                                          "--base-id",
-                                          "--restart-epoch",
-                                          "--log-format",
-                                          "--parent-shutdown-time-s",
-                                          "--service-cluster",
-                                          "--service-node"};
+    static const char *const with_value[] = {"--drain-strategy",
+                                             "--local-address-ip-version",
+                                             "--file-flush-min-size-kb",
+                                             "--file-flush-interval-msec",
+                                             "--component-log-level",
+                                             "--base-id",
+                                             "--restart-epoch",
+                                             "--log-format",
+                                             "--parent-shutdown-time-s",
+                                             "--service-cluster",
+                                             "--service-node"};
     static const char *const flags[] = {"--disable-hot-restart", "--skip-deprecated-logs",
                                         "--enable-core-dump", "--use-dynamic-base-id"};
     const char *value;
-    uint64_t number = 0;
-    int took;
 
-    if ((took = take_value(argc, argv, at, "-c", &value)) ||
-        (took = take_value(argc, argv, at, "--config-path", &value))) {
-        options->config_path = value;
-        return took;
+    for (size_t i = 0; i < ARRAY_LEN(with_value); i++) {
+        int took = take_value(argc, argv, at, with_value[i], &value);
+
+        if (took > 0)
+            return took;
     }
-    if ((took = take_value(argc, argv, at, "--concurrency", &value))) {
-        options->server.concurrency = 0;
-        if (set_number("--concurrency", value, &number) < 0)
-            return ERR_INVALID;
-        options->server.concurrency = (unsigned)number;
-        return took;
-    }
-    if ((took = take_value(argc, argv, at, "--drain-time-s", &value))) {
-        if (set_number("--drain-time-s", value, &number) < 0)
-            return ERR_INVALID;
-        options->server.drain_ms = number * 1000;
-        return took;
-    }
-    if ((took = take_value(argc, argv, at, "-l", &value)) ||
-        (took = take_value(argc, argv, at, "--log-level", &value)))
-        return set_level(value) < 0 ? ERR_INVALID : took;
-    if ((took = take_value(argc, argv, at, "--mode", &value))) {
-        options->validate = strcmp(value, "validate") == 0;
-        return took;
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (strcmp(argv[at], flags[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static int set_config(struct options *options, const char *value)
+{
+    options->config_path = value;
+    return 0;
+}
+
+static int set_concurrency(struct options *options, const char *value)
+{
+    uint64_t number = 0;
+    int rc = set_number("--concurrency", value, &number);
+
+    options->server.concurrency = (unsigned)number;
+    return rc;
+}
+
+static int set_drain(struct options *options, const char *value)
+{
+    uint64_t number = 0;
+    int rc = set_number("--drain-time-s", value, &number);
+
+    options->server.drain_ms = number * 1000;
+    return rc;
+}
+
+static int set_log_level(struct options *options, const char *value)
+{
+    (void)options;
+    return set_level(value);
+}
+
+static int set_mode(struct options *options, const char *value)
+{
+    options->validate = strcmp(value, "validate") == 0;
+    return 0;
+}
+
+/* One option; how many arguments it took, 0 when unknown, negative for a bad value. */
+static int parse_option(int argc, char **argv, int at, struct options *options)
+{
+    static const struct {
+        const char *name;
+        int (*set)(struct options *options, const char *value);
+    } table[] = {
+        {"-c", set_config},
+        {"--config-path", set_config},
+        {"--concurrency", set_concurrency},
+        {"--drain-time-s", set_drain},
+        {"-l", set_log_level},
+        {"--log-level", set_log_level},
+        {"--mode", set_mode},
+    };
+    const char *value;
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        int took = take_value(argc, argv, at, table[i].name, &value);
+
+        if (took > 0)
+            return table[i].set(options, value) < 0 ? ERR_INVALID : took;
     }
     if (strcmp(argv[at], "--allow-unknown-static-fields") == 0) {
         options->server.unknown_fields_allowed = true;
         return 1;
     }
-    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-        if ((took = take_value(argc, argv, at, ignored[i], &value)))
-            return took;
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (strcmp(argv[at], flags[i]) == 0)
-            return 1;
-    return 0;
+    return skip_ignored(argc, argv, at);
 }
 
 static int run_standalone(const struct options *options)

@@ -9,7 +9,7 @@
  */
 #include "proxy/sniff.h"
 
-enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16, REQUEST_LINE_MAX = 8192 };
+enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16, REQUEST_LINE_MAX = 8192, METHOD_MAX = 32 };
 
 struct cursor {
     const uint8_t *at;
@@ -120,6 +120,21 @@ static enum sniff_result read_hello(struct cursor in, struct sniff_tls *ret)
     return extensions.failed ? SNIFF_NO : SNIFF_YES;
 }
 
+/* The payload of the record at `at`: its length, or why not. */
+static enum sniff_result next_record(struct slice bytes, size_t at, size_t *ret_len)
+{
+    const uint8_t *in = (const uint8_t *)bytes.data + at;
+
+    if (bytes.len < at + 5)
+        return SNIFF_MORE;
+    if (in[0] != 0x16 || in[1] != 3)
+        return SNIFF_NO;
+    *ret_len = (size_t)in[3] << 8 | in[4];
+    if (*ret_len == 0 || *ret_len > SNIFF_HELLO_MAX)
+        return SNIFF_NO;
+    return bytes.len < at + 5 + *ret_len ? SNIFF_MORE : SNIFF_YES;
+}
+
 enum sniff_result sniff_tls(struct slice bytes, struct sniff_tls *ret)
 {
     const uint8_t *in = (const uint8_t *)bytes.data;
@@ -129,27 +144,21 @@ enum sniff_result sniff_tls(struct slice bytes, struct sniff_tls *ret)
     size_t need = 4;
 
     memset(ret, 0, sizeof *ret);
-    if (bytes.len == 0)
-        return SNIFF_MORE;
-    if (in[0] != 0x16 || (bytes.len > 1 && in[1] != 3))
+    /* A first byte decides most; the sixth is the handshake's type. */
+    if ((bytes.len > 0 && in[0] != 0x16) || (bytes.len > 1 && in[1] != 3) ||
+        (bytes.len > 5 && in[5] != 1))
         return SNIFF_NO;
     while (joined_len < need) {
-        size_t len;
+        size_t len = 0;
+        enum sniff_result result = next_record(bytes, at, &len);
 
-        if (bytes.len < at + 5)
-            return SNIFF_MORE;
-        if (in[at] != 0x16 || in[at + 1] != 3)
+        if (result != SNIFF_YES)
+            return result;
+        if (joined_len + len > SNIFF_HELLO_MAX)
             return SNIFF_NO;
-        len = (size_t)in[at + 3] << 8 | in[at + 4];
-        if (len == 0 || joined_len + len > SNIFF_HELLO_MAX)
-            return SNIFF_NO;
-        if (bytes.len < at + 5 + len)
-            return joined_len == 0 && bytes.len > at + 5 && in[at + 5] != 1 ? SNIFF_NO : SNIFF_MORE;
         memcpy(joined + joined_len, in + at + 5, len);
         joined_len += len;
         at += 5 + len;
-        if (joined[0] != 1)
-            return SNIFF_NO;
         if (joined_len >= 4)
             need = 4 + ((size_t)joined[1] << 16 | (size_t)joined[2] << 8 | joined[3]);
         if (need > SNIFF_HELLO_MAX)
@@ -164,13 +173,24 @@ static bool is_token_char(char c)
            c == '_' || c == '!' || c == '$' || c == '+' || c == '.';
 }
 
+/* Nothing but a method can begin like this. */
+static bool begins_like_a_method(struct slice line)
+{
+    ptrdiff_t space = slice_find_char(line, ' ');
+    size_t len = space < 0 ? line.len : (size_t)space;
+
+    for (size_t i = 0; i < len; i++)
+        if (!is_token_char(line.data[i]))
+            return false;
+    return space != 0 && len <= METHOD_MAX;
+}
+
 enum sniff_result sniff_http(struct slice bytes, struct slice *ret_protocol)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     size_t preface_len = sizeof preface - 1;
     struct slice line = bytes;
     ptrdiff_t end;
-    ptrdiff_t space;
 
     /* Empty lines before a request line are allowed. */
     while (line.len > 0 && (line.data[0] == '\r' || line.data[0] == '\n'))
@@ -181,19 +201,17 @@ enum sniff_result sniff_http(struct slice bytes, struct slice *ret_protocol)
         *ret_protocol = SLICE("h2c");
         return line.len >= preface_len ? SNIFF_YES : SNIFF_MORE;
     }
-    space = slice_find_char(line, ' ');
-    for (size_t i = 0; i < (space < 0 ? line.len : (size_t)space); i++)
-        if (!is_token_char(line.data[i]) || i > 32)
-            return SNIFF_NO;
-    if (space == 0)
+    if (!begins_like_a_method(line))
         return SNIFF_NO;
     end = slice_find_char(line, '\n');
     if (end < 0)
         return line.len > REQUEST_LINE_MAX ? SNIFF_NO : SNIFF_MORE;
     line = slice_trim(slice_head(line, (size_t)end));
-    *ret_protocol =
-        slice_ends_with(line, SLICE(" HTTP/1.0")) ? SLICE("http/1.0") : SLICE("http/1.1");
-    return slice_ends_with(line, SLICE(" HTTP/1.1")) || slice_ends_with(line, SLICE(" HTTP/1.0"))
-               ? SNIFF_YES
-               : SNIFF_NO;
+    if (slice_ends_with(line, SLICE(" HTTP/1.1")))
+        *ret_protocol = SLICE("http/1.1");
+    else if (slice_ends_with(line, SLICE(" HTTP/1.0")))
+        *ret_protocol = SLICE("http/1.0");
+    else
+        return SNIFF_NO;
+    return SNIFF_YES;
 }

@@ -134,6 +134,26 @@ static struct party peer_party(struct slice workload)
     return party;
 }
 
+/* The called service: from the cluster's metadata; Istio's catch-all clusters are called by their
+ * names; else the Host header says. */
+static void called_service(const struct cluster_conf *cluster, const struct info *info,
+                           struct slice *ret_host, struct slice *ret_name)
+{
+    static const char *const catch_all[] = {"PassthroughCluster", "BlackHoleCluster",
+                                            "InboundPassthroughCluster"};
+
+    *ret_host = *ret_name = info->request ? info->request->authority : SLICE("");
+    if (cluster == NULL)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(catch_all); i++)
+        if (slice_eq_str(cluster->name, catch_all[i]))
+            *ret_host = *ret_name = cluster->name;
+    if (cluster->service_host.len > 0) {
+        *ret_host = cluster->service_host;
+        *ret_name = cluster->service_name;
+    }
+}
+
 /* In Istio's order of labels. */
 static void print_labels(const struct telemetry *telemetry, bool inbound,
                          const struct cluster_conf *cluster, struct slice workload,
@@ -144,18 +164,11 @@ static void print_labels(const struct telemetry *telemetry, bool inbound,
     struct party unknown = {0};
     const struct party *source = inbound ? &unknown : &self;
     const struct party *destination = inbound ? &self : &peer;
-    struct slice host = cluster && cluster->service_host.len ? cluster->service_host : SLICE("");
-    struct slice name = cluster && cluster->service_name.len ? cluster->service_name : SLICE("");
     struct slice namespace = cluster ? cluster->service_namespace : SLICE("");
-    bool tcp = info->request == NULL;
+    struct slice host;
+    struct slice name;
 
-    if (host.len == 0 && cluster != NULL &&
-        (slice_eq(cluster->name, SLICE("PassthroughCluster")) ||
-         slice_eq(cluster->name, SLICE("BlackHoleCluster")) ||
-         slice_eq(cluster->name, SLICE("InboundPassthroughCluster"))))
-        host = name = cluster->name;
-    if (host.len == 0 && !tcp)
-        host = name = info->request->authority;
+    called_service(cluster, info, &host, &name);
     label_str(out, "reporter", inbound ? "destination" : "source");
     label(out, "source_workload", source->workload);
     label(out, "source_canonical_service", source->service);
