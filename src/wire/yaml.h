@@ -40,6 +40,11 @@ MUST_USE int yaml_parse(struct slice text, const struct yaml_limits *limits, jso
 MUST_USE int yaml_parse_one(struct slice text, const struct yaml_limits *limits, json_t **ret,
                             struct error *err);
 
+/* The line (from 1) of the field at `path` in the document (from 0; empty ones do not count), where
+ * keys are put together with dots and items with brackets: "spec.http[0].match". "" is the
+ * document itself. 0 when there is no such field. */
+size_t yaml_line_find(struct slice text, size_t document, const char *path);
+
 /* Appends `value` as one document, with a newline at its end and no "---". ERR_LIMIT when `out` is
  * full. */
 int yaml_format(const json_t *value, struct buf *out);
