@@ -68,6 +68,7 @@ int cli_unsupported(const struct cli *cli, const char *what);
 
 /* --- commands: argv[0] is the command's name --- */
 
+int cli_analyze(struct cli *cli, int argc, char **argv);
 int cli_install(struct cli *cli, int argc, char **argv);
 int cli_uninstall(struct cli *cli, int argc, char **argv);
 int cli_manifest(struct cli *cli, int argc, char **argv);

@@ -42,7 +42,7 @@ void cli_cluster_close(struct cli_cluster *cluster)
     memset(cluster, 0, sizeof *cluster);
 }
 
-static int text_read(const char *path, struct buf *text, struct error *err)
+int cli_text_read(const char *path, struct buf *text, struct error *err)
 {
     char *place;
     size_t count;
@@ -65,7 +65,7 @@ int cli_documents_read(const char *path, json_t **ret, struct error *err)
     int rc;
 
     buf_init(&text, FILE_SIZE_MAX);
-    rc = text_read(path, &text, err);
+    rc = cli_text_read(path, &text, err);
     if (rc >= 0) {
         rc = yaml_parse(buf_slice(&text), NULL, &all, err);
         if (rc < 0)

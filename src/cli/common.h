@@ -6,6 +6,7 @@
 #ifndef WEFT_CLI_COMMON_H
 #define WEFT_CLI_COMMON_H
 
+#include "base/buf.h"
 #include "cli/cli.h"
 #include "install/values.h"
 #include "io/loop.h"
@@ -25,6 +26,8 @@ MUST_USE int cli_cluster_open(const struct cli *cli, struct cli_cluster *ret, st
 /* Also for SCOPED. */
 void cli_cluster_close(struct cli_cluster *cluster);
 
+/* Appends a file's bytes, or those of standard input ("-"); the buffer's maximum holds. */
+MUST_USE int cli_text_read(const char *path, struct buf *text, struct error *err);
 /* All documents of a file ("-": standard input), as a new array; empty documents are left out. */
 MUST_USE int cli_documents_read(const char *path, json_t **ret, struct error *err);
 /* Prints a document as YAML, and "---" behind it. */
