@@ -232,12 +232,20 @@ static void send_continue(struct http_stream *stream)
     h1_conn_task(conn);
 }
 
+static void close_after(struct http_stream *stream)
+{
+    struct h1_conn *conn = stream->carrier;
+
+    conn->close_after = true;
+}
+
 static const struct stream_ops server_ops = {
     .send_head = send_head,
     .send_data = h1_conn_send_data,
     .send_trailers = h1_conn_send_trailers,
     .send_continue = send_continue,
     .reset = h1_conn_reset,
+    .close_after = close_after,
     .read_changed = h1_conn_read_changed,
     .conn = h1_conn_io,
 };

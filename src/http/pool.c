@@ -33,6 +33,7 @@ struct pool_connect {
 struct pending_output {
     struct http_head head;
     struct http_head trailers; /* only its headers */
+    bool head_ends;
     bool has_trailers;
 };
 
@@ -43,6 +44,7 @@ static int pending_send_head(struct http_stream *stream, const struct http_head 
     struct pending_output *output = ARENA_NEW(&stream->arena, struct pending_output);
 
     http_head_copy(&output->head, head, &stream->arena);
+    output->head_ends = end;
     stream->pending = output;
     stream->head_sent = true;
     stream->out_end = end;
@@ -111,10 +113,9 @@ static const struct stream_ops pending_ops = {
 static int replay_parts(struct http_stream *stream, const struct pending_output *output,
                         const struct buf *body, bool end)
 {
-    bool data_follows = body->len > 0 || output->has_trailers;
-    int rc = http_stream_send_head(stream, &output->head, end && !data_follows);
+    int rc = http_stream_send_head(stream, &output->head, output->head_ends);
 
-    if (rc == 0 && body->len > 0)
+    if (rc == 0 && (body->len > 0 || (end && !output->head_ends && !output->has_trailers)))
         rc = http_stream_send_data(stream, buf_slice(body), end && !output->has_trailers);
     if ((rc == 0 || rc == ERR_AGAIN) && output->has_trailers)
         rc = http_stream_send_trailers(stream, &output->trailers.headers);

@@ -132,6 +132,12 @@ void http_stream_reset(struct http_stream *stream, enum http_reset reason)
     stream->ops->reset(stream, reason);
 }
 
+void http_stream_close_after(struct http_stream *stream)
+{
+    if (!stream->is_reset && stream->ops->close_after)
+        stream->ops->close_after(stream);
+}
+
 void http_stream_read_pause(struct http_stream *stream)
 {
     if (stream->read_paused)

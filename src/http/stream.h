@@ -116,6 +116,9 @@ MUST_USE int http_stream_send_trailers(struct http_stream *stream,
  * does it by itself. */
 void http_stream_continue(struct http_stream *stream);
 void http_stream_reset(struct http_stream *stream, enum http_reset reason);
+/* Servers, before the response's head: the connection ends after this exchange (HTTP/1; nothing in
+ * HTTP/2). */
+void http_stream_close_after(struct http_stream *stream);
 void http_stream_read_pause(struct http_stream *stream);
 void http_stream_read_resume(struct http_stream *stream);
 

@@ -21,6 +21,7 @@ struct stream_ops {
     int (*send_trailers)(struct http_stream *stream, const struct http_headers *trailers);
     void (*send_continue)(struct http_stream *stream);
     void (*reset)(struct http_stream *stream, enum http_reset reason);
+    void (*close_after)(struct http_stream *stream); /* NULL: means nothing */
     /* stream->read_paused has just changed */
     void (*read_changed)(struct http_stream *stream);
     struct conn *(*conn)(const struct http_stream *stream);
