@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { RING_SIZE_MIN = 1024, RING_SIZE_MAX = 65536 };
+enum { RING_POINTS = 256, RING_SIZE_MAX = 65536 };
 
 struct balance_deadline {
     double due;
@@ -115,9 +115,10 @@ static void build_ring(struct balance *balance)
 
     for (size_t i = 0; i < balance->eligible_count; i++)
         total += balance->hosts[balance->eligible[i]].weight;
-    scale = (RING_SIZE_MIN + total - 1) / total;
-    if (total * scale > RING_SIZE_MAX)
-        scale = 1;
+    /* A fixed number of points per unit of weight, so that a host's leaving moves no other's; only
+     * very large clusters halve it. */
+    for (scale = RING_POINTS; total * scale > RING_SIZE_MAX && scale > 1;)
+        scale /= 2;
     balance->ring =
         mem_calloc(MIN(total * scale, (uint64_t)RING_SIZE_MAX) + 1, sizeof *balance->ring);
     for (size_t i = 0; i < balance->eligible_count; i++) {

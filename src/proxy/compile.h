@@ -74,6 +74,9 @@ MUST_USE int compile_header_ops(struct resource *resource,
                                 struct pb_header_value_option *const *adds, size_t add_count,
                                 const struct slice *removes, size_t remove_count,
                                 struct header_ops *ret, struct error *err);
+/* Puts a word right before the path, without a dot ("request_" + "headers_to_add[0]"); returns
+ * err->code. */
+int compile_err_word(struct error *err, const char *word);
 /* Inline text of a data source; files are not read. */
 MUST_USE int compile_data_source(const struct pb_data_source *in, struct slice *ret,
                                  struct error *err);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { UNSUPPORTED_MAX = 1024 };
@@ -231,10 +232,21 @@ int compile_header_ops(struct resource *resource, struct pb_header_value_option 
         ret->removes[i] = compile_lower(&resource->arena, removes[i]);
         if (removes[i].len == 0 || removes[i].data[0] == ':' ||
             slice_eq(ret->removes[i], SLICE("host")))
-            return err_set(err, ERR_INVALID, "headers_to_remove[%zu]: \"%.*s\" may not be removed",
-                           i, SLICE_ARG(removes[i]));
+            return err_set_path(err, ERR_INVALID, "headers_to_remove",
+                                "\"%.*s\" may not be removed", SLICE_ARG(removes[i]));
     }
     return 0;
+}
+
+int compile_err_word(struct error *err, const char *word)
+{
+    char path[ERR_PATH_SIZE];
+
+    if (err == NULL)
+        return ERR_INTERNAL;
+    snprintf(path, sizeof path, "%s%s", word, err->path);
+    memcpy(err->path, path, sizeof path);
+    return err->code;
 }
 
 int compile_data_source(const struct pb_data_source *in, struct slice *ret, struct error *err)

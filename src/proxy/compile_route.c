@@ -132,11 +132,11 @@ static int compile_target(struct route_ctx *ctx,
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
                            in->request_headers_to_add_count, in->request_headers_to_remove,
                            in->request_headers_to_remove_count, &target->request_ops, err) < 0)
-        return err_prefix(err, "request_");
+        return compile_err_word(err, "request_");
     if (compile_header_ops(ctx->resource, in->response_headers_to_add,
                            in->response_headers_to_add_count, in->response_headers_to_remove,
                            in->response_headers_to_remove_count, &target->response_ops, err) < 0)
-        return err_prefix(err, "response_");
+        return compile_err_word(err, "response_");
     return 0;
 }
 
@@ -398,11 +398,11 @@ static int compile_one(struct route_ctx *ctx, const struct pb_route *in, struct 
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
                            in->request_headers_to_add_count, in->request_headers_to_remove,
                            in->request_headers_to_remove_count, &route->request_ops, err) < 0)
-        return err_prefix(err, "request_");
+        return compile_err_word(err, "request_");
     if (compile_header_ops(ctx->resource, in->response_headers_to_add,
                            in->response_headers_to_add_count, in->response_headers_to_remove,
                            in->response_headers_to_remove_count, &route->response_ops, err) < 0)
-        return err_prefix(err, "response_");
+        return compile_err_word(err, "response_");
     for (size_t i = 0; i < in->typed_per_filter_config_count; i++) {
         char feature[160];
 
@@ -429,11 +429,11 @@ static int compile_host(struct route_ctx *ctx, const struct pb_virtual_host *in,
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
                            in->request_headers_to_add_count, in->request_headers_to_remove,
                            in->request_headers_to_remove_count, &host->request_ops, err) < 0)
-        return err_prefix(err, "request_");
+        return compile_err_word(err, "request_");
     if (compile_header_ops(ctx->resource, in->response_headers_to_add,
                            in->response_headers_to_add_count, in->response_headers_to_remove,
                            in->response_headers_to_remove_count, &host->response_ops, err) < 0)
-        return err_prefix(err, "response_");
+        return compile_err_word(err, "response_");
     route_host_seal(host, ctx->arena);
     return 0;
 }
@@ -476,11 +476,11 @@ static int compile_table(struct route_ctx *ctx, struct route_table *table, struc
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
                            in->request_headers_to_add_count, in->request_headers_to_remove,
                            in->request_headers_to_remove_count, &table->request_ops, err) < 0)
-        return err_prefix(err, "request_");
+        return compile_err_word(err, "request_");
     if (compile_header_ops(ctx->resource, in->response_headers_to_add,
                            in->response_headers_to_add_count, in->response_headers_to_remove,
                            in->response_headers_to_remove_count, &table->response_ops, err) < 0)
-        return err_prefix(err, "response_");
+        return compile_err_word(err, "response_");
     return compile_domains(ctx, table, err);
 }
 
