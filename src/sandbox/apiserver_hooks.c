@@ -133,15 +133,23 @@ static void crd_check(struct apiserver_call *call)
     const json_t *versions = json_path_get(call->object, "spec.versions");
     size_t storage_count = 0;
     size_t i;
-    json_t *version;
+    json_t *version = NULL;
 
     if (strcmp(expected, name) != 0)
         apiserver_invalid_add(call, "FieldValueInvalid", "metadata.name",
                               "Invalid value: \"%s\": must be spec.names.plural+\".\"+spec.group",
                               name);
     mem_free(expected);
-    json_array_foreach(versions, i, version) storage_count +=
-        json_get_bool(version, "storage", false);
+    json_array_foreach(versions, i, version)
+    {
+        char field[64];
+
+        storage_count += json_get_bool(version, "storage", false);
+        snprintf(field, sizeof field, "spec.versions[%zu].schema.openAPIV3Schema", i);
+        if (json_path_get(version, "schema.openAPIV3Schema") == NULL)
+            apiserver_invalid_add(call, "FieldValueRequired", field, "Required value");
+    }
+    json_get_bool(version, "storage", false);
     if (storage_count != 1)
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.versions",
                               "Invalid value: must have exactly one version marked as storage "

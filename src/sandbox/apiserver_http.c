@@ -193,6 +193,18 @@ static size_t resource_start(const struct path_parts *parts, const char **ret_gr
     return 0;
 }
 
+static bool group_version_exists(const struct sandbox_apiserver *server, const char *group,
+                                 const char *version)
+{
+    for (size_t i = 0; i < server->kinds.items.count; i++) {
+        const struct kind *kind = server->kinds.items.items[i];
+
+        if (kind->served && strcmp(kind->group, group) == 0 && strcmp(kind->version, version) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Fills kind, ns, name and subresource. False: not a resource path, or an unknown one (then the
  * call has its 404). */
 static bool resource_parse(struct apiserver_call *call, const struct path_parts *parts,
@@ -218,6 +230,8 @@ static bool resource_parse(struct apiserver_call *call, const struct path_parts 
         kinds_find(&call->server->kinds, slice_str(group), slice_str(version), slice_str(plural));
     call->name = part(parts, at + 1);
     call->subresource = part(parts, at + 2);
+    if (call->kind == NULL && !group_version_exists(call->server, group, version))
+        return false;
     if (call->kind == NULL || parts->count > at + 3 || (call->ns[0] && !call->kind->namespaced) ||
         (call->name[0] && !call->ns[0] && call->kind->namespaced) ||
         (call->subresource[0] && !kinds_has_subresource(call->kind, call->subresource))) {

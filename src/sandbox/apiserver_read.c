@@ -104,13 +104,17 @@ static const struct field_row {
     {"replicasets", "status.replicas"},
 };
 
-static bool field_is_known(const struct kind *kind, const char *field)
+/* *ret_others: the kind has field labels beside those of every kind. */
+static bool field_is_known(const struct kind *kind, const char *field, bool *ret_others)
 {
+    *ret_others = false;
     if (strcmp(field, "metadata.name") == 0 || strcmp(field, "metadata.namespace") == 0)
         return true;
     for (size_t i = 0; i < ARRAY_LEN(field_rows); i++) {
-        if (strcmp(field_rows[i].plural, kind->plural) == 0 &&
-            strcmp(field_rows[i].field, field) == 0)
+        if (strcmp(field_rows[i].plural, kind->plural) != 0)
+            continue;
+        *ret_others = true;
+        if (strcmp(field_rows[i].field, field) == 0)
             return true;
     }
     return false;
@@ -148,9 +152,17 @@ int apiserver_read_selectors(struct apiserver_call *call, struct apiserver_selec
                                         ret_fields, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
     for (size_t i = 0; i < ret_fields->term_count; i++) {
-        if (!field_is_known(call->kind, ret_fields->terms[i].key))
-            return apiserver_fail(call, 400, "BadRequest", "field label not supported: %s",
-                                  ret_fields->terms[i].key);
+        const char *field = ret_fields->terms[i].key;
+        bool others;
+
+        if (field_is_known(call->kind, field, &others))
+            continue;
+        if (others)
+            return apiserver_fail(call, 400, "BadRequest", "field label not supported: %s", field);
+        return apiserver_fail(call, 400, "BadRequest",
+                              "\"%s\" is not a known field selector: only \"metadata.name\", "
+                              "\"metadata.namespace\"",
+                              field);
     }
     fields_add_name(call, ret_fields);
     return 0;

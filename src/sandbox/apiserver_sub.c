@@ -75,6 +75,9 @@ static void run_binding(struct apiserver_call *call)
 
     if (pod == NULL)
         apiserver_fail_not_found(call, call->kind, call->name);
+    else if (strcmp(json_path_string_or(call->body, "metadata.name", call->name), call->name) != 0)
+        apiserver_fail(call, 400, "BadRequest",
+                       "name in URL does not match name in Binding object");
     else if (node[0] == '\0')
         apiserver_fail(call, 422, "Invalid",
                        "Binding \"%s\" is invalid: target.name: Required value", call->name);

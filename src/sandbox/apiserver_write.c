@@ -54,6 +54,10 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
 
     if (!json_is_object(object))
         return apiserver_fail(call, 400, "BadRequest", "the body of the request is not an object");
+    if (call->kind->api == NULL && (kind_name == NULL || version == NULL))
+        return apiserver_fail(call, 400, "BadRequest",
+                              "Object '%s' is missing in the body of the request",
+                              kind_name == NULL ? "Kind" : "apiVersion");
     if (kind_name != NULL && kind_name[0] && strcmp(kind_name, call->kind->kind) != 0)
         return apiserver_fail(
             call, 400, "BadRequest",

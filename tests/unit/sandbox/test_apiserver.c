@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The API server whole, over TLS, by the project's own client on the same loop: verbs, errors,
  * defaults, patches, finalizers, definitions, tokens, a watch, a restart.
+ *
+ * With WEFT_TEST_KUBECONFIG the same tables run on that API server (a real one, say): all but the
+ * cases marked OWN, which show what is ours alone (the allocator's order, no controllers).
  */
 #include "test.h"
 
@@ -17,6 +20,9 @@
 static struct loop *loop;
 static struct sandbox_apiserver *server;
 static struct kube_client *client;
+#define NS "/api/v1/namespaces"
+
+static const char *external; /* kubeconfig of another API server, or NULL */
 static char folder[] = "/tmp/weft-test-api-XXXXXX";
 
 static int server_start(void)
@@ -25,8 +31,8 @@ static int server_start(void)
     struct error err = {0};
     struct kube_config config = {0};
     char text[800];
-    char *path = mem_printf("%s/admin.conf", folder);
-    int rc = sandbox_apiserver_start(loop, &options, &server, &err);
+    char *path = external ? mem_strdup(external) : mem_printf("%s/admin.conf", folder);
+    int rc = external ? 0 : sandbox_apiserver_start(loop, &options, &server, &err);
 
     if (rc == 0)
         rc = kube_config_load(path, NULL, &config, &err);
@@ -50,12 +56,28 @@ static void server_stop(void)
 static int set_up(void **state)
 {
     (void)state;
+    external = getenv("WEFT_TEST_KUBECONFIG");
     return mkdtemp(folder) == NULL || loop_new(&loop) != 0 || server_start() != 0 ? -1 : 0;
+}
+
+static unsigned call(enum kube_verb verb, const char *path, const char *body_text,
+                     json_t **ret_object);
+
+static void wait_for_status(const char *path, unsigned status)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (call(KUBE_GET, path, NULL, NULL) == status)
+            return;
+        loop_run_once(loop, 10);
+    }
+    fail_msg("%s never answers %u", path, status);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    if (external) /* gone half a minute later */
+        call(KUBE_DELETE, NS "/api-table", NULL, NULL);
     server_stop();
     loop_free(loop);
     return file_remove_tree(folder, NULL);
@@ -108,14 +130,21 @@ struct api_case {
     const char *path, *body;
     unsigned status;
     const char *field, *expected; /* of the answer; NULL: not looked at */
+    bool own;                     /* holds on our API server alone */
 };
+
+#define OWN true
 
 static void run_cases(const struct api_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct api_case *c = &cases[i];
         json_t *object = NULL;
-        unsigned status = call(c->verb, c->path, c->body, &object);
+        unsigned status;
+
+        if (c->own && external)
+            continue;
+        status = call(c->verb, c->path, c->body, &object);
         const json_t *value = c->field ? json_path_get(object, c->field) : NULL;
         char *text = value ? json_format_str(value, JSON_FORMAT_SORTED) : NULL;
 
@@ -132,11 +161,10 @@ static void run_cases(const struct api_case *cases, size_t count)
     }
 }
 
-#define NS "/api/v1/namespaces"
-#define CM NS "/t/configmaps"
-#define SVC NS "/t/services"
-#define PODS NS "/t/pods"
-#define DEP "/apis/apps/v1/namespaces/t/deployments"
+#define CM NS "/api-table/configmaps"
+#define SVC NS "/api-table/services"
+#define PODS NS "/api-table/pods"
+#define DEP "/apis/apps/v1/namespaces/api-table/deployments"
 #define TEMPLATE                                                                                   \
     "\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":"  \
     "\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i:1\"}]}}"
@@ -144,9 +172,10 @@ static void run_cases(const struct api_case *cases, size_t count)
 static void objects_and_errors(void **state)
 {
     static const struct api_case cases[] = {
-        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"t\"}}", 201, "status.phase", "\"Active\""},
-        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"t\"}}", 409, "message",
-         "\"namespaces \\\"t\\\" already exists\""},
+        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"api-table\"}}", 201, "status.phase",
+         "\"Active\""},
+        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"api-table\"}}", 409, "message",
+         "\"namespaces \\\"api-table\\\" already exists\""},
         {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"Bad_Name\"}}", 422, "reason", "\"Invalid\""},
         {KUBE_CREATE, NS "/none/configmaps", "{\"metadata\":{\"name\":\"a\"}}", 404, "message",
          "\"namespaces \\\"none\\\" not found\""},
@@ -164,11 +193,14 @@ static void objects_and_errors(void **state)
         {KUBE_CREATE, CM "?dryRun=All", "{\"metadata\":{\"name\":\"dry\"}}", 201, NULL, NULL},
         {KUBE_GET, CM "/dry", NULL, 404, "details.kind", "\"configmaps\""},
         {KUBE_GET, CM "/a", NULL, 200, "data.k", "\"v\""},
-        {KUBE_GET, "/apis/none/v1/things", NULL, 404, "message",
-         "\"the server could not find the requested resource\""},
+        {KUBE_GET, "/apis/none/v1/things", NULL, 404, "message", NULL},
+        {KUBE_GET, "/apis/apps/v1/things", NULL, 404, NULL, NULL},
         {KUBE_GET, CM "?labelSelector=a%20in", NULL, 400, NULL, NULL},
         {KUBE_GET, CM "?fieldSelector=data.k=v", NULL, 400, "message",
-         "\"field label not supported: data.k\""},
+         "\"\\\"data.k\\\" is not a known field selector: only \\\"metadata.name\\\", "
+         "\\\"metadata.namespace\\\"\""},
+        {KUBE_GET, PODS "?fieldSelector=spec.foo=v", NULL, 400, "message",
+         "\"field label not supported: spec.foo\""},
         {KUBE_GET, CM "?fieldSelector=metadata.name=a", NULL, 200, "items[0].data.k", "\"v\""},
         {KUBE_UPDATE, CM "/a",
          "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"},\"data\":{}}", 409, "reason",
@@ -182,7 +214,7 @@ static void objects_and_errors(void **state)
         {KUBE_PATCH_JSON, CM "/a", "[{\"op\":\"test\",\"path\":\"/data/l\",\"value\":\"y\"}]", 422,
          NULL, NULL},
         {KUBE_PATCH_APPLY, CM "/a?fieldManager=t", "{\"data\":{}}", 415, "reason",
-         "\"UnsupportedMediaType\""},
+         "\"UnsupportedMediaType\"", OWN},
         {KUBE_DELETE, CM "/a", NULL, 200, "details.name", "\"a\""},
         {KUBE_DELETE, CM "/a", NULL, 404, NULL, NULL},
     };
@@ -197,9 +229,9 @@ static void rules_of_kinds(void **state)
         {KUBE_CREATE, SVC,
          "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"ports\":[{\"port\":80}],\"type\":"
          "\"LoadBalancer\"}}",
-         201, "spec.ports[0]",
-         "{\"nodePort\":30000,\"port\":80,\"protocol\":\"TCP\",\"targetPort\":80}"},
-        {KUBE_GET, SVC "/s", NULL, 200, "spec.clusterIP", "\"10.96.0.16\""},
+         201, "spec.ports[0].targetPort", "80"},
+        {KUBE_GET, SVC "/s", NULL, 200, "spec.ports[0].nodePort", "30000", OWN},
+        {KUBE_GET, SVC "/s", NULL, 200, "spec.clusterIP", "\"10.96.0.16\"", OWN},
         {KUBE_PATCH_MERGE, SVC "/s", "{\"spec\":{\"clusterIP\":\"10.96.0.99\"}}", 422, NULL, NULL},
         {KUBE_CREATE, SVC, "{\"metadata\":{\"name\":\"e\"},\"spec\":{}}", 422, "message",
          "\"Service \\\"e\\\" is invalid: spec.ports: Required value\""},
@@ -225,28 +257,34 @@ static void rules_of_kinds(void **state)
         {KUBE_PATCH_MERGE, DEP "/d", "{\"spec\":{\"selector\":{\"matchLabels\":{\"z\":\"z\"}}}}",
          422, NULL, NULL},
         {KUBE_CREATE, PODS,
-         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}"
+         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"schedulerName\":\"none\",\"containers\":[{"
+         "\"name\":\"c\",\"image\":\"i\"}"
          "]"
          "}}",
          403, "message",
-         "\"pods \\\"p\\\" is forbidden: error looking up service account t/default: "
-         "serviceaccount \\\"default\\\" not found\""},
-        {KUBE_CREATE, NS "/t/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201, NULL,
-         NULL},
+         "\"pods \\\"p\\\" is forbidden: error looking up service account api-table/default: "
+         "serviceaccount \\\"default\\\" not found\"",
+         OWN},
+        {KUBE_CREATE, NS "/api-table/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
+         NULL, NULL, OWN},
         {KUBE_CREATE, PODS,
-         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}"
+         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"schedulerName\":\"none\",\"containers\":[{"
+         "\"name\":\"c\",\"image\":\"i\"}"
          "]"
          "}}",
          201, "spec.containers[0].imagePullPolicy", "\"Always\""},
-        {KUBE_CREATE, PODS "/p/binding", "{\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}", 201,
-         NULL, NULL},
-        {KUBE_CREATE, PODS "/p/binding", "{\"target\":{\"name\":\"m\"}}", 409, NULL, NULL},
+        {KUBE_CREATE, PODS "/p/binding",
+         "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}", 201, NULL,
+         NULL},
+        {KUBE_CREATE, PODS "/p/binding",
+         "{\"metadata\":{\"name\":\"p\"},\"target\":{\"name\":\"m\"}}", 409, NULL, NULL},
         {KUBE_PATCH_MERGE, PODS "/p", "{\"spec\":{\"hostNetwork\":true}}", 422, NULL, NULL},
         {KUBE_DELETE, PODS "/p", NULL, 200, "metadata.deletionGracePeriodSeconds", "30"},
         {KUBE_DELETE, PODS "/p?gracePeriodSeconds=0", NULL, 200, NULL, NULL},
         {KUBE_GET, PODS "/p", NULL, 404, NULL, NULL},
         {KUBE_GET, PODS "/p/log", NULL, 404, NULL, NULL},
-        {KUBE_GET, NS "/default/services/kubernetes", NULL, 200, "spec.clusterIP", "\"10.96.0.1\""},
+        {KUBE_GET, NS "/default/services/kubernetes", NULL, 200, "spec.clusterIP", "\"10.96.0.1\"",
+         OWN},
     };
 
     (void)state;
@@ -263,12 +301,13 @@ static void deletion_waits_for_finalizers(void **state)
          422, NULL, NULL},
         {KUBE_PATCH_MERGE, CM "/f", "{\"metadata\":{\"finalizers\":null}}", 200, NULL, NULL},
         {KUBE_GET, CM "/f", NULL, 404, NULL, NULL},
-        {KUBE_DELETE, NS "/t", NULL, 200, "status.phase", "\"Terminating\""},
-        {KUBE_CREATE, CM, "{\"metadata\":{\"name\":\"late\"}}", 403, "reason", "\"Forbidden\""},
-        {KUBE_UPDATE, NS "/t/finalize", "{\"metadata\":{\"name\":\"t\"},\"spec\":{}}", 200, NULL,
-         NULL},
-        {KUBE_GET, NS "/t", NULL, 404, NULL, NULL},
-        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"t\"}}", 201, NULL, NULL},
+        {KUBE_DELETE, NS "/api-table", NULL, 200, "status.phase", "\"Terminating\"", OWN},
+        {KUBE_CREATE, CM, "{\"metadata\":{\"name\":\"late\"}}", 403, "reason", "\"Forbidden\"",
+         OWN},
+        {KUBE_UPDATE, NS "/api-table/finalize",
+         "{\"metadata\":{\"name\":\"api-table\"},\"spec\":{}}", 200, NULL, NULL, OWN},
+        {KUBE_GET, NS "/api-table", NULL, 404, NULL, NULL, OWN},
+        {KUBE_CREATE, NS, "{\"metadata\":{\"name\":\"api-table\"}}", 201, NULL, NULL, OWN},
     };
 
     (void)state;
@@ -276,21 +315,36 @@ static void deletion_waits_for_finalizers(void **state)
 }
 
 #define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-#define BOATS "/apis/x.test/v1/namespaces/t/boats"
+#define BOATS "/apis/x.test/v1/namespaces/api-table/boats"
+
+#define BOAT_VERSION(name, storage)                                                                \
+    "{\"name\":\"" name "\",\"served\":true,\"storage\":" storage                                  \
+    ",\"subresources\":{\"status\":{}},"                                                           \
+    "\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","                                        \
+    "\"x-kubernetes-preserve-unknown-fields\":true}}}"
 
 static void definitions_bring_kinds(void **state)
 {
-    static const struct api_case cases[] = {
+    static const struct api_case before[] = {
         {KUBE_GET, BOATS, NULL, 404, NULL, NULL},
         {KUBE_CREATE, CRDS,
          "{\"metadata\":{\"name\":\"boats.x.test\"},\"spec\":{\"group\":\"x.test\",\"scope\":"
-         "\"Namespaced\",\"names\":{\"plural\":\"boats\",\"kind\":\"Boat\"},\"versions\":[{"
-         "\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{}}},{"
-         "\"name\":\"v1alpha1\",\"served\":true,\"storage\":false}]}}",
-         201, "status.conditions[1].type", "\"Established\""},
-        {KUBE_CREATE, BOATS, "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"n\":1},\"status\":{}}",
+         "\"Namespaced\",\"names\":{\"plural\":\"boats\",\"kind\":\"Boat\"},\"versions\":"
+         "[" BOAT_VERSION("v1", "true") "," BOAT_VERSION("v1alpha1", "false") "]}}",
+         201, "spec.names.listKind", "\"BoatList\""},
+        {KUBE_CREATE, CRDS,
+         "{\"metadata\":{\"name\":\"bad.x.test\"},\"spec\":{\"group\":\"x.test\",\"scope\":"
+         "\"Namespaced\",\"names\":{\"plural\":\"bad\",\"kind\":\"Bad\"},\"versions\":[{\"name\":"
+         "\"v1\",\"served\":true,\"storage\":true}]}}",
+         422, "details.causes[0].field", "\"spec.versions[0].schema.openAPIV3Schema\""},
+    };
+    static const struct api_case cases[] = {
+        {KUBE_CREATE, BOATS, "{\"metadata\":{\"name\":\"n\"},\"spec\":{}}", 400, NULL, NULL},
+        {KUBE_CREATE, BOATS,
+         "{\"apiVersion\":\"x.test/v1\",\"kind\":\"Boat\",\"metadata\":{\"name\":\"b\"},\"spec\":{"
+         "\"n\":1},\"status\":{}}",
          201, "status", NULL},
-        {KUBE_GET, "/apis/x.test/v1alpha1/namespaces/t/boats/b", NULL, 200, "apiVersion",
+        {KUBE_GET, "/apis/x.test/v1alpha1/namespaces/api-table/boats/b", NULL, 200, "apiVersion",
          "\"x.test/v1alpha1\""},
         {KUBE_PATCH_MERGE, BOATS "/b/status", "{\"status\":{\"ok\":true}}", 200, "status.ok",
          "true"},
@@ -298,11 +352,13 @@ static void definitions_bring_kinds(void **state)
         {KUBE_PATCH_STRATEGIC, BOATS "/b", "{\"spec\":{\"n\":3}}", 415, NULL, NULL},
         {KUBE_GET, "/apis/x.test", NULL, 200, "preferredVersion.version", "\"v1\""},
         {KUBE_DELETE, CRDS "/boats.x.test", NULL, 200, NULL, NULL},
-        {KUBE_GET, BOATS, NULL, 404, NULL, NULL},
     };
 
     (void)state;
+    run_cases(before, ARRAY_LEN(before));
+    wait_for_status(BOATS, 200);
     run_cases(cases, ARRAY_LEN(cases));
+    wait_for_status(BOATS, 404);
 }
 
 static void tokens_are_made_and_reviewed(void **state)
@@ -311,8 +367,8 @@ static void tokens_are_made_and_reviewed(void **state)
     char *review;
 
     (void)state;
-    call(KUBE_CREATE, NS "/t/serviceaccounts", "{\"metadata\":{\"name\":\"robot\"}}", NULL);
-    assert_int_equal(call(KUBE_CREATE, NS "/t/serviceaccounts/robot/token",
+    call(KUBE_CREATE, NS "/api-table/serviceaccounts", "{\"metadata\":{\"name\":\"robot\"}}", NULL);
+    assert_int_equal(call(KUBE_CREATE, NS "/api-table/serviceaccounts/robot/token",
                           "{\"spec\":{\"audiences\":[\"istio-ca\"]}}", &object),
                      201);
     review = mem_printf("{\"spec\":{\"token\":\"%s\",\"audiences\":[\"istio-ca\"]}}",
@@ -321,7 +377,7 @@ static void tokens_are_made_and_reviewed(void **state)
     assert_int_equal(
         call(KUBE_CREATE, "/apis/authentication.k8s.io/v1/tokenreviews", review, &object), 201);
     assert_string_equal(json_path_string_or(object, "status.user.username", ""),
-                        "system:serviceaccount:t:robot");
+                        "system:serviceaccount:api-table:robot");
     json_decref(object);
     review[strlen(review) - 40] ^= 1; /* a letter of the signature */
     assert_int_equal(
@@ -384,7 +440,7 @@ static void a_restart_keeps_everything(void **state)
 {
     static const struct api_case after[] = {
         {KUBE_GET, CM "/kept", NULL, 200, "data.k", "\"v\""},
-        {KUBE_GET, NS "/t", NULL, 200, "status.phase", "\"Active\""},
+        {KUBE_GET, NS "/api-table", NULL, 200, "status.phase", "\"Active\""},
     };
 
     (void)state;
