@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "inject/patch.h"
+#include "model/mesh.h"
 #include "wire/base64.h"
 
 enum { MESSAGE_SIZE_MAX = 8192, ERROR_TEXT_SIZE = ERR_PATH_SIZE + ERR_REASON_SIZE };
@@ -108,6 +109,19 @@ static void on_problem(const struct error *problem, void *ctx)
         buf_printf(&findings->fatal, "%s%s", findings->fatal.len ? "; " : "", text);
 }
 
+/* What nothing carries out must not look as if it were in force. */
+static json_t *unsupported(const json_t *object)
+{
+    char *message = mem_printf("not supported: %s \"%s\": weft %s carries out VirtualService, "
+                               "DestinationRule and Gateway of Istio's kinds",
+                               json_path_string_or(object, "kind", ""),
+                               json_path_string_or(object, "metadata.name", ""), WEFT_VERSION);
+    json_t *response = denied(501, "NotImplemented", message);
+
+    mem_free(message);
+    return response;
+}
+
 static json_t *object_check(const json_t *object, enum admission_outcome *outcome)
 {
     const struct api_kind *kind = api_kind_find_object(
@@ -119,10 +133,9 @@ static json_t *object_check(const json_t *object, enum admission_outcome *outcom
     char *message;
 
     buf_init(&findings.fatal, MESSAGE_SIZE_MAX);
-    if (!kind) {
-        json_array_append_new(findings.warnings,
-                              json_string("not supported: weft does not check or use this kind"));
-        response = allowed();
+    if (!kind || mesh_kind_find(json_path_string_or(object, "apiVersion", ""), kind->kind) < 0) {
+        *outcome = ADMISSION_DENIED;
+        response = unsupported(object);
     } else if (api_validate(kind, object, on_problem, &findings, &err) < 0) {
         *outcome = ADMISSION_DENIED;
         message = mem_printf(

@@ -36,6 +36,25 @@ static void tree_set(json_t **tree, const json_t *config_map, const char *key)
     *tree = parsed;
 }
 
+/* A user must not believe in a setting that nothing carries out. */
+static void mesh_check(const json_t *mesh)
+{
+    static const char *const known[] = {"defaultConfig", "defaultProviders",
+                                        "enablePrometheusMerge", "rootNamespace", "trustDomain"};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)mesh, key, value)
+    {
+        bool is_known = false;
+
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            is_known = is_known || strcmp(known[i], key) == 0;
+        if (!is_known)
+            log_warn(config, "ConfigMap istio: not supported: meshConfig.%s is ignored", key);
+    }
+}
+
 static void on_change(struct kube_cache *cache, enum kube_change change, json_t *object,
                       json_t *old, void *ctx)
 {
@@ -45,9 +64,10 @@ static void on_change(struct kube_cache *cache, enum kube_change change, json_t 
     (void)old;
     if (change == KUBE_DELETED)
         return;
-    if (strcmp(kube_name(object), "istio") == 0)
+    if (strcmp(kube_name(object), "istio") == 0) {
         tree_set(&settings->mesh, object, "mesh");
-    else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0)
+        mesh_check(settings->mesh);
+    } else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0)
         tree_set(&settings->values, object, "values");
 }
 

@@ -10,7 +10,7 @@
 
 enum value_type { VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_ANY };
 
-/* A key may end in ".*": everything below it. */
+/* What is carried out; a key may end in ".*": everything below it. */
 static const struct {
     const char *key;
     enum value_type type;
@@ -19,15 +19,7 @@ static const struct {
     {"hub", VALUE_STRING},
     {"tag", VALUE_STRING},
     {"revision", VALUE_STRING},
-    {"meshConfig.accessLogFile", VALUE_STRING},
-    {"meshConfig.accessLogFormat", VALUE_STRING},
-    {"meshConfig.accessLogEncoding", VALUE_STRING},
-    {"meshConfig.outboundTrafficPolicy.mode", VALUE_STRING},
-    {"meshConfig.trustDomain", VALUE_STRING},
-    {"meshConfig.rootNamespace", VALUE_STRING},
-    {"meshConfig.connectTimeout", VALUE_STRING},
     {"meshConfig.defaultConfig.*", VALUE_ANY},
-    {"meshConfig.defaultHttpRetryPolicy.*", VALUE_ANY},
     {"components.ingressGateways[0].enabled", VALUE_BOOL},
     {"components.pilot.enabled", VALUE_BOOL},
     {"values.global.hub", VALUE_STRING},
@@ -38,7 +30,6 @@ static const struct {
     {"values.global.logging.level", VALUE_STRING},
     {"values.global.proxy.*", VALUE_ANY},
     {"values.pilot.replicaCount", VALUE_INT},
-    {"values.pilot.traceSampling", VALUE_ANY},
     {"values.gateways.istio-ingressgateway.type", VALUE_STRING},
     {"values.gateways.istio-ingressgateway.replicaCount", VALUE_INT},
 };
@@ -67,7 +58,6 @@ static void profile_apply(struct install_values *values, const char *profile)
     if (strcmp(profile, "empty") == 0)
         (void)json_path_set(values->tree, "components.pilot.enabled", json_false());
     if (strcmp(profile, "demo") == 0) {
-        (void)json_path_set(values->tree, "meshConfig.accessLogFile", json_string("/dev/stdout"));
         (void)json_path_set(values->tree, "values.global.proxy.resources.requests.cpu",
                             json_string("10m"));
         (void)json_path_set(values->tree, "values.global.proxy.resources.requests.memory",

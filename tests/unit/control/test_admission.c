@@ -93,6 +93,9 @@ static void validates(void **state)
         {"{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: g}, spec: {servers: "
          "[{port: {number: 80, name: http, protocol: HTTP}}]}}",
          "hosts"},
+        {"{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p}, spec: "
+         "{}}",
+         "not supported: AuthorizationPolicy \"p\""},
     };
 
     (void)state;

@@ -135,6 +135,7 @@ static void wrong_settings(void **state)
         {"values.pilot.replicaCount=many", "replicaCount"},
         {"components.ingressGateways[0].enabled=perhaps", "enabled"},
         {"revision=canary", "revision"},
+        {"meshConfig.accessLogFile=/dev/stdout", "accessLogFile"},
     };
 
     (void)state;
@@ -157,7 +158,7 @@ static void operator_file(void **state)
                                "kind: IstioOperator\n"
                                "spec:\n"
                                "  profile: demo\n"
-                               "  meshConfig: {accessLogFile: /dev/stdout}\n"
+                               "  meshConfig: {defaultConfig: {concurrency: 1}}\n"
                                "  values: {global: {proxy: {logLevel: info}}}\n";
     struct install_values values = {0};
     struct error err = {0};
