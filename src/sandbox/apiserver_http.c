@@ -205,6 +205,18 @@ static bool group_version_exists(const struct sandbox_apiserver *server, const c
     return false;
 }
 
+/* The kind exists, with this scope and this subresource. */
+static bool place_fits(const struct apiserver_call *call)
+{
+    const struct kind *kind = call->kind;
+
+    if (kind == NULL || (call->ns[0] && !kind->namespaced))
+        return false;
+    if (call->name[0] && !call->ns[0] && kind->namespaced)
+        return false;
+    return call->subresource[0] == '\0' || kinds_has_subresource(kind, call->subresource);
+}
+
 /* Fills kind, ns, name and subresource. False: not a resource path, or an unknown one (then the
  * call has its 404). */
 static bool resource_parse(struct apiserver_call *call, const struct path_parts *parts,
@@ -232,9 +244,7 @@ static bool resource_parse(struct apiserver_call *call, const struct path_parts 
     call->subresource = part(parts, at + 2);
     if (call->kind == NULL && !group_version_exists(call->server, group, version))
         return false;
-    if (call->kind == NULL || parts->count > at + 3 || (call->ns[0] && !call->kind->namespaced) ||
-        (call->name[0] && !call->ns[0] && call->kind->namespaced) ||
-        (call->subresource[0] && !kinds_has_subresource(call->kind, call->subresource))) {
+    if (parts->count > at + 3 || !place_fits(call)) {
         call->kind = NULL;
         apiserver_fail(call, 404, "NotFound", "the server could not find the requested resource");
         return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cells by (kind, column): a table at the end, by path or by a small function. See kinds_cells.h; the
- * pod's, which are the long ones, are in kinds_cells_pod.c.
+/* Cells by (kind, column): a table at the end, by path or by a small function. See kinds_cells.h;
+ * the pod's, which are the long ones, are in kinds_cells_pod.c.
  */
 #include "sandbox/kinds_cells.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables: ages, a pod's cells by its status, other kinds' cells, printer columns of a definition. */
+/* Tables: ages, a pod's cells by its status, other kinds' cells, a definition's columns. */
 #include "test.h"
 
 #include "base/clock.h"
