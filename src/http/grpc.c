@@ -157,6 +157,10 @@ static void half_close(struct grpc_call *call)
     if (call->half_closed)
         return;
     call->half_closed = true;
+    if (call->in.len && call->is_server) {
+        end_with(call, GRPC_INTERNAL, "the stream ended within a message");
+        return;
+    }
     if (call->in.len && !call->has_status)
         status_set(call, GRPC_INTERNAL, "the stream ended within a message");
     if (call->is_server && call->events && call->events->on_half_close)

@@ -129,7 +129,7 @@ def test_truncated_xds_message(cluster, gateway, plain):
     pod = cluster.pod("app=ratings", NS)
     for frame in (r"\000\000\000\000\144\012\003abc", r"\000\000\000\000\003\377\377\377", r"\001"):
         answer = cluster.exec(
-            pod, "ratings", NS, "sh", "-c",
+            pod, "istio-proxy", NS, "sh", "-c",      # its user is not captured
             f"printf '{frame}' | curl -sS -i --max-time 5 --http2-prior-knowledge -X POST -H 'te: trailers' "
             "-H 'content-type: application/grpc' --data-binary @- http://istiod.istio-system:15010/"
             "envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources", check=False)

@@ -162,6 +162,26 @@ static void messages_go_both_ways_and_a_status_ends_it(void **state)
     world_close(&world);
 }
 
+/* The prefix promises 100 bytes, the stream ends after 3. */
+static void a_message_cut_short_is_an_error(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    start(&world, "/pkg.Service/Method");
+    assert_int_equal(http_stream_send_data(grpc_call_stream(world.at_client.call),
+                                           slice_make("\0\0\0\0\x64"
+                                                      "abc",
+                                                      8),
+                                           true),
+                     0);
+    UNTIL(&world, world.at_client.finished && world.at_server.finished);
+    assert_int_equal(world.at_client.status, GRPC_INTERNAL);
+    assert_string_equal(world.at_client.message, "the stream ended within a message");
+    world_close(&world);
+}
+
 static void a_large_message_arrives_whole(void **state)
 {
     struct world world;
@@ -212,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_go_both_ways_and_a_status_ends_it),
+        cmocka_unit_test(a_message_cut_short_is_an_error),
         cmocka_unit_test(a_large_message_arrives_whole),
         cmocka_unit_test(plain_answers_become_statuses),
         cmocka_unit_test(a_server_that_goes_is_unavailable),
