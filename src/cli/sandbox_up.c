@@ -31,6 +31,7 @@ struct up {
     struct instance in;
     struct sandbox_places places;
     struct cli_cluster cluster;
+    int64_t node_since_ms; /* wall clock: the node must have been heard since; 0: whenever */
     char gateway_ip[64];
     int gateway_port;
 };
@@ -189,6 +190,16 @@ static json_t *object_get(struct up *up, enum kube_resource_id id, const char *n
     return out;
 }
 
+/* A node that has just been started tells of its pods before it tells of itself. */
+static bool node_was_heard(const struct up *up, const json_t *node)
+{
+    struct slice heard =
+        slice_str(json_path_string_or(node, "status.conditions[0].lastHeartbeatTime", ""));
+    int64_t heard_ms = 0;
+
+    return clock_parse_rfc3339(heard, &heard_ms) == 0 && heard_ms >= up->node_since_ms;
+}
+
 static int node_is_ready(struct up *up, struct error *err)
 {
     SCOPED(json_drop) json_t *node = object_get(up, KUBE_RESOURCE_NODE, NULL, up->in.node_name);
@@ -199,7 +210,7 @@ static int node_is_ready(struct up *up, struct error *err)
         if (daemon_pid(&up->in, daemon_names[i]) == 0)
             return err_set(err, ERR_INTERNAL, "%s ended: see weft sandbox logs %s", daemon_names[i],
                            daemon_names[i]);
-    return node != NULL && account != NULL;
+    return node != NULL && account != NULL && node_was_heard(up, node);
 }
 
 /* The Service of the cluster's DNS, for those who look for it. */
@@ -225,6 +236,8 @@ static int step_node(struct up *up, struct error *err)
 {
     int rc = daemon_start(&up->in, "controllers", err);
 
+    if (daemon_pid(&up->in, "node") == 0)
+        up->node_since_ms = clock_realtime_ms() / 1000 * 1000;
     if (rc == 0)
         rc = daemon_start(&up->in, "node", err);
     if (rc == 0)

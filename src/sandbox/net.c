@@ -245,6 +245,14 @@ int net_pod_add(const struct instance *in, const char *pod_uid, const char *ip, 
     return rc;
 }
 
+bool net_pod_is_there(const struct instance *in, const char *pod_uid)
+{
+    char netns[NET_NAME_SIZE];
+
+    net_pod_netns(in, pod_uid, netns);
+    return netns_exists(netns);
+}
+
 int net_pod_remove(const struct instance *in, const char *pod_uid, struct error *err)
 {
     char netns[NET_NAME_SIZE];

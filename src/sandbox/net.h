@@ -29,6 +29,7 @@ void net_pod_netns(const struct instance *instance, const char *pod_uid, char ou
 /* Makes the pod's namespace with lo, eth0 (address ip/32) and its routes. Replaces a leftover. */
 MUST_USE int net_pod_add(const struct instance *instance, const char *pod_uid, const char *ip,
                          struct error *err);
+bool net_pod_is_there(const struct instance *instance, const char *pod_uid);
 MUST_USE int net_pod_remove(const struct instance *instance, const char *pod_uid,
                             struct error *err);
 

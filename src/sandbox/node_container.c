@@ -136,6 +136,24 @@ static void start_begin(struct node_container *c)
     node_pod_wake_at(c->pod, c->start_at_ms);
 }
 
+/* The ended run becomes the last one; the next waits for its time. */
+static void next_run_prepare(struct node_container *c, uint64_t delay_ms)
+{
+    ended_clear(&c->last);
+    c->last = c->ended;
+    c->ended = (struct node_ended){0};
+    c->attempt++;
+    c->state = CONTAINER_WAITING;
+    c->start_at_ms = now_of(c) + delay_ms;
+    waiting_set(c, "ContainerCreating", NULL);
+}
+
+void node_container_rerun(struct node_container *c)
+{
+    if (c->state == CONTAINER_EXITED)
+        next_run_prepare(c, 0);
+}
+
 static void restart_schedule(struct node_container *c)
 {
     int64_t ran_ms = c->ended.finished_ms - c->ended.started_ms;
@@ -144,13 +162,7 @@ static void restart_schedule(struct node_container *c)
     if (ran_ms >= BACKOFF_RESET_MS)
         c->backoff_ms = 0;
     delay_ms = backoff_next(c);
-    ended_clear(&c->last);
-    c->last = c->ended;
-    c->ended = (struct node_ended){0};
-    c->attempt++;
-    c->state = CONTAINER_WAITING;
-    c->start_at_ms = now_of(c) + delay_ms;
-    waiting_set(c, "ContainerCreating", NULL);
+    next_run_prepare(c, delay_ms);
     if (delay_ms == 0)
         return;
     waiting_set(c, "CrashLoopBackOff",

@@ -179,8 +179,9 @@ void node_setup_sync(struct node_pod *pod);
 void node_setup_refresh(struct node_pod *pod);
 void node_setup_remove(struct node_pod *pod);
 void node_tokens_free(struct node_pod *pod);
-/* Marks the address of an adopted pod as used. */
-void node_setup_adopt(struct node_pod *pod);
+/* Marks the address of an adopted pod as used. False when its network is gone (the machine was
+ * started anew): then it is set up again. */
+bool node_setup_adopt(struct node_pod *pod);
 
 /* node_container.c: one container's life. */
 void node_container_init(struct node_container *container, struct node_pod *pod, const json_t *spec,
@@ -196,6 +197,8 @@ void node_container_exited(struct node_container *container, int exit_code, int6
 void node_container_bundle(const struct node_container *container, unsigned attempt,
                            char out[INSTANCE_PATH_SIZE]);
 void node_container_adopt(struct node_container *container);
+/* Runs an ended container again, whatever the policy: its pod's network was made anew. */
+void node_container_rerun(struct node_container *container);
 /* Whether the pod's policy starts it again after this end. */
 bool node_container_restarts(const struct node_container *container);
 bool node_container_is_active(const struct node_container *container);

@@ -286,9 +286,11 @@ struct node_pod *node_pod_adopt(struct node *node, const char *uid)
     pod = node_pod_new(node, json_object_get(saved, "object"));
     snprintf(pod->ip, sizeof pod->ip, "%s", json_path_string_or(saved, "ip", ""));
     pod->start_ms = json_get_int(saved, "startMs", pod->start_ms);
-    pod->ready = json_get_bool(saved, "ready", false);
-    node_setup_adopt(pod);
+    pod->ready = node_setup_adopt(pod);
     for (size_t i = 0; i < pod->container_count; i++)
         node_container_adopt(&pod->containers[i]);
+    finish_check(pod);
+    for (size_t i = 0; i < pod->container_count && !pod->ready && !pod->finished; i++)
+        node_container_rerun(&pod->containers[i]);
     return pod;
 }

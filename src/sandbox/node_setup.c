@@ -60,9 +60,10 @@ static int ip_assign(struct node_pod *pod)
     return ERR_LIMIT;
 }
 
-void node_setup_adopt(struct node_pod *pod)
+bool node_setup_adopt(struct node_pod *pod)
 {
     ip_mark(pod->node, pod->ip, true);
+    return net_pod_is_there(pod->node->instance, pod->uid);
 }
 
 /* --- tokens --- */
@@ -374,8 +375,8 @@ void node_setup_sync(struct node_pod *pod)
     json_decref(volumes);
     job->network = !pod->ready;
     job->etc = etc_build(pod);
-    job->saved = json_pack("{s:O,s:s,s:I,s:b}", "object", pod->object, "ip", pod->ip, "startMs",
-                           (json_int_t)pod->start_ms, "ready", 1);
+    job->saved = json_pack("{s:O,s:s,s:I}", "object", pod->object, "ip", pod->ip, "startMs",
+                           (json_int_t)pod->start_ms);
     pod->jobs++;
     node_job_start(&pod->node->jobs, setup_run, setup_done, job);
 }
