@@ -41,7 +41,7 @@ size_t addr_ip_bytes(const struct addr *addr, const uint8_t **ret_bytes);
 /* Whether the address lies in prefix/len (both IPs, same family after unmapping). */
 bool addr_in_prefix(const struct addr *addr, const struct addr *prefix, unsigned prefix_len);
 
-/* Gives the loopback interface one more IPv6 address (with the whole prefix); already there is fine.
+/* Gives the loopback interface one more IPv6 address (whole prefix); already there is fine.
  * Needs CAP_NET_ADMIN. */
 MUST_USE int addr_assign_loopback6(const struct addr *addr);
 

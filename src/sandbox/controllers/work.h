@@ -28,8 +28,9 @@ struct work_kind {
 #define WORK_CACHE_MAP(X)                                                                          \
     X(NAMESPACE)                                                                                   \
     X(NODE)                                                                                        \
-    X(SERVICE_ACCOUNT) X(CONFIG_MAP) X(SERVICE) X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT)       \
-        X(REPLICA_SET) X(POD) X(CRD)
+    X(SERVICE_ACCOUNT)                                                                             \
+    X(CONFIG_MAP)                                                                                  \
+    X(SERVICE) X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT) X(REPLICA_SET) X(POD) X(CRD)
 
 /* A write of an item that its cache has not shown yet. */
 struct work_wait {
