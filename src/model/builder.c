@@ -30,6 +30,8 @@ struct mesh_builder {
     struct map sets;                     /* "namespace/service" -> struct mesh_endpoint_node */
     struct map dirty_sets;               /* "namespace/service" -> itself (any pointer) */
     bool dirty_services, dirty_workloads, dirty_rules, dirty_problems, dirty_all_sets;
+    bool dirty_config;
+    struct mesh_config_part *config;
     uint64_t version;
     struct mesh *current; /* the newest snapshot, or NULL */
 };
@@ -78,6 +80,7 @@ struct mesh_builder *mesh_builder_new(const struct mesh_options *options)
     map_init(&builder->slices, 0);
     map_init(&builder->sets, 0);
     map_init(&builder->dirty_sets, 0);
+    builder->config = mesh_config_read(NULL, NULL);
     builder->dirty_services = builder->dirty_workloads = true;
     builder->dirty_rules = builder->dirty_problems = true;
     return builder;
@@ -105,6 +108,7 @@ void mesh_builder_free(struct mesh_builder *builder)
     if (!builder)
         return;
     mesh_unref(builder->current);
+    mesh_part_unref(&builder->config->part);
     for (int i = 0; i < MESH_KIND_COUNT; i++) {
         MAP_EACH (entry, &builder->objects[i])
             mesh_node_unref(entry->value);
@@ -296,6 +300,22 @@ void mesh_builder_each(struct mesh_builder *builder, enum mesh_kind kind,
         on_object(node->meta.namespace, node->meta.name, ctx);
         mesh_node_unref(node);
     }
+}
+
+int mesh_builder_config(struct mesh_builder *builder, const json_t *config, struct error *err)
+{
+    struct mesh_config_part *part = mesh_config_read(config, err);
+
+    if (!part)
+        return err ? err->code : ERR_INVALID;
+    if (mesh_config_equal(&part->config, &builder->config->config)) {
+        mesh_part_unref(&part->part);
+        return 0;
+    }
+    mesh_part_unref(&builder->config->part);
+    builder->config = part;
+    builder->dirty_config = true;
+    return 1;
 }
 
 /* ---- parts ---- */
@@ -502,7 +522,7 @@ struct mesh *mesh_builder_snapshot(struct mesh_builder *builder)
     struct mesh *mesh;
 
     if (old && !dirty_endpoints && !builder->dirty_workloads && !builder->dirty_rules &&
-        !builder->dirty_problems)
+        !builder->dirty_problems && !builder->dirty_config)
         return mesh_ref(old);
     mesh = MEM_NEW(struct mesh);
     atomic_init(&mesh->refs, 1);
@@ -510,6 +530,8 @@ struct mesh *mesh_builder_snapshot(struct mesh_builder *builder)
     mesh->domain = mem_strdup(builder->domain);
     mesh->root_namespace = mem_strdup(builder->root_namespace);
     mesh->cluster_id = mem_strdup(builder->cluster_id);
+    mesh->config = builder->config;
+    (void)mesh_part_ref(&builder->config->part);
     mesh->services = builder->dirty_services ? build_services(builder) : SHARE(old, services);
     mesh->workloads = builder->dirty_workloads ? build_workloads(builder) : SHARE(old, workloads);
     mesh->rules = builder->dirty_rules ? build_rules(builder) : SHARE(old, rules);
@@ -517,7 +539,7 @@ struct mesh *mesh_builder_snapshot(struct mesh_builder *builder)
         dirty_endpoints ? build_endpoints(builder, mesh->services) : mesh_part_ref(old->endpoints);
     mesh->problems = builder->dirty_problems ? build_problems(builder, mesh) : SHARE(old, problems);
     builder->dirty_services = builder->dirty_workloads = builder->dirty_rules = false;
-    builder->dirty_problems = builder->dirty_all_sets = false;
+    builder->dirty_problems = builder->dirty_all_sets = builder->dirty_config = false;
     map_clear(&builder->dirty_sets);
     mesh_unref(old);
     builder->current = mesh;

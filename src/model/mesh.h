@@ -195,6 +195,16 @@ struct mesh_problem {
                            are answered 503` */
 };
 
+/* What is set for the whole mesh (Istio's meshConfig). */
+struct mesh_config {
+    const char *access_log_path;        /* "": no access log */
+    const char *access_log_format;      /* "": Istio's default line */
+    bool access_log_json;               /* Istio\'s default fields as a JSON object a line */
+    bool registry_only;                 /* outbound traffic to unknown hosts is refused */
+    int64_t connect_timeout_ns;         /* to endpoints */
+    const struct api_http_retry *retry; /* of routes that say nothing; NULL: Istio's default */
+};
+
 struct mesh;
 
 /* ---- builder ---- */
@@ -232,6 +242,10 @@ int mesh_builder_remove(struct mesh_builder *builder, enum mesh_kind kind, const
 void mesh_builder_each(struct mesh_builder *builder, enum mesh_kind kind,
                        void (*on_object)(const char *namespace, const char *name, void *ctx),
                        void *ctx);
+/* Takes in Istio's meshConfig (the parsed key `mesh` of ConfigMap istio; borrows it). 1 when it
+ * changes the mesh, 0 when not. A value that cannot be used leaves the former settings in force and
+ * is ERR_INVALID or ERR_UNSUPPORTED with its name. */
+int mesh_builder_config(struct mesh_builder *builder, const json_t *config, struct error *err);
 /* The mesh as it is now; the same snapshot again when nothing changed. A new reference. */
 struct mesh *mesh_builder_snapshot(struct mesh_builder *builder);
 
@@ -245,6 +259,7 @@ uint64_t mesh_version(const struct mesh *mesh);
 const char *mesh_domain(const struct mesh *mesh);
 const char *mesh_root_namespace(const struct mesh *mesh);
 const char *mesh_cluster_id(const struct mesh *mesh);
+const struct mesh_config *mesh_config_get(const struct mesh *mesh);
 
 /* Oldest first. */
 const struct mesh_service *const *mesh_services(const struct mesh *mesh, size_t *ret_count);

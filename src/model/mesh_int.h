@@ -96,6 +96,11 @@ struct mesh_rules_part {
     size_t gateway_count;
 };
 
+struct mesh_config_part {
+    struct mesh_part part;
+    struct mesh_config config;
+};
+
 typedef VEC(struct mesh_problem) mesh_problem_vec;
 
 struct mesh_problems_part {
@@ -114,6 +119,7 @@ struct mesh {
     struct mesh_workloads_part *workloads;
     struct mesh_rules_part *rules;
     struct mesh_problems_part *problems;
+    struct mesh_config_part *config;
 };
 
 /* node.c */
@@ -129,6 +135,10 @@ struct mesh_labels mesh_labels_read(struct arena *arena, const struct api_string
                                     size_t count);
 /* Never NULL: the text, or "". */
 const char *mesh_text(const char *text);
+
+/* config.c: a new part with what the tree says, defaults for the rest; NULL with err set. */
+struct mesh_config_part *mesh_config_read(const json_t *config, struct error *err);
+bool mesh_config_equal(const struct mesh_config *a, const struct mesh_config *b);
 
 /* service.c */
 void mesh_service_read(struct mesh_node *node, const struct api_service *object,

@@ -53,6 +53,8 @@ void mesh_unref(struct mesh *mesh)
         mesh_part_unref(&mesh->rules->part);
     if (mesh->problems)
         mesh_part_unref(&mesh->problems->part);
+    if (mesh->config)
+        mesh_part_unref(&mesh->config->part);
     mem_free(mesh->domain);
     mem_free(mesh->root_namespace);
     mem_free(mesh->cluster_id);
@@ -77,6 +79,11 @@ const char *mesh_root_namespace(const struct mesh *mesh)
 const char *mesh_cluster_id(const struct mesh *mesh)
 {
     return mesh->cluster_id;
+}
+
+const struct mesh_config *mesh_config_get(const struct mesh *mesh)
+{
+    return &mesh->config->config;
 }
 
 const struct mesh_service *const *mesh_services(const struct mesh *mesh, size_t *ret_count)

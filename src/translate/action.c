@@ -223,7 +223,7 @@ static void fill_forward(const struct action_context *context, struct pb_route *
     set_timeout(arena, from->has_timeout ? from->timeout_ns : 0, action);
     for (size_t i = 0; i < from->route_count; i++)
         is_hashed = extras_hash(context, from->route[i].destination, action) || is_hashed;
-    action->retry_policy = extras_retry(arena, from->retries, is_hashed);
+    action->retry_policy = extras_retry(context->translator, from->retries, is_hashed);
     extras_mirrors(context, action);
 }
 
@@ -333,7 +333,7 @@ void action_fill_default(struct translator *translator, const struct mesh_servic
     action->cluster = slice_str(cluster_name(arena, port, "", service->hostname));
     set_timeout(arena, 0, action);
     is_hashed = extras_hash(&context, &destination, action);
-    action->retry_policy = extras_retry(arena, NULL, is_hashed);
+    action->retry_policy = extras_retry(translator, NULL, is_hashed);
 }
 
 void action_fill_cluster(struct arena *arena, const char *cluster, struct pb_route *route)

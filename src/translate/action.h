@@ -25,10 +25,11 @@ void action_fill_default(struct translator *translator, const struct mesh_servic
 void action_fill_cluster(struct arena *arena, const char *cluster, struct pb_route *route);
 
 /* extras.c */
-/* The policy of Istio's default, or of the route; NULL when retries are off. hashed: the balancer
+/* The policy of the route, of the mesh (config->retry) or Istio's default; NULL when retries are
+ * off. hashed: the balancer
  * picks by hash, so another endpoint would never be found. */
-struct pb_retry_policy *extras_retry(struct arena *arena, const struct api_http_retry *from,
-                                     bool hashed);
+struct pb_retry_policy *extras_retry(const struct translator *translator,
+                                     const struct api_http_retry *from, bool hashed);
 void extras_mirrors(const struct action_context *context, struct pb_route_action *action);
 void extras_fault(struct arena *arena, const struct api_http_fault_injection *from,
                   struct pb_route *route);

@@ -8,6 +8,7 @@
 
 #include "xds/pb/cors.h"
 #include "xds/pb/fault.h"
+#include "xds/pb/file_access_log.h"
 #include "xds/pb/grpc_stats.h"
 #include "xds/pb/listener_filters_http.h"
 #include "xds/pb/router.h"
@@ -127,13 +128,95 @@ struct pb_listener_filter *build_listener_filter(struct arena *arena, const char
     return out;
 }
 
-struct pb_filter_chain *build_tcp_chain(struct arena *arena, const char *name, const char *cluster,
-                                        const char *stat_prefix)
+/* Istio's default line. */
+static const char access_log_format[] =
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" "
+    "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "
+    "\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+    "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" "
+    "\"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER_RAW% "
+    "%UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% "
+    "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+
+static const struct {
+    const char *key;
+    const char *value;
+} access_log_fields[] = {
+    {"authority", "%REQ(:AUTHORITY)%"},
+    {"bytes_received", "%BYTES_RECEIVED%"},
+    {"bytes_sent", "%BYTES_SENT%"},
+    {"connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"},
+    {"downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"},
+    {"downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"},
+    {"duration", "%DURATION%"},
+    {"method", "%REQ(:METHOD)%"},
+    {"path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"},
+    {"protocol", "%PROTOCOL%"},
+    {"request_id", "%REQ(X-REQUEST-ID)%"},
+    {"requested_server_name", "%REQUESTED_SERVER_NAME%"},
+    {"response_code", "%RESPONSE_CODE%"},
+    {"response_code_details", "%RESPONSE_CODE_DETAILS%"},
+    {"response_flags", "%RESPONSE_FLAGS%"},
+    {"route_name", "%ROUTE_NAME%"},
+    {"start_time", "%START_TIME%"},
+    {"upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"},
+    {"upstream_host", "%UPSTREAM_HOST%"},
+    {"upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"},
+    {"upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"},
+    {"upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"},
+    {"user_agent", "%REQ(USER-AGENT)%"},
+    {"x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"},
+};
+
+static void set_log_format(struct arena *arena, const struct mesh_config *config,
+                           struct pb_substitution_format_string *out)
+{
+    struct pb_data_source *source;
+
+    if (config->access_log_json) {
+        out->format_case = PB_SUBSTITUTION_FORMAT_STRING_CASE_JSON_FORMAT;
+        out->json_format = ARENA_NEW(arena, struct pb_struct);
+        for (size_t i = 0; i < ARRAY_LEN(access_log_fields); i++)
+            pb_struct_set_string(arena, out->json_format, access_log_fields[i].key,
+                                 slice_str(access_log_fields[i].value));
+        return;
+    }
+    source = ARENA_NEW(arena, struct pb_data_source);
+    source->specifier_case = PB_DATA_SOURCE_CASE_INLINE_STRING;
+    source->inline_string =
+        slice_str(config->access_log_format[0] ? config->access_log_format : access_log_format);
+    out->format_case = PB_SUBSTITUTION_FORMAT_STRING_CASE_TEXT_FORMAT_SOURCE;
+    out->text_format_source = source;
+}
+
+void build_access_log(struct arena *arena, const struct mesh_config *config,
+                      struct pb_access_log ***logs, size_t *log_count)
+{
+    struct pb_file_access_log file = {0};
+    struct pb_access_log *log;
+
+    if (!config->access_log_path[0])
+        return;
+    file.path = slice_str(config->access_log_path);
+    file.access_log_format_case = PB_FILE_ACCESS_LOG_CASE_LOG_FORMAT;
+    file.log_format = ARENA_NEW(arena, struct pb_substitution_format_string);
+    set_log_format(arena, config, file.log_format);
+    log = ARENA_NEW(arena, struct pb_access_log);
+    log->name = SLICE("envoy.access_loggers.file");
+    log->config_type_case = PB_ACCESS_LOG_CASE_TYPED_CONFIG;
+    log->typed_config = proto_any_pack(arena, &pb_file_access_log_desc, &file);
+    *logs = proto_array_grow(arena, *logs, *log_count, sizeof(**logs));
+    (*logs)[(*log_count)++] = log;
+}
+
+struct pb_filter_chain *build_tcp_chain(struct arena *arena, const struct mesh_config *config,
+                                        const char *name, const char *cluster)
 {
     struct pb_filter_chain *chain = ARENA_NEW(arena, struct pb_filter_chain);
     struct pb_tcp_proxy proxy = {0};
 
-    proxy.stat_prefix = slice_str(stat_prefix);
+    proxy.stat_prefix = slice_str(cluster);
+    build_access_log(arena, config, &proxy.access_log, &proxy.access_log_count);
     proxy.cluster_specifier_case = PB_TCP_PROXY_CASE_CLUSTER;
     proxy.cluster = slice_str(cluster);
     chain->name = slice_str(name);
@@ -193,13 +276,15 @@ static void set_client_cert(struct arena *arena, struct pb_hcm *hcm, enum build_
                                            : PB_HCM_FORWARD_CLIENT_CERT_DETAILS_APPEND_FORWARD;
 }
 
-struct pb_hcm *build_hcm(struct arena *arena, enum build_hcm_side side, const char *stat_prefix)
+struct pb_hcm *build_hcm(struct arena *arena, const struct mesh_config *config,
+                         enum build_hcm_side side, const char *stat_prefix)
 {
     struct pb_hcm *hcm = ARENA_NEW(arena, struct pb_hcm);
     struct pb_hcm_upgrade_config *upgrade = ARENA_NEW(arena, struct pb_hcm_upgrade_config);
 
     hcm->stat_prefix = slice_str(stat_prefix);
     add_http_filters(arena, hcm);
+    build_access_log(arena, config, &hcm->access_log, &hcm->access_log_count);
     hcm->has_use_remote_address = true;
     hcm->use_remote_address = side == BUILD_HCM_GATEWAY;
     set_client_cert(arena, hcm, side);

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "model/mesh.h"
 #include "wire/pb_known.h"
+#include "xds/pb/accesslog.h"
 #include "xds/pb/core.h"
 #include "xds/pb/hcm.h"
 #include "xds/pb/listener.h"
@@ -41,15 +42,19 @@ struct pb_filter *build_filter(struct arena *arena, const char *name,
 struct pb_listener_filter *build_listener_filter(struct arena *arena, const char *name,
                                                  const struct proto_message *desc,
                                                  const void *message);
-/* A chain with one tcp_proxy to a cluster. */
-struct pb_filter_chain *build_tcp_chain(struct arena *arena, const char *name, const char *cluster,
-                                        const char *stat_prefix);
+/* The access log that the mesh is set to have, appended to a filter's list; nothing when it has none. */
+void build_access_log(struct arena *arena, const struct mesh_config *config,
+                      struct pb_access_log ***logs, size_t *log_count);
+/* A chain with one tcp_proxy to a cluster, whose name is its stat prefix too. */
+struct pb_filter_chain *build_tcp_chain(struct arena *arena, const struct mesh_config *config,
+                                        const char *name, const char *cluster);
 struct pb_filter_chain *build_http_chain(struct arena *arena, const char *name,
                                          const struct pb_hcm *hcm);
 
 enum build_hcm_side { BUILD_HCM_OUTBOUND, BUILD_HCM_INBOUND, BUILD_HCM_GATEWAY };
 /* The HTTP connection manager as istiod sets it, without routes. */
-struct pb_hcm *build_hcm(struct arena *arena, enum build_hcm_side side, const char *stat_prefix);
+struct pb_hcm *build_hcm(struct arena *arena, const struct mesh_config *config,
+                         enum build_hcm_side side, const char *stat_prefix);
 void build_hcm_rds(struct arena *arena, struct pb_hcm *hcm, const char *route_name);
 /* An empty listener on an address. */
 struct pb_listener *build_listener(struct arena *arena, const char *name, const char *address,

@@ -14,7 +14,7 @@
 
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-enum { CONNECT_TIMEOUT_MS = 10000, PASSTHROUGH_IDLE_S = 300, RING_SIZE_MIN = 1024 };
+enum { PASSTHROUGH_IDLE_S = 300, RING_SIZE_MIN = 1024 };
 
 const char *cluster_name(struct arena *arena, uint32_t port, const char *subset, const char *host)
 {
@@ -96,17 +96,17 @@ static struct pb_circuit_breakers_thresholds *add_breakers(struct arena *arena,
     return limits;
 }
 
-static struct pb_cluster *new_cluster(struct arena *arena, const char *name, int32_t type,
-                                      int32_t lb_policy)
+static struct pb_cluster *new_cluster(const struct translator *translator, const char *name,
+                                      int32_t type, int32_t lb_policy)
 {
-    struct pb_cluster *cluster = ARENA_NEW(arena, struct pb_cluster);
+    struct pb_cluster *cluster = ARENA_NEW(translator->scratch, struct pb_cluster);
 
     cluster->name = slice_str(name);
     cluster->cluster_discovery_type_case = PB_CLUSTER_CASE_TYPE;
     cluster->type = type;
     cluster->lb_policy = lb_policy;
     cluster->has_connect_timeout = true;
-    cluster->connect_timeout = pb_duration_of_ms(CONNECT_TIMEOUT_MS);
+    cluster->connect_timeout = build_duration(translator->config->connect_timeout_ns);
     return cluster;
 }
 
@@ -320,7 +320,7 @@ static void add_outbound(struct translator *translator, const struct mesh_servic
         cluster_name(arena, port->number, subset ? subset->name : "", service->hostname);
     bool is_eds = cluster_is_eds(translator, service, &policy);
     struct pb_cluster *cluster = new_cluster(
-        arena, name,
+        translator, name,
         is_eds ? PB_CLUSTER_DISCOVERY_TYPE_EDS : PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
         is_eds ? PB_CLUSTER_LB_POLICY_LEAST_REQUEST : PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
     struct pb_struct *fields;
@@ -366,8 +366,9 @@ static void add_passthrough(struct translator *translator, const char *name, boo
 {
     struct arena *arena = translator->scratch;
     struct pb_cluster_http_options options = {0};
-    struct pb_cluster *cluster = new_cluster(arena, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
-                                             PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
+    struct pb_cluster *cluster =
+        new_cluster(translator, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
+                    PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
 
     (void)add_breakers(arena, cluster);
     options.common_http_protocol_options = ARENA_NEW(arena, struct pb_http_protocol_options);
@@ -399,8 +400,9 @@ static void add_inbound(struct translator *translator, const struct mesh_service
     uint32_t target = inbound_target(translator, port);
     const char *name = arena_printf(arena, "inbound|%u||", target);
     bool is_v6 = strcmp(translator_wildcard(translator), "::") == 0;
-    struct pb_cluster *cluster = new_cluster(arena, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
-                                             PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
+    struct pb_cluster *cluster =
+        new_cluster(translator, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
+                    PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
     struct pb_struct *fields;
 
     if (target == 0 || port->protocol == MESH_PROTOCOL_UDP)
@@ -417,13 +419,12 @@ static void add_inbound(struct translator *translator, const struct mesh_service
 
 void clusters_make(struct translator *translator)
 {
-    struct arena *arena = translator->scratch;
     bool is_sidecar = translator->scope->role == TRANSLATE_SIDECAR;
 
     for (size_t i = 0; i < translator->service_count; i++)
         add_service(translator, translator->services[i]);
     translator_add(translator, TRANSLATE_CLUSTER, "BlackHoleCluster", &pb_cluster_desc,
-                   new_cluster(arena, "BlackHoleCluster", PB_CLUSTER_DISCOVERY_TYPE_STATIC,
+                   new_cluster(translator, "BlackHoleCluster", PB_CLUSTER_DISCOVERY_TYPE_STATIC,
                                PB_CLUSTER_LB_POLICY_ROUND_ROBIN));
     if (!is_sidecar)
         return;

@@ -61,11 +61,13 @@ static void set_conditions(struct arena *arena, const char *text, struct pb_retr
     buf_deinit(&conditions);
 }
 
-struct pb_retry_policy *extras_retry(struct arena *arena, const struct api_http_retry *from,
-                                     bool hashed)
+struct pb_retry_policy *extras_retry(const struct translator *translator,
+                                     const struct api_http_retry *from, bool hashed)
 {
+    struct arena *arena = translator->scratch;
     struct pb_retry_policy *policy;
 
+    from = from ? from : translator->config->retry;
     if (from && from->attempts <= 0)
         return NULL;
     policy = ARENA_NEW(arena, struct pb_retry_policy);

@@ -235,7 +235,7 @@ static void add_http(struct translator *translator, const struct gateway_port *p
     const char *route_name = arena_printf(arena, "http.%u", port->bind);
     const char *prefix =
         arena_printf(arena, "outbound_%s_%u;", translator_wildcard(translator), port->bind);
-    struct pb_hcm *hcm = build_hcm(arena, BUILD_HCM_GATEWAY, prefix);
+    struct pb_hcm *hcm = build_hcm(arena, translator->config, BUILD_HCM_GATEWAY, prefix);
 
     build_hcm_rds(arena, hcm, route_name);
     PROTO_PUSH(arena, listener, filter_chains, build_http_chain(arena, "", hcm));

@@ -46,10 +46,11 @@ static struct pb_retry_policy *new_retry(struct arena *arena)
     return retry;
 }
 
-static struct pb_hcm *new_hcm(struct arena *arena, const char *stat_prefix, const char *cluster,
-                              uint32_t service_port, const char *operation)
+static struct pb_hcm *new_hcm(const struct translator *translator, const char *stat_prefix,
+                              const char *cluster, uint32_t service_port, const char *operation)
 {
-    struct pb_hcm *hcm = build_hcm(arena, BUILD_HCM_INBOUND, stat_prefix);
+    struct arena *arena = translator->scratch;
+    struct pb_hcm *hcm = build_hcm(arena, translator->config, BUILD_HCM_INBOUND, stat_prefix);
     struct pb_route_configuration *config = ARENA_NEW(arena, struct pb_route_configuration);
     struct pb_virtual_host *host = ARENA_NEW(arena, struct pb_virtual_host);
     struct pb_route *route = ARENA_NEW(arena, struct pb_route);
@@ -96,15 +97,15 @@ static void add_service_port(struct translator *translator, struct pb_listener *
     if (is_http || port->protocol == MESH_PROTOCOL_AUTO) {
         const char *operation = arena_printf(arena, "%s:%u/*", service->hostname, port->number);
 
-        chain =
-            build_http_chain(arena, name, new_hcm(arena, prefix, cluster, port->number, operation));
+        chain = build_http_chain(arena, name,
+                                 new_hcm(translator, prefix, cluster, port->number, operation));
         match_port(arena, chain, target)->transport_protocol = SLICE("raw_buffer");
         if (!is_http)
             build_match_http(arena, chain);
         PROTO_PUSH(arena, listener, filter_chains, chain);
     }
     if (!is_http) {
-        chain = build_tcp_chain(arena, name, cluster, cluster);
+        chain = build_tcp_chain(arena, translator->config, name, cluster);
         (void)match_port(arena, chain, target);
         PROTO_PUSH(arena, listener, filter_chains, chain);
     }
@@ -176,17 +177,17 @@ void inbound_make(struct translator *translator)
                                      &pb_original_dst_desc, &original));
     build_inspectors(arena, listener);
     chain =
-        build_tcp_chain(arena, "virtualInbound-blackhole", "BlackHoleCluster", "BlackHoleCluster");
+        build_tcp_chain(arena, translator->config, "virtualInbound-blackhole", "BlackHoleCluster");
     (void)match_port(arena, chain, PORT_INBOUND);
     PROTO_PUSH(arena, listener, filter_chains, chain);
     chain = build_http_chain(
         arena, "virtualInbound-catchall-http",
-        new_hcm(arena, "InboundPassthroughCluster", "InboundPassthroughCluster", 0, ":0/*"));
+        new_hcm(translator, "InboundPassthroughCluster", "InboundPassthroughCluster", 0, ":0/*"));
     build_match_http(arena, chain);
     PROTO_PUSH(arena, listener, filter_chains, chain);
-    PROTO_PUSH(arena, listener, filter_chains,
-               build_tcp_chain(arena, "virtualInbound", "InboundPassthroughCluster",
-                               "InboundPassthroughCluster"));
+    PROTO_PUSH(
+        arena, listener, filter_chains,
+        build_tcp_chain(arena, translator->config, "virtualInbound", "InboundPassthroughCluster"));
     add_services(translator, listener);
     if (translator_is_dual(translator)) {
         struct pb_additional_address *other = ARENA_NEW(arena, struct pb_additional_address);

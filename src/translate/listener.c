@@ -53,7 +53,7 @@ static struct pb_filter_chain *http_chain(struct translator *translator, const c
 {
     struct arena *arena = translator->scratch;
     const char *prefix = arena_printf(arena, "outbound_%s_%u;", address, port);
-    struct pb_hcm *hcm = build_hcm(arena, BUILD_HCM_OUTBOUND, prefix);
+    struct pb_hcm *hcm = build_hcm(arena, translator->config, BUILD_HCM_OUTBOUND, prefix);
     struct pb_filter_chain *chain;
 
     build_hcm_rds(arena, hcm, route_name);
@@ -73,8 +73,8 @@ static void add_http(struct translator *translator, uint32_t port)
         return;
     PROTO_PUSH(arena, listener, filter_chains,
                http_chain(translator, address, port, arena_printf(arena, "%u", port)));
-    listener->default_filter_chain = build_tcp_chain(arena, "PassthroughFilterChain",
-                                                     "PassthroughCluster", "PassthroughCluster");
+    listener->default_filter_chain = build_tcp_chain(
+        arena, translator->config, "PassthroughFilterChain", translator_outside(translator));
     build_inspectors(arena, listener);
     add_other_family(translator, listener, port);
     translator_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc,
@@ -141,7 +141,7 @@ static void add_virtual_outbound(struct translator *translator)
     struct pb_listener *listener =
         build_listener(arena, "virtualOutbound", translator_wildcard(translator), PORT_OUTBOUND);
     struct pb_filter_chain *black_hole =
-        build_tcp_chain(arena, "virtualOutbound-blackhole", "BlackHoleCluster", "BlackHoleCluster");
+        build_tcp_chain(arena, translator->config, "virtualOutbound-blackhole", "BlackHoleCluster");
 
     listener->traffic_direction = PB_TRAFFIC_DIRECTION_OUTBOUND;
     listener->has_use_original_dst = listener->use_original_dst = true;
@@ -151,8 +151,8 @@ static void add_virtual_outbound(struct translator *translator)
     black_hole->filter_chain_match->destination_port = PORT_OUTBOUND;
     PROTO_PUSH(arena, listener, filter_chains, black_hole);
     PROTO_PUSH(arena, listener, filter_chains,
-               build_tcp_chain(arena, "virtualOutbound-catchall-tcp", "PassthroughCluster",
-                               "PassthroughCluster"));
+               build_tcp_chain(arena, translator->config, "virtualOutbound-catchall-tcp",
+                               translator_outside(translator)));
     add_other_family(translator, listener, PORT_OUTBOUND);
     translator_add(translator, TRANSLATE_LISTENER, "virtualOutbound", &pb_listener_desc, listener);
 }

@@ -11,7 +11,7 @@
 #include "translate/build.h"
 #include "translate/translate_int.h"
 
-enum { DIRECT_BODY_MAX = 1024 * 1024, PORT_HTTP = 80 };
+enum { DIRECT_BODY_MAX = 1024 * 1024, PORT_HTTP = 80, STATUS_BAD_GATEWAY = 502 };
 
 struct hosts {
     struct translator *translator;
@@ -160,19 +160,26 @@ static int host_cmp(const void *a, const void *b)
                      (*(struct pb_virtual_host *const *)b)->name);
 }
 
-/* Requests for hosts outside of the mesh go where the client wanted. */
-static void add_allow_any(struct hosts *hosts)
+/* Requests for hosts outside of the mesh go where the client wanted, or nowhere. */
+static void add_outside(struct hosts *hosts)
 {
     struct arena *arena = hosts->translator->scratch;
+    bool is_blocked = hosts->translator->config->registry_only;
     struct pb_virtual_host *host = ARENA_NEW(arena, struct pb_virtual_host);
     struct pb_route *route = ARENA_NEW(arena, struct pb_route);
 
-    host->name = SLICE("allow_any");
+    host->name = slice_str(is_blocked ? "block_all" : "allow_any");
     host->include_request_attempt_count = true;
     PROTO_PUSH(arena, host, domains, SLICE("*"));
-    route->name = SLICE("allow_any");
+    route->name = host->name;
     match_fill(arena, NULL, route);
-    action_fill_cluster(arena, "PassthroughCluster", route);
+    if (is_blocked) {
+        route->action_case = PB_ROUTE_CASE_DIRECT_RESPONSE;
+        route->direct_response = ARENA_NEW(arena, struct pb_direct_response_action);
+        route->direct_response->status = STATUS_BAD_GATEWAY;
+    } else {
+        action_fill_cluster(arena, "PassthroughCluster", route);
+    }
     PROTO_PUSH(arena, host, routes, route);
     PROTO_PUSH(arena, hosts->config, virtual_hosts, host);
 }
@@ -197,7 +204,7 @@ void route_port_make(struct translator *translator, uint32_t port)
     if (hosts.config->virtual_hosts_count > 0)
         qsort(hosts.config->virtual_hosts, hosts.config->virtual_hosts_count,
               sizeof(*hosts.config->virtual_hosts), host_cmp);
-    add_allow_any(&hosts);
+    add_outside(&hosts);
     map_deinit(&hosts.domains);
     translator_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, hosts.config);
 }

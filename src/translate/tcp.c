@@ -49,6 +49,7 @@ static struct pb_filter_chain *new_chain(struct translator *translator,
     struct pb_filter_chain *chain = ARENA_NEW(arena, struct pb_filter_chain);
     struct pb_tcp_proxy proxy = {0};
 
+    build_access_log(arena, translator->config, &proxy.access_log, &proxy.access_log_count);
     if (from->route_count == 1) {
         proxy.cluster_specifier_case = PB_TCP_PROXY_CASE_CLUSTER;
         proxy.cluster = slice_str(
@@ -96,5 +97,5 @@ struct pb_filter_chain *tcp_chain_service(struct translator *translator,
 
         chain = tcp_chain_virtual(translator, &context);
     }
-    return chain ? chain : build_tcp_chain(translator->scratch, "", cluster, cluster);
+    return chain ? chain : build_tcp_chain(translator->scratch, translator->config, "", cluster);
 }

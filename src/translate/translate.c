@@ -109,6 +109,11 @@ bool translator_is_dual(const struct translator *translator)
     return has_family(translator->scope, true) && has_family(translator->scope, false);
 }
 
+const char *translator_outside(const struct translator *translator)
+{
+    return translator->config->registry_only ? "BlackHoleCluster" : "PassthroughCluster";
+}
+
 /* ---- the run ---- */
 
 static void find_services(struct translator *translator)
@@ -201,7 +206,8 @@ int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
                   struct translate_output **ret, struct error *err)
 {
     struct translate_output *output = MEM_NEW(struct translate_output);
-    struct translator translator = {.mesh = mesh, .scope = scope, .err = err};
+    struct translator translator = {
+        .mesh = mesh, .config = mesh_config_get(mesh), .scope = scope, .err = err};
     struct arena scratch;
 
     atomic_init(&output->refs, 1);

@@ -23,6 +23,7 @@ typedef VEC(struct translate_resource) translate_vec;
 /* One run. Messages are built in `scratch` and copied out when encoded. */
 struct translator {
     const struct mesh *mesh;
+    const struct mesh_config *config; /* of the mesh */
     const struct translate_scope *scope;
     struct arena *scratch;
     struct arena *out; /* of the output: names and bytes */
@@ -57,6 +58,8 @@ bool translator_has(const struct translator *translator, enum translate_type typ
 const char *translator_wildcard(const struct translator *translator);
 /* The proxy has addresses of both families, so wildcard listeners need "::" as well. */
 bool translator_is_dual(const struct translator *translator);
+/* Where connections to hosts outside of the mesh go. */
+const char *translator_outside(const struct translator *translator);
 
 /* policy.c */
 struct policy policy_find(const struct mesh_destination *destination,

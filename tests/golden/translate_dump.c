@@ -7,7 +7,8 @@
  *
  * Place   tests/golden/test_golden.py compares the output with expected.json
  * Limits  a document {include: [...], namespace: ...} names further files, by path from the case's
- *         folder, and the namespace of those of their objects that name none
+ *         folder, and the namespace of those of their objects that name none; {meshConfig: {...}}
+ *         sets the mesh
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ static json_t *read_yaml(const char *path)
 static void load(struct mesh_builder *builder, const char *folder, const char *file,
                  const char *namespace)
 {
+    struct error err = {0};
     char path[PATH_SIZE];
     json_t *documents;
     json_t *document;
@@ -71,6 +73,9 @@ static void load(struct mesh_builder *builder, const char *folder, const char *f
     json_array_foreach(documents, i, document)
     {
         (void)mesh_load_object(builder, document, namespace);
+        if (json_object_get(document, "meshConfig") &&
+            mesh_builder_config(builder, json_object_get(document, "meshConfig"), &err) < 0)
+            fail(path, &err);
         json_array_foreach(json_object_get(document, "include"), j, name)
             load(builder, folder, json_string_value(name), json_get_string(document, "namespace"));
     }
