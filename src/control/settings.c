@@ -13,6 +13,8 @@ struct settings {
     struct kube_cache *cache; /* NULL: no cluster */
     json_t *mesh;
     json_t *values;
+    void (*on_mesh)(const json_t *mesh, void *ctx); /* NULL: nobody asked */
+    void *on_mesh_ctx;
 };
 
 /* Parses data[key] of the ConfigMap into *tree; keeps the former on failure. */
@@ -39,8 +41,17 @@ static void tree_set(json_t **tree, const json_t *config_map, const char *key)
 /* A user must not believe in a setting that nothing carries out. */
 static void mesh_check(const json_t *mesh)
 {
-    static const char *const known[] = {"defaultConfig", "defaultProviders",
-                                        "enablePrometheusMerge", "rootNamespace", "trustDomain"};
+    static const char *const known[] = {"accessLogEncoding",
+                                        "accessLogFile",
+                                        "accessLogFormat",
+                                        "connectTimeout",
+                                        "defaultConfig",
+                                        "defaultHttpRetryPolicy",
+                                        "defaultProviders",
+                                        "enablePrometheusMerge",
+                                        "outboundTrafficPolicy",
+                                        "rootNamespace",
+                                        "trustDomain"};
     const char *key;
     json_t *value;
 
@@ -67,8 +78,11 @@ static void on_change(struct kube_cache *cache, enum kube_change change, json_t 
     if (strcmp(kube_name(object), "istio") == 0) {
         tree_set(&settings->mesh, object, "mesh");
         mesh_check(settings->mesh);
-    } else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0)
+        if (settings->on_mesh)
+            settings->on_mesh(settings->mesh, settings->on_mesh_ctx);
+    } else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0) {
         tree_set(&settings->values, object, "values");
+    }
 }
 
 int settings_new(struct kube_client *client, const char *ns, struct settings **ret)
@@ -99,6 +113,14 @@ void settings_free(struct settings *settings)
     json_decref(settings->mesh);
     json_decref(settings->values);
     mem_free(settings);
+}
+
+void settings_on_mesh(struct settings *settings, void (*on_mesh)(const json_t *mesh, void *ctx),
+                      void *ctx)
+{
+    settings->on_mesh = on_mesh;
+    settings->on_mesh_ctx = ctx;
+    on_mesh(settings->mesh, ctx);
 }
 
 bool settings_is_synced(const struct settings *settings)

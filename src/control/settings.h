@@ -20,6 +20,9 @@ MUST_USE int settings_new(struct kube_client *client, const char *ns, struct set
 void settings_free(struct settings *settings);
 /* Both ConfigMaps were looked for. */
 bool settings_is_synced(const struct settings *settings);
+/* Calls on_mesh with meshConfig as it is now, and after each change of it. One listener. */
+void settings_on_mesh(struct settings *settings, void (*on_mesh)(const json_t *mesh, void *ctx),
+                      void *ctx);
 /* Borrowed until the loop turns. */
 struct inject_config settings_inject(const struct settings *settings);
 

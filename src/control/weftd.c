@@ -63,6 +63,21 @@ static void on_namespace(enum kube_change change, const json_t *ns, void *ctx)
         roots_mark(weftd->roots);
 }
 
+/* A setting that cannot be used leaves the former ones in force. */
+static void on_mesh_config(const json_t *config, void *ctx)
+{
+    struct weftd *weftd = ctx;
+    struct error err = {0};
+    char text[ERR_PATH_SIZE + ERR_REASON_SIZE];
+    int rc = mesh_builder_config(weftd->builder, config, &err);
+
+    if (rc > 0)
+        push_mark(weftd->push);
+    else if (rc < 0)
+        log_warn(config, "ConfigMap %s/istio: %s; the former settings stay in force", weftd->ns,
+                 err_format(&err, text, sizeof text));
+}
+
 static void on_snapshot(struct mesh *mesh, void *ctx)
 {
     struct weftd *weftd = ctx;
@@ -195,6 +210,7 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
     weftd->builder = mesh_builder_new(&mesh_options);
     push_options.builder = weftd->builder;
     weftd->push = push_new(&push_options);
+    settings_on_mesh(weftd->settings, on_mesh_config, weftd);
     rc = source_start(weftd, options, err);
     if (rc < 0)
         return rc;
