@@ -498,10 +498,14 @@ static struct mesh_problems_part *build_problems(struct mesh_builder *builder,
     MAP_EACH (entry, &builder->failures) {
         const struct failure *failure = entry->value;
         const struct mesh_meta meta = {.namespace = failure->namespace, .name = failure->name};
+        char key[KEY_SIZE];
+        bool has_former = map_get(&builder->objects[failure->kind],
+                                  make_key(key, failure->namespace, failure->name)) != NULL;
 
-        mesh_problem_add(problems, failure->kind, &meta, "IST0106", failure->err.path,
-                         "%s; the last good version of the object stays in force",
-                         failure->err.reason);
+        mesh_problem_add(problems, failure->kind, &meta, "IST0106", failure->err.path, "%s; %s",
+                         failure->err.reason,
+                         has_former ? "the last good version of the object stays in force"
+                                    : "the object is not in force");
     }
     mesh_problems_find(problems, mesh);
     items = ARENA_ARRAY(&problems->part.arena, struct mesh_problem, problems->list.count + 1);
