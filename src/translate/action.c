@@ -158,8 +158,8 @@ static void add_weighted(const struct action_context *context,
         ARENA_NEW(arena, struct pb_weighted_cluster_cluster_weight);
     struct header_edits edits = read_headers(arena, from->headers);
 
-    weight->name = slice_str(destination_cluster(context->translator, from->destination,
-                                                 context->namespace, context->port));
+    weight->name = slice_str(http_destination_cluster(context->translator, from->destination,
+                                                      context->namespace, context->port));
     weight->has_weight = true;
     weight->weight = (uint32_t)from->weight;
     APPLY_HEADERS(weight, edits);
@@ -195,7 +195,7 @@ static void set_clusters(const struct action_context *context, struct pb_route *
         struct header_edits edits = read_headers(arena, from->route[0].headers);
 
         action->cluster_specifier_case = PB_ROUTE_ACTION_CASE_CLUSTER;
-        action->cluster = slice_str(destination_cluster(
+        action->cluster = slice_str(http_destination_cluster(
             context->translator, from->route[0].destination, context->namespace, context->port));
         append_headers(arena, route, &edits);
         if (edits.host)

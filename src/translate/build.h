@@ -42,7 +42,8 @@ struct pb_filter *build_filter(struct arena *arena, const char *name,
 struct pb_listener_filter *build_listener_filter(struct arena *arena, const char *name,
                                                  const struct proto_message *desc,
                                                  const void *message);
-/* The access log that the mesh is set to have, appended to a filter's list; nothing when it has none. */
+/* The access log that the mesh is set to have, appended to a filter's list; nothing when it has
+ * none. */
 void build_access_log(struct arena *arena, const struct mesh_config *config,
                       struct pb_access_log ***logs, size_t *log_count);
 /* A chain with one tcp_proxy to a cluster, whose name is its stat prefix too. */

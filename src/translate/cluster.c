@@ -343,7 +343,7 @@ static void add_outbound(struct translator *translator, const struct mesh_servic
     add_service_metadata(arena, fields, service);
     if (subset)
         pb_struct_set_string(arena, fields, "subset", slice_str(subset->name));
-    translator_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
+    translate_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
 }
 
 static void add_service(struct translator *translator, const struct mesh_service *service)
@@ -380,9 +380,9 @@ static void add_passthrough(struct translator *translator, const char *name, boo
         cluster->upstream_bind_config = ARENA_NEW(arena, struct pb_bind_config);
         cluster->upstream_bind_config->source_address =
             build_address(
-                arena, strcmp(translator_wildcard(translator), "::") == 0 ? "::6" : "127.0.0.6", 0)
+                arena, strcmp(translate_wildcard(translator), "::") == 0 ? "::6" : "127.0.0.6", 0)
                 ->socket_address;
-        if (translator_is_dual(translator)) {
+        if (translate_is_dual(translator)) {
             struct pb_extra_source_address *extra =
                 ARENA_NEW(arena, struct pb_extra_source_address);
 
@@ -390,7 +390,7 @@ static void add_passthrough(struct translator *translator, const char *name, boo
             PROTO_PUSH(arena, cluster->upstream_bind_config, extra_source_addresses, extra);
         }
     }
-    translator_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
+    translate_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
 }
 
 static void add_inbound(struct translator *translator, const struct mesh_service *service,
@@ -399,7 +399,7 @@ static void add_inbound(struct translator *translator, const struct mesh_service
     struct arena *arena = translator->scratch;
     uint32_t target = inbound_target(translator, port);
     const char *name = arena_printf(arena, "inbound|%u||", target);
-    bool is_v6 = strcmp(translator_wildcard(translator), "::") == 0;
+    bool is_v6 = strcmp(translate_wildcard(translator), "::") == 0;
     struct pb_cluster *cluster =
         new_cluster(translator, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
                     PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
@@ -414,7 +414,7 @@ static void add_inbound(struct translator *translator, const struct mesh_service
         build_address(arena, is_v6 ? "::6" : "127.0.0.6", 0)->socket_address;
     cluster->metadata = build_metadata(arena, "istio", &fields);
     add_service_metadata(arena, fields, service);
-    translator_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
+    translate_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
 }
 
 void clusters_make(struct translator *translator)
@@ -423,9 +423,9 @@ void clusters_make(struct translator *translator)
 
     for (size_t i = 0; i < translator->service_count; i++)
         add_service(translator, translator->services[i]);
-    translator_add(translator, TRANSLATE_CLUSTER, "BlackHoleCluster", &pb_cluster_desc,
-                   new_cluster(translator, "BlackHoleCluster", PB_CLUSTER_DISCOVERY_TYPE_STATIC,
-                               PB_CLUSTER_LB_POLICY_ROUND_ROBIN));
+    translate_add(translator, TRANSLATE_CLUSTER, "BlackHoleCluster", &pb_cluster_desc,
+                  new_cluster(translator, "BlackHoleCluster", PB_CLUSTER_DISCOVERY_TYPE_STATIC,
+                              PB_CLUSTER_LB_POLICY_ROUND_ROBIN));
     if (!is_sidecar)
         return;
     add_passthrough(translator, "PassthroughCluster", false);

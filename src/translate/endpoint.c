@@ -120,7 +120,7 @@ static void add_assignment(struct translator *translator, const struct mesh_serv
                    new_endpoint(translator, items[i], endpoint_port(items[i], port)));
     }
     out.cluster_name = slice_str(name);
-    translator_add(translator, TRANSLATE_ENDPOINT, name, &pb_cluster_load_assignment_desc, &out);
+    translate_add(translator, TRANSLATE_ENDPOINT, name, &pb_cluster_load_assignment_desc, &out);
 }
 
 void endpoints_make(struct translator *translator)

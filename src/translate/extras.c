@@ -104,8 +104,8 @@ static void add_mirror(const struct action_context *context,
     if (!destination || percent <= 0)
         return;
     mirror = ARENA_NEW(arena, struct pb_route_action_request_mirror_policy);
-    mirror->cluster = slice_str(
-        destination_cluster(context->translator, destination, context->namespace, context->port));
+    mirror->cluster = slice_str(http_destination_cluster(context->translator, destination,
+                                                         context->namespace, context->port));
     mirror->runtime_fraction = ARENA_NEW(arena, struct pb_runtime_fractional_percent);
     mirror->runtime_fraction->default_value = build_fraction(arena, percent);
     mirror->has_trace_sampled = true;
@@ -286,7 +286,7 @@ bool extras_hash(const struct action_context *context, const struct api_destinat
     struct arena *arena = translator->scratch;
     const char *host;
     const struct mesh_service *service =
-        destination_resolve(translator, destination, context->namespace, &host);
+        http_destination_resolve(translator, destination, context->namespace, &host);
     const struct mesh_destination *rule =
         service ? mesh_destination_find(translator->mesh, translator->scope->namespace, service)
                 : NULL;

@@ -223,7 +223,7 @@ static void add_route_config(struct translator *translator, const struct gateway
     }
     qsort(builder.config->virtual_hosts, builder.config->virtual_hosts_count,
           sizeof(*builder.config->virtual_hosts), host_cmp);
-    translator_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, builder.config);
+    translate_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, builder.config);
 }
 
 /* ---- listeners ---- */
@@ -234,7 +234,7 @@ static void add_http(struct translator *translator, const struct gateway_port *p
     struct arena *arena = translator->scratch;
     const char *route_name = arena_printf(arena, "http.%u", port->bind);
     const char *prefix =
-        arena_printf(arena, "outbound_%s_%u;", translator_wildcard(translator), port->bind);
+        arena_printf(arena, "outbound_%s_%u;", translate_wildcard(translator), port->bind);
     struct pb_hcm *hcm = build_hcm(arena, translator->config, BUILD_HCM_GATEWAY, prefix);
 
     build_hcm_rds(arena, hcm, route_name);
@@ -269,7 +269,7 @@ static void add_tcp(struct translator *translator, const struct gateway_port *po
 static void add_listener(struct translator *translator, const struct gateway_port *port)
 {
     struct arena *arena = translator->scratch;
-    const char *wildcard = translator_wildcard(translator);
+    const char *wildcard = translate_wildcard(translator);
     const char *name =
         arena_printf(arena, strchr(wildcard, ':') ? "[%s]_%u" : "%s_%u", wildcard, port->bind);
     struct pb_listener *listener = build_listener(arena, name, wildcard, port->bind);
@@ -279,14 +279,14 @@ static void add_listener(struct translator *translator, const struct gateway_por
         add_http(translator, port, listener);
     else
         add_tcp(translator, port, listener);
-    if (translator_is_dual(translator)) {
+    if (translate_is_dual(translator)) {
         struct pb_additional_address *other = ARENA_NEW(arena, struct pb_additional_address);
 
         other->address = build_address(arena, "::", port->bind);
         PROTO_PUSH(arena, listener, additional_addresses, other);
     }
     if (listener->filter_chains_count > 0)
-        translator_add(translator, TRANSLATE_LISTENER, name, &pb_listener_desc, listener);
+        translate_add(translator, TRANSLATE_LISTENER, name, &pb_listener_desc, listener);
 }
 
 void gateway_make(struct translator *translator)

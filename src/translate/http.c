@@ -12,9 +12,9 @@
 
 enum { HOST_SIZE = 320 };
 
-const struct mesh_service *destination_resolve(struct translator *translator,
-                                               const struct api_destination *destination,
-                                               const char *namespace, const char **ret_host)
+const struct mesh_service *http_destination_resolve(struct translator *translator,
+                                                    const struct api_destination *destination,
+                                                    const char *namespace, const char **ret_host)
 {
     const struct mesh_service *service;
     char host[HOST_SIZE];
@@ -34,14 +34,14 @@ const struct mesh_service *destination_resolve(struct translator *translator,
     return service;
 }
 
-const char *destination_cluster(struct translator *translator,
-                                const struct api_destination *destination, const char *namespace,
-                                uint32_t listener_port)
+const char *http_destination_cluster(struct translator *translator,
+                                     const struct api_destination *destination,
+                                     const char *namespace, uint32_t listener_port)
 {
     const char *host;
     const char *subset = destination && destination->subset ? destination->subset : "";
     const struct mesh_service *service =
-        destination_resolve(translator, destination, namespace, &host);
+        http_destination_resolve(translator, destination, namespace, &host);
     uint32_t port = listener_port;
 
     if (destination && destination->port)

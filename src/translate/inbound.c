@@ -88,7 +88,7 @@ static void add_service_port(struct translator *translator, struct pb_listener *
     struct arena *arena = translator->scratch;
     uint32_t target = inbound_target(translator, port);
     const char *cluster = arena_printf(arena, "inbound|%u||", target);
-    const char *wildcard = translator_wildcard(translator);
+    const char *wildcard = translate_wildcard(translator);
     const char *name = arena_printf(arena, "%s_%u", wildcard, target);
     const char *prefix = arena_printf(arena, "inbound_%s_%u;", wildcard, target);
     bool is_http = mesh_protocol_is_http(port->protocol);
@@ -168,7 +168,7 @@ void inbound_make(struct translator *translator)
     struct arena *arena = translator->scratch;
     const struct pb_original_dst original = {0};
     struct pb_listener *listener =
-        build_listener(arena, "virtualInbound", translator_wildcard(translator), PORT_INBOUND);
+        build_listener(arena, "virtualInbound", translate_wildcard(translator), PORT_INBOUND);
     struct pb_filter_chain *chain;
 
     listener->traffic_direction = PB_TRAFFIC_DIRECTION_INBOUND;
@@ -189,11 +189,11 @@ void inbound_make(struct translator *translator)
         arena, listener, filter_chains,
         build_tcp_chain(arena, translator->config, "virtualInbound", "InboundPassthroughCluster"));
     add_services(translator, listener);
-    if (translator_is_dual(translator)) {
+    if (translate_is_dual(translator)) {
         struct pb_additional_address *other = ARENA_NEW(arena, struct pb_additional_address);
 
         other->address = build_address(arena, "::", PORT_INBOUND);
         PROTO_PUSH(arena, listener, additional_addresses, other);
     }
-    translator_add(translator, TRANSLATE_LISTENER, "virtualInbound", &pb_listener_desc, listener);
+    translate_add(translator, TRANSLATE_LISTENER, "virtualInbound", &pb_listener_desc, listener);
 }

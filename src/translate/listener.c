@@ -41,7 +41,7 @@ static void add_other_family(struct translator *translator, struct pb_listener *
 {
     struct pb_additional_address *other;
 
-    if (!translator_is_dual(translator) || translator->scope->interception_none)
+    if (!translate_is_dual(translator) || translator->scope->interception_none)
         return;
     other = ARENA_NEW(translator->scratch, struct pb_additional_address);
     other->address = build_address(translator->scratch, "::", port);
@@ -66,19 +66,18 @@ static void add_http(struct translator *translator, uint32_t port)
 {
     struct arena *arena = translator->scratch;
     const char *address =
-        translator->scope->interception_none ? "127.0.0.1" : translator_wildcard(translator);
+        translator->scope->interception_none ? "127.0.0.1" : translate_wildcard(translator);
     struct pb_listener *listener = new_listener(translator, address, port);
 
-    if (translator_has(translator, TRANSLATE_LISTENER, listener->name.data))
+    if (translate_has(translator, TRANSLATE_LISTENER, listener->name.data))
         return;
     PROTO_PUSH(arena, listener, filter_chains,
                http_chain(translator, address, port, arena_printf(arena, "%u", port)));
     listener->default_filter_chain = build_tcp_chain(
-        arena, translator->config, "PassthroughFilterChain", translator_outside(translator));
+        arena, translator->config, "PassthroughFilterChain", translate_outside(translator));
     build_inspectors(arena, listener);
     add_other_family(translator, listener, port);
-    translator_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc,
-                   listener);
+    translate_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc, listener);
     route_port_make(translator, port);
 }
 
@@ -89,7 +88,7 @@ static void add_address(struct translator *translator, const struct mesh_service
     const char *bind = translator->scope->interception_none ? "127.0.0.1" : address;
     struct pb_listener *listener = new_listener(translator, bind, port->number);
 
-    if (translator_has(translator, TRANSLATE_LISTENER, listener->name.data))
+    if (translate_has(translator, TRANSLATE_LISTENER, listener->name.data))
         return;
     if (port->protocol == MESH_PROTOCOL_AUTO) {
         const char *route = arena_printf(arena, "%s:%u", service->hostname, port->number);
@@ -101,8 +100,7 @@ static void add_address(struct translator *translator, const struct mesh_service
     }
     PROTO_PUSH(arena, listener, filter_chains,
                tcp_chain_service(translator, service, port->number));
-    translator_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc,
-                   listener);
+    translate_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc, listener);
 }
 
 /* Not the proxy's own address: its application may call itself directly. */
@@ -139,7 +137,7 @@ static void add_virtual_outbound(struct translator *translator)
 {
     struct arena *arena = translator->scratch;
     struct pb_listener *listener =
-        build_listener(arena, "virtualOutbound", translator_wildcard(translator), PORT_OUTBOUND);
+        build_listener(arena, "virtualOutbound", translate_wildcard(translator), PORT_OUTBOUND);
     struct pb_filter_chain *black_hole =
         build_tcp_chain(arena, translator->config, "virtualOutbound-blackhole", "BlackHoleCluster");
 
@@ -152,9 +150,9 @@ static void add_virtual_outbound(struct translator *translator)
     PROTO_PUSH(arena, listener, filter_chains, black_hole);
     PROTO_PUSH(arena, listener, filter_chains,
                build_tcp_chain(arena, translator->config, "virtualOutbound-catchall-tcp",
-                               translator_outside(translator)));
+                               translate_outside(translator)));
     add_other_family(translator, listener, PORT_OUTBOUND);
-    translator_add(translator, TRANSLATE_LISTENER, "virtualOutbound", &pb_listener_desc, listener);
+    translate_add(translator, TRANSLATE_LISTENER, "virtualOutbound", &pb_listener_desc, listener);
 }
 
 void listeners_make(struct translator *translator)

@@ -72,8 +72,8 @@ static void add_aliases(struct hosts *hosts, struct pb_virtual_host *host,
             add_names(hosts, host, hosts->translator->aliases[i]);
 }
 
-const struct mesh_virtual_service *virtual_service_find(const struct translator *translator,
-                                                        const char *hostname)
+const struct mesh_virtual_service *route_virtual_service(const struct translator *translator,
+                                                         const char *hostname)
 {
     const struct mesh_virtual_service *best = map_get_str(&translator->virtual_hosts, hostname);
     size_t best_len = 0;
@@ -105,7 +105,7 @@ static void add_service(struct hosts *hosts, const struct mesh_service *service,
 {
     struct translator *translator = hosts->translator;
     struct pb_virtual_host *host = route_host_new(translator->scratch, service->hostname, port);
-    const struct mesh_virtual_service *vs = virtual_service_find(translator, service->hostname);
+    const struct mesh_virtual_service *vs = route_virtual_service(translator, service->hostname);
 
     add_names(hosts, host, service);
     add_aliases(hosts, host, service);
@@ -190,7 +190,7 @@ void route_port_make(struct translator *translator, uint32_t port)
     struct hosts hosts = {.translator = translator,
                           .config = route_config_new(translator->scratch, name)};
 
-    if (translator_has(translator, TRANSLATE_ROUTE, name))
+    if (translate_has(translator, TRANSLATE_ROUTE, name))
         return;
     map_init(&hosts.domains, 0);
     for (size_t i = 0; i < translator->service_count; i++) {
@@ -206,7 +206,7 @@ void route_port_make(struct translator *translator, uint32_t port)
               sizeof(*hosts.config->virtual_hosts), host_cmp);
     add_outside(&hosts);
     map_deinit(&hosts.domains);
-    translator_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, hosts.config);
+    translate_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, hosts.config);
 }
 
 void route_service_make(struct translator *translator, const struct mesh_service *service,
@@ -225,5 +225,5 @@ void route_service_make(struct translator *translator, const struct mesh_service
         host->domains[0] = SLICE("*"); /* the address has chosen the service already */
         host->domains_count = 1;
     }
-    translator_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, hosts.config);
+    translate_add(translator, TRANSLATE_ROUTE, name, &pb_route_configuration_desc, hosts.config);
 }

@@ -52,8 +52,8 @@ static struct pb_filter_chain *new_chain(struct translator *translator,
     build_access_log(arena, translator->config, &proxy.access_log, &proxy.access_log_count);
     if (from->route_count == 1) {
         proxy.cluster_specifier_case = PB_TCP_PROXY_CASE_CLUSTER;
-        proxy.cluster = slice_str(
-            destination_cluster(translator, from->route[0].destination, namespace, context->port));
+        proxy.cluster = slice_str(http_destination_cluster(translator, from->route[0].destination,
+                                                           namespace, context->port));
         proxy.stat_prefix = proxy.cluster;
     } else {
         proxy.cluster_specifier_case = PB_TCP_PROXY_CASE_WEIGHTED_CLUSTERS;
@@ -67,8 +67,8 @@ static struct pb_filter_chain *new_chain(struct translator *translator,
 
         if (from->route[i].weight <= 0)
             continue;
-        weight->name = slice_str(
-            destination_cluster(translator, from->route[i].destination, namespace, context->port));
+        weight->name = slice_str(http_destination_cluster(translator, from->route[i].destination,
+                                                          namespace, context->port));
         weight->weight = (uint32_t)from->route[i].weight;
         PROTO_PUSH(arena, proxy.weighted_clusters, clusters, weight);
     }
@@ -88,7 +88,7 @@ struct pb_filter_chain *tcp_chain_virtual(struct translator *translator,
 struct pb_filter_chain *tcp_chain_service(struct translator *translator,
                                           const struct mesh_service *service, uint32_t port)
 {
-    const struct mesh_virtual_service *vs = virtual_service_find(translator, service->hostname);
+    const struct mesh_virtual_service *vs = route_virtual_service(translator, service->hostname);
     const char *cluster = cluster_name(translator->scratch, port, "", service->hostname);
     struct pb_filter_chain *chain = NULL;
 

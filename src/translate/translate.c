@@ -58,17 +58,17 @@ char *translate_scope_key(const struct translate_scope *scope)
 
 /* ---- what the makers call ---- */
 
-bool translator_has(const struct translator *translator, enum translate_type type, const char *name)
+bool translate_has(const struct translator *translator, enum translate_type type, const char *name)
 {
     return map_get_str(&translator->names[type], name) != NULL;
 }
 
-void translator_add(struct translator *translator, enum translate_type type, const char *name,
-                    const struct proto_message *desc, const void *message)
+void translate_add(struct translator *translator, enum translate_type type, const char *name,
+                   const struct proto_message *desc, const void *message)
 {
     struct translate_resource resource;
 
-    if (translator->rc < 0 || translator_has(translator, type, name))
+    if (translator->rc < 0 || translate_has(translator, type, name))
         return;
     buf_reset(&translator->bytes);
     if (proto_encode(desc, message, &translator->bytes) < 0 ||
@@ -97,19 +97,19 @@ static bool has_family(const struct translate_scope *scope, bool ipv6)
     return false;
 }
 
-const char *translator_wildcard(const struct translator *translator)
+const char *translate_wildcard(const struct translator *translator)
 {
     bool is_v6 = has_family(translator->scope, true) && !has_family(translator->scope, false);
 
     return is_v6 ? "::" : "0.0.0.0";
 }
 
-bool translator_is_dual(const struct translator *translator)
+bool translate_is_dual(const struct translator *translator)
 {
     return has_family(translator->scope, true) && has_family(translator->scope, false);
 }
 
-const char *translator_outside(const struct translator *translator)
+const char *translate_outside(const struct translator *translator)
 {
     return translator->config->registry_only ? "BlackHoleCluster" : "PassthroughCluster";
 }

@@ -50,16 +50,15 @@ struct policy {
 
 /* translate.c: encodes a message as the next resource of a type; a second one of a name is
  * dropped. */
-void translator_add(struct translator *translator, enum translate_type type, const char *name,
-                    const struct proto_message *desc, const void *message);
-bool translator_has(const struct translator *translator, enum translate_type type,
-                    const char *name);
+void translate_add(struct translator *translator, enum translate_type type, const char *name,
+                   const struct proto_message *desc, const void *message);
+bool translate_has(const struct translator *translator, enum translate_type type, const char *name);
 /* "0.0.0.0", or "::" for a proxy that has IPv6 addresses only. */
-const char *translator_wildcard(const struct translator *translator);
+const char *translate_wildcard(const struct translator *translator);
 /* The proxy has addresses of both families, so wildcard listeners need "::" as well. */
-bool translator_is_dual(const struct translator *translator);
+bool translate_is_dual(const struct translator *translator);
 /* Where connections to hosts outside of the mesh go. */
-const char *translator_outside(const struct translator *translator);
+const char *translate_outside(const struct translator *translator);
 
 /* policy.c */
 struct policy policy_find(const struct mesh_destination *destination,
@@ -85,8 +84,8 @@ bool inbound_serves(const struct translator *translator, const struct mesh_servi
 
 /* route.c: the virtual service that counts for a host in this sidecar, or NULL: the oldest that
  * names it, else that of the longest wildcard over it */
-const struct mesh_virtual_service *virtual_service_find(const struct translator *translator,
-                                                        const char *hostname);
+const struct mesh_virtual_service *route_virtual_service(const struct translator *translator,
+                                                         const char *hostname);
 /* The route configuration of an HTTP port of a sidecar; of one sniffed port of a service. */
 void route_port_make(struct translator *translator, uint32_t port);
 void route_service_make(struct translator *translator, const struct mesh_service *service,
@@ -118,13 +117,13 @@ bool match_applies(const struct translator *translator, const struct route_conte
 void match_fill(struct arena *arena, const struct api_http_match_request *match,
                 struct pb_route *route);
 /* A destination's service, aliases followed, or NULL; its full name in *ret_host either way. */
-const struct mesh_service *destination_resolve(struct translator *translator,
-                                               const struct api_destination *destination,
-                                               const char *namespace, const char **ret_host);
+const struct mesh_service *http_destination_resolve(struct translator *translator,
+                                                    const struct api_destination *destination,
+                                                    const char *namespace, const char **ret_host);
 /* The cluster of a destination: its port is the one given, the service's only one, or the
  * listener's. */
-const char *destination_cluster(struct translator *translator,
-                                const struct api_destination *destination, const char *namespace,
-                                uint32_t listener_port);
+const char *http_destination_cluster(struct translator *translator,
+                                     const struct api_destination *destination,
+                                     const char *namespace, uint32_t listener_port);
 
 #endif

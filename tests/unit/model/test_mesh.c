@@ -226,8 +226,7 @@ static void problems_are_told(void **state)
          "VirtualService shop/a; this one has no effect for it"},
         {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
          "namespace: shop}, spec: {hosts: 5}}",
-         "spec.hosts: must be an array, not integer; the last good version of the object stays in "
-         "force"},
+         "spec.hosts: must be an array, not integer; the object is not in force"},
         {"{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, "
          "namespace: shop}, spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, "
          "port: {number: 1}}}]}]}}",
