@@ -278,8 +278,9 @@ static void foreign_tokens_are_refused(void **state)
 {
     /* RFC 7515, A.3 (another key), and "none" */
     static const char *const tokens[] = {
-        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UifQ."
-        "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+        /* the parentheses tell clang that these two belong together */
+        ("eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UifQ."
+         "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"),
         "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UifQ.",
         "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.AAAA",
         "a.b",
