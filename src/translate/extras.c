@@ -61,6 +61,15 @@ static void set_conditions(struct arena *arena, const char *text, struct pb_retr
     buf_deinit(&conditions);
 }
 
+/* Another endpoint is tried, unless the balancer's hash says which one it is. */
+static bool wants_other_host(const struct api_http_retry *from, bool hashed)
+{
+    bool stays =
+        from && from->has_retry_ignore_previous_hosts && !from->retry_ignore_previous_hosts;
+
+    return !hashed && !stays;
+}
+
 struct pb_retry_policy *extras_retry(const struct translator *translator,
                                      const struct api_http_retry *from, bool hashed)
 {
@@ -86,8 +95,7 @@ struct pb_retry_policy *extras_retry(const struct translator *translator,
         policy->retry_back_off->has_base_interval = true;
         policy->retry_back_off->base_interval = build_duration(from->backoff_ns);
     }
-    if (!hashed &&
-        (!from || !from->has_retry_ignore_previous_hosts || from->retry_ignore_previous_hosts))
+    if (wants_other_host(from, hashed))
         add_host_predicate(arena, policy);
     return policy;
 }
