@@ -7,21 +7,30 @@ import time
 import pytest
 
 from bookinfo import look
-from cluster import Cluster
+from cluster import Cluster, wait_until
 from conftest import WEFT, sandbox, sandbox_env
 
 SECOND = "e2e-second"
 
 
-def footprint():
-    """What a sandbox could leave on this machine: lines that name processes, mounts, links, rules, routes."""
+def named(name):
+    """What a sandbox has on this machine under its own name: processes, mounts, network namespaces, cgroups."""
+    def lines(*command):
+        return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    with open("/proc/mounts", encoding="utf-8") as f:
+        mounts = [line.split()[1] for line in f]
+    cgroups = [path for path, _, _ in os.walk("/sys/fs/cgroup")]
+    return {what: [line for line in found if name in line] for what, found in (
+        ("processes", lines("ps", "-ww", "-eo", "args")), ("mounts", mounts), ("namespaces", lines("ip", "netns")),
+        ("cgroups", cgroups))}
+
+
+def unnamed():
+    """What cannot be told by name: links, packet rules and routes of the machine, as one set of lines."""
     def lines(*command):
         return set(subprocess.run(command, capture_output=True, text=True).stdout.splitlines())
-    processes = {line for line in lines("ps", "-eo", "args") if "weft" in line or "conmon" in line}
-    mounts = {line.split()[1] for line in open("/proc/mounts", encoding="utf-8")}
     links = {line.split(":")[1].strip() for line in lines("ip", "-o", "link")}
-    return {"processes": processes, "mounts": mounts, "links": links, "namespaces": lines("ip", "netns"),
-            "rules": lines("nft", "list", "ruleset"), "routes": lines("ip", "route", "show", "table", "all")}
+    return links | lines("nft", "list", "ruleset") | lines("ip", "route", "show", "table", "all")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +41,7 @@ def second(own_sandbox):
 
 
 def test_second_instance_comes_and_goes(cluster, gateway, second):
-    before = footprint()
+    before = unnamed()
     uids = {p["metadata"]["uid"] for p in cluster.get("pods", "-A")["items"]}
 
     began = time.monotonic()
@@ -55,9 +64,8 @@ def test_second_instance_comes_and_goes(cluster, gateway, second):
     assert "running" in sandbox("status", name=second).stdout.lower()
 
     sandbox("down", name=second)
-    after = footprint()
-    for what in before:
-        assert after[what] <= before[what], f"{what} left behind: {sorted(after[what] - before[what])}"
+    wait_until(lambda: not any(named(second).values()), 10, f"left behind: {named(second)}")
+    wait_until(lambda: not unnamed() - before, 10, f"left behind: {unnamed() - before}")
     sandbox("down", name=second)          # twice is harmless
 
     assert {p["metadata"]["uid"] for p in cluster.get("pods", "-A")["items"]} == uids, "the first sandbox was disturbed"
