@@ -140,8 +140,8 @@ static void annotations_add(struct inject_run *run, json_t *annotations, const j
 }
 
 /* Metrics are scraped from the sidecar. Merged (port 15020) they hold the application's too, whose
- * own annotations go to the proxy as ISTIO_PROMETHEUS_ANNOTATIONS; unmerged, a pod that says nothing
- * is scraped at the proxy's own port. */
+ * own annotations go to the proxy as ISTIO_PROMETHEUS_ANNOTATIONS; unmerged, a pod that says
+ * nothing is scraped at the proxy's own port. */
 static void prometheus_add(struct inject_run *run, json_t *annotations, json_t *env)
 {
     const char *scrape = json_get_string(annotations, "prometheus.io/scrape");
