@@ -69,6 +69,7 @@ struct h1_conn {
     bool tunnel;
     bool lingering; /* our end is sent; the peer's is awaited */
     bool draining;
+    bool retiring; /* the next response's head says close */
     bool input_paused;
     bool dead;
 };

@@ -178,7 +178,7 @@ static struct h1_framing framing_of(struct h1_conn *conn, struct http_stream *st
     framing_body_set(&framing, stream, head, end);
     cut_short = end && framing.length > 0 && !stream->asked_head;
     early = !stream->in_end && !conn->tunnel_asked;
-    if (conn->draining || framing.body == H1_BODY_CLOSE || cut_short || early)
+    if (conn->draining || conn->retiring || framing.body == H1_BODY_CLOSE || cut_short || early)
         conn->close_after = true;
     framing.close = conn->close_after;
     framing.keep_alive = !framing.close && stream->head.version == HTTP_VERSION_1_0;

@@ -254,6 +254,15 @@ static void listeners_close(struct http_server *server)
 
 /* --- ends --- */
 
+void http_server_retire(struct http_server *server)
+{
+    listeners_close(server);
+    LIST_EACH (node, &server->h1_conns)
+        CONTAINER_OF(node, struct h1_conn, node)->retiring = true;
+    LIST_EACH (node, &server->h2_conns)
+        h2_conn_drain(h2_conn_of(node));
+}
+
 void http_server_drain(struct http_server *server)
 {
     server->draining = true;

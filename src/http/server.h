@@ -61,6 +61,9 @@ MUST_USE int http_server_adopt_conn(struct http_server *server, struct conn *con
 /* Stops listening; idle connections close, busy ones get "connection: close" or GOAWAY and close
  * after their streams. */
 void http_server_drain(struct http_server *server);
+/* The gentle way: connections stay until their next response, which says "connection: close"
+ * (HTTP/2: GOAWAY now). Idle ones stay: call http_server_drain some seconds later. */
+void http_server_retire(struct http_server *server);
 size_t http_server_conn_count(const struct http_server *server);
 size_t http_server_stream_count(const struct http_server *server);
 /* Closes everything at once. NULL is fine. */

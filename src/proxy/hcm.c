@@ -10,6 +10,8 @@
 #include "proxy/path.h"
 #include "proxy/request.h"
 
+enum { RETIRE_MS = 5000 };
+
 static void finish(struct request *request);
 
 /* --- replies of our own --- */
@@ -471,12 +473,26 @@ int hcm_adopt_conn(struct hcm *hcm, struct conn *conn, struct slice seen)
 void hcm_retire(struct hcm *hcm)
 {
     hcm->retired = true;
+    hcm->drain_at_ms = loop_now_ms(hcm->worker->loop) + RETIRE_MS;
+    http_server_retire(hcm->server);
+}
+
+void hcm_drain(struct hcm *hcm)
+{
+    hcm->retired = true;
+    hcm->drain_at_ms = 0;
     http_server_drain(hcm->server);
 }
 
 bool hcm_reap(struct hcm *hcm)
 {
-    if (!hcm->retired || hcm->requests > 0 || http_server_conn_count(hcm->server) > 0)
+    if (!hcm->retired)
+        return false;
+    if (hcm->drain_at_ms != 0 && loop_now_ms(hcm->worker->loop) >= hcm->drain_at_ms) {
+        hcm->drain_at_ms = 0;
+        http_server_drain(hcm->server);
+    }
+    if (hcm->requests > 0 || http_server_conn_count(hcm->server) > 0)
         return false;
     hcm_free(hcm);
     return true;

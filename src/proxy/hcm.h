@@ -23,8 +23,9 @@ struct hcm {
     struct worker *worker;
     struct hcm_conf *conf; /* one reference */
     struct http_server *server;
-    size_t requests; /* alive */
-    bool retired;    /* no listener of the configuration uses it any more */
+    size_t requests;      /* alive */
+    bool retired;         /* no listener of the configuration uses it any more */
+    uint64_t drain_at_ms; /* retired: when idle connections close too; 0: they did */
 };
 
 /* The worker's manager for that configuration: the one there is, or a new one. NULL when out of
@@ -33,8 +34,10 @@ struct hcm *hcm_get(struct worker *worker, struct hcm_conf *conf);
 /* Takes a descriptor, or a connection whose first bytes were read. */
 MUST_USE int hcm_adopt_fd(struct hcm *hcm, int fd);
 MUST_USE int hcm_adopt_conn(struct hcm *hcm, struct conn *conn, struct slice seen);
-/* Idle connections close, the others after their requests. */
+/* Each connection closes with its next response, idle ones after some seconds. */
 void hcm_retire(struct hcm *hcm);
+/* As hcm_retire, but idle connections close now. */
+void hcm_drain(struct hcm *hcm);
 /* Frees a retired manager that nothing uses; returns true when it did. Never from within a
  * request's callbacks: the worker's tick calls it. */
 bool hcm_reap(struct hcm *hcm);

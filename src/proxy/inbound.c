@@ -427,7 +427,7 @@ void inbound_drain(struct worker *worker, bool inbound_only)
         struct hcm *hcm = CONTAINER_OF(node, struct hcm, node);
 
         if (!hcm->retired && (!inbound_only || hcm->conf->inbound))
-            hcm_retire(hcm);
+            hcm_drain(hcm);
     }
 }
 

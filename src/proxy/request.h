@@ -65,6 +65,7 @@ struct request {
     bool down_paused;   /* we stopped reading the client */
     bool tunnel;        /* upgraded */
     bool finished;
+    uint8_t stale_count; /* times that an idle connection turned out to be closed */
 };
 
 /* --- hcm.c --- */

@@ -428,6 +428,19 @@ void server_drain_listeners(struct server *server, bool inbound_only)
             log_warn(main, "worker %u does not drain: its mailbox is full", i);
 }
 
+static void close_worker_conns(void *ctx)
+{
+    worker_close_conns(ctx);
+}
+
+static void close_conns(struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (loop_post(server->workers[i].worker->loop, close_worker_conns,
+                      server->workers[i].worker) < 0)
+            log_warn(main, "worker %u does not close: its mailbox is full", i);
+}
+
 static void on_drain_poll(void *ctx)
 {
     struct server *server = ctx;
@@ -452,7 +465,9 @@ void server_drain(struct server *server)
     log_info(main, "draining for at most %" PRIu64 " ms", server->options.drain_ms);
     server->state = SERVER_DRAINING;
     server->drain_deadline_ms = loop_now_ms(server->loop) + server->options.drain_ms;
-    if (!server->options.drain_whole)
+    if (server->options.drain_whole)
+        close_conns(server);
+    else
         server_drain_listeners(server, false);
     loop_timer_init(&server->drain_timer, on_drain_poll, server);
     loop_timer_start(server->loop, &server->drain_timer, DRAIN_POLL_MS);

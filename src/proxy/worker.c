@@ -165,3 +165,14 @@ void worker_drain(struct worker *worker, bool inbound_only)
     worker->draining = !inbound_only;
     inbound_drain(worker, inbound_only);
 }
+
+void worker_close_conns(struct worker *worker)
+{
+    worker->closing = true;
+    LIST_EACH (node, &worker->hcms) {
+        struct hcm *hcm = CONTAINER_OF(node, struct hcm, node);
+
+        if (!hcm->retired)
+            hcm_retire(hcm);
+    }
+}

@@ -44,9 +44,10 @@ struct worker {
     struct telemetry telemetry;
     int64_t realtime_offset_ms; /* real time minus loop_now_ms, renewed each tick */
     char date[32];              /* value of the date header, renewed each tick */
-    bool draining;
-    size_t listen_failures;  /* sockets that could not be bound by the last worker_apply */
-    _Atomic uint64_t active; /* connections and requests; read by the main thread */
+    bool draining;              /* listening no more */
+    bool closing;               /* listening, but every response ends its connection */
+    size_t listen_failures;     /* sockets that could not be bound by the last worker_apply */
+    _Atomic uint64_t active;    /* connections and requests; read by the main thread */
 };
 
 MUST_USE int worker_new(unsigned index, struct loop *main_loop, struct access_log_sinks *sinks,
@@ -59,6 +60,8 @@ void worker_apply(struct worker *worker, struct config *config);
 /* Stops accepting (only inbound listeners, if asked); open connections end as their protocols
  * allow. */
 void worker_drain(struct worker *worker, bool inbound_only);
+/* The gentle beginning of the end: goes on serving, but no connection is kept alive. */
+void worker_close_conns(struct worker *worker);
 /* A stream holds the generation that it was routed by. */
 struct worker_gen *worker_gen_hold(struct worker *worker);
 void worker_gen_release(struct worker_gen *gen);
