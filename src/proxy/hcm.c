@@ -23,6 +23,8 @@ static bool is_grpc(const struct http_head *head)
     return slice_starts_with(type, SLICE("application/grpc"));
 }
 
+/* The chosen cluster's operations come first; then the route's, the host's and the table's, or with
+ * most_specific_header_mutations_wins in the opposite order. */
 static void add_response_ops(struct request *request, struct http_head *head)
 {
     const struct header_ops *ops[] = {request->target ? &request->target->response_ops : NULL,
@@ -34,7 +36,7 @@ static void add_response_ops(struct request *request, struct http_head *head)
     if (request->route == NULL) /* without a route nobody's operations apply, as in Envoy */
         return;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        const struct header_ops *set = ops[reverse ? ARRAY_LEN(ops) - 1 - i : i];
+        const struct header_ops *set = ops[reverse && i > 0 ? ARRAY_LEN(ops) - i : i];
 
         if (set != NULL && (set->add_count > 0 || set->remove_count > 0))
             header_ops_apply(set, &head->headers, request->arena, &request->info);
@@ -218,7 +220,7 @@ static void apply_request_ops(struct request *request)
     bool reverse = request->table->most_specific_wins;
 
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        const struct header_ops *set = ops[reverse ? ARRAY_LEN(ops) - 1 - i : i];
+        const struct header_ops *set = ops[reverse && i > 0 ? ARRAY_LEN(ops) - i : i];
 
         if (set != NULL && (set->add_count > 0 || set->remove_count > 0))
             header_ops_apply(set, &request->head->headers, request->arena, &request->info);
