@@ -19,13 +19,15 @@ int main(int argc, char **argv)
         return rc < 0 ? 0 : rc;
     if (loop_new(&loop) < 0)
         return 1;
-    rc = loop_signals_stop(loop);
-    if (rc < 0)
-        rc = err_set(&err, rc, "cannot take signals: %s", err_text(rc));
-    else
-        rc = weftd_new(loop, &options, &weftd, &err);
+    rc = weftd_new(loop, &options, &weftd, &err);
+    if (rc >= 0) { /* only now: a weftd that still waits for an API server is just ended */
+        rc = loop_signals_stop(loop);
+        if (rc < 0)
+            rc = err_set(&err, rc, "cannot take signals: %s", err_text(rc));
+    }
     if (rc < 0) {
         fprintf(stderr, "Error: %s\n", err_format(&err, text, sizeof text));
+        weftd_free(weftd);
         loop_free(loop);
         return 1;
     }

@@ -52,7 +52,7 @@ static int document_inject(const struct inject_config *config, json_t *object, c
         scope.owner_name = kube_name(object);
     }
     rc = inject_pod(config, pod, &scope, err);
-    return rc < 0 ? err_prefix(err, "%s %s: ", kind, kube_name(object)) : 0;
+    return rc < 0 ? err_prefix(err, "%s %s", kind, kube_name(object)) : 0;
 }
 
 /* The text of a file as a tree; the default when no file is named. */

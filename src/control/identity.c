@@ -66,7 +66,7 @@ static int secret_load(const json_t *secret, struct ca **ret, struct error *err)
                          : err_set(err, ERR_INVALID, "ca-cert.pem or ca-key.pem is missing");
 
     if (rc < 0)
-        (void)err_prefix(err, "Secret %s: ", secret_name);
+        (void)err_prefix(err, "Secret %s", secret_name);
     mem_free(cert);
     mem_free(key);
     return rc;

@@ -207,8 +207,12 @@ static int file_load(const char *path, const char *context, struct kube_config *
 
     if (text) {
         rc = kube_config_parse(slice_str(text), folder, context, ret, err);
-        if (rc < 0)
-            (void)err_prefix(err, "%s: ", path);
+        if (rc < 0 && err) {
+            char reason[ERR_PATH_SIZE + ERR_REASON_SIZE];
+
+            err_format(err, reason, sizeof reason);
+            (void)err_set_path(err, rc, path, "%s", reason);
+        }
     }
     mem_free(text);
     mem_free(folder);

@@ -128,6 +128,8 @@ static void on_body(struct http_stream *stream, int code, struct slice body, voi
     json_t *live;
 
     *strchrnul(path, '?') = 0;
+    if (slice_ends_with(slice_str(path), SLICE("/status")))
+        path[strlen(path) - strlen("/status")] = 0;
     assert_int_equal(code, 0);
     assert_int_equal(json_parse(body, NULL, &tree, NULL), 0);
     api->write_count++;
@@ -154,6 +156,16 @@ static void on_body(struct http_stream *stream, int code, struct slice body, voi
     mem_free(path);
 }
 
+/* "/api/v1/[namespaces/x/]pods" is a collection, one segment more an object. */
+static bool is_object_path(const char *path)
+{
+    size_t segments = 0;
+
+    for (const char *c = path; *c; c++)
+        segments += *c == '/';
+    return (segments - (strncmp(path, "/apis/", 6) == 0 ? 3 : 2)) % 2 == 0;
+}
+
 static void get(struct fake_api *api, struct http_stream *stream, struct slice target)
 {
     ptrdiff_t query = slice_find_char(target, '?');
@@ -168,7 +180,7 @@ static void get(struct fake_api *api, struct http_stream *stream, struct slice t
         reply_status(stream, 404, "NotFound", "the server could not find the requested resource");
     else if (strstr(rest, "watch=true"))
         watch(api, stream, path, since ? strtoll(since + strlen("resourceVersion="), NULL, 10) : 0);
-    else if (strstr(path, "/absent"))
+    else if (is_object_path(path))
         reply_status(stream, 404, "NotFound", "pods \"absent\" not found");
     else
         list(api, stream, path);
