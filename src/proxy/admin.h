@@ -4,7 +4,7 @@
  * Place   server.c; `weft-proxy request GET path` and istioctl are its clients
  * Owns    its HTTP server
  * Limits  answers are built whole, at most 256 MiB
- * Spec    docs/reference/proxy-admin.md
+ * Spec    docs/reference/proxy.md
  */
 #ifndef WEFT_PROXY_ADMIN_H
 #define WEFT_PROXY_ADMIN_H

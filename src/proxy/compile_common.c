@@ -3,6 +3,7 @@
  */
 #include "proxy/compile.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -33,6 +34,8 @@ void compile_unsupported(struct compiler *compiler, const char *feature)
 {
     uintptr_t count = (uintptr_t)map_get_str(&compiler->unsupported, feature);
 
+    if (count == 0)
+        log_warn(config, "not supported, and ignored: %s", feature);
     /* Past the table's limit new names are not kept; the known ones go on counting. */
     (void)map_put(&compiler->unsupported, slice_str(feature), (void *)(count + 1), NULL);
 }

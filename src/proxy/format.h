@@ -4,7 +4,7 @@
  * Place   access logs, header values, bodies of local replies
  * Owns    nothing: the compiled form lies in the caller's arena
  * Limits  256 pieces; unknown operators are refused by name
- * Spec    docs/reference/access-log.md
+ * Spec    docs/reference/proxy.md
  */
 #ifndef WEFT_PROXY_FORMAT_H
 #define WEFT_PROXY_FORMAT_H

@@ -4,7 +4,7 @@
  *
  * Place   the HTTP connection manager
  * Owns    nothing; new text lies in the given arena
- * Spec    docs/reference/proxy-headers.md; Envoy's "HTTP header manipulation"
+ * Spec    docs/reference/proxy.md; Envoy's "HTTP header manipulation"
  */
 #ifndef WEFT_PROXY_HEAD_RULES_H
 #define WEFT_PROXY_HEAD_RULES_H
