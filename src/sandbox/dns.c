@@ -431,15 +431,18 @@ static struct dns_server *server_new(struct loop *loop, const struct dns_zone *z
 /* Watches what was opened; `upstream` may be empty. */
 static int server_begin(struct dns_server *server, const struct addr *upstream, struct error *err)
 {
+    struct error why = {0};
     int rc = loop_watch_add(server->loop, &server->udp_watch, server->udp_fd, on_datagram, server);
 
     if (rc < 0)
         return err_set(err, rc, "cannot watch the DNS socket");
     if (upstream->len == 0)
         return 0;
-    rc = udp_open(NULL, upstream, &server->upstream_fd, err);
-    if (rc < 0)
-        return rc;
+    /* A machine without a network serves the cluster's names all the same. */
+    if (udp_open(NULL, upstream, &server->upstream_fd, &why) < 0) {
+        log_warn(dns, "names outside of the cluster are not resolved: %s", why.reason);
+        return 0;
+    }
     rc = loop_watch_add(server->loop, &server->upstream_watch, server->upstream_fd, on_upstream,
                         server);
     return rc < 0 ? err_set(err, rc, "cannot watch the DNS socket") : 0;

@@ -6,9 +6,10 @@ configuration comes from our server without a control plane. Needs root and nft;
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
+import tempfile
 import time
 
 import pytest
@@ -17,6 +18,7 @@ import yaml
 from test_xds import ADS, PROGRAMS, SERVE, URL, Process, wait
 
 PROXY = PROGRAMS["weft-proxy"]
+PYTHON = "/usr/bin/python3"         # users other than root may run it wherever the clone lies
 ID = os.getpid() % 10000
 POD, PEER = f"wp-pod-{ID}", f"wp-peer-{ID}"
 POD_IP, PEER_IP, POD_IP6, PEER_IP6, VIP = "10.213.0.1", "10.213.0.2", "fd13::1", "fd13::2", "10.214.0.10"
@@ -135,6 +137,10 @@ class Pod:
 
     def __init__(self, folder):
         self.processes = []
+        # the clone may lie where only root may look (/root), and the sidecar is not root
+        self.public = tempfile.mkdtemp(prefix="weft-interop.")
+        os.chmod(self.public, 0o755)
+        proxy = shutil.copy(PROXY, self.public)
         check("ip", "netns", "add", POD)
         check("ip", "netns", "add", PEER)
         check("ip", "link", "add", f"v{ID}a", "netns", POD, "type", "veth", "peer", "name", f"v{ID}b", "netns", PEER)
@@ -144,11 +150,11 @@ class Pod:
             check(*inside(namespace, "ip", "link", "set", link, "up"))
             check(*inside(namespace, "ip", "link", "set", "lo", "up"))
         check(*inside(POD, "ip", "route", "add", "default", "via", PEER_IP))
-        check(*inside(POD, PROXY, "istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT",
+        check(*inside(POD, proxy, "istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT",
                       "-i", "*", "-x", "", "-b", "*", "-d", "15090,15021,15020"))
-        self.start(POD, sys.executable, "-c", ECHO, "8080", "app", uid=2000)
-        self.start(PEER, sys.executable, "-c", ECHO, "8080", "peer")
-        self.start(PEER, sys.executable, "-c", ECHO, "9999", "other")
+        self.start(POD, PYTHON, "-c", ECHO, "8080", "app", uid=2000)
+        self.start(PEER, PYTHON, "-c", ECHO, "8080", "peer")
+        self.start(PEER, PYTHON, "-c", ECHO, "9999", "other")
         file = folder / "xds.yaml"
         file.write_text(yaml.safe_dump_all(resources()))
         self.server = self.start(POD, SERVE, str(file))
@@ -159,7 +165,7 @@ class Pod:
                        "PROXY_CONFIG": json.dumps({"discoveryAddress": f"127.0.0.1:{port}",
                                                    "terminationDrainDuration": "1s"}),
                        "ISTIO_META_WORKLOAD_NAME": "web", "ISTIO_KUBE_APP_PROBERS": json.dumps(probers)}
-        self.proxy = self.start(POD, "env", *(f"{k}={v}" for k, v in environment.items()), PROXY, "proxy", "sidecar",
+        self.proxy = self.start(POD, "env", *(f"{k}={v}" for k, v in environment.items()), proxy, "proxy", "sidecar",
                                 "--domain", "shop.svc.cluster.local", uid=1337)
         wait(lambda: self.curl(PEER, f"http://{POD_IP}:15021/healthz/ready")[0] == 200, "readiness", self.proxy,
              self.server)
@@ -180,6 +186,7 @@ class Pod:
             process.stop()
         run("ip", "netns", "del", POD)
         run("ip", "netns", "del", PEER)
+        shutil.rmtree(self.public)
 
 
 @pytest.fixture(scope="module")
