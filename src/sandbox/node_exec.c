@@ -562,15 +562,9 @@ void node_exec_serve(struct node *node, struct http_stream *stream,
     size_t count = 0;
     int rc;
 
-    while (url_query_next(arena, &rest, &name, &value)) {
-        if (!slice_eq_str(name, "command"))
-            continue;
-        if (count == ARGS_MAX) {
-            node_http_refuse(stream, 400, "a command has at most %d words", ARGS_MAX);
-            return;
-        }
-        command[count++] = arena_slice_str(arena, value);
-    }
+    while (count < ARGS_MAX && url_query_next(arena, &rest, &name, &value))
+        if (slice_eq_str(name, "command"))
+            command[count++] = arena_slice_str(arena, value);
     if (!slice_eq_nocase(head->protocol, SLICE("websocket")) || key.len == 0 || protocol.len == 0) {
         node_http_refuse(stream, 400, "exec needs a WebSocket with v5.channel.k8s.io");
         return;
