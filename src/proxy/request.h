@@ -65,7 +65,6 @@ struct request {
     bool down_paused;   /* we stopped reading the client */
     bool tunnel;        /* upgraded */
     bool finished;
-    uint8_t stale_count; /* times that an idle connection turned out to be closed */
 };
 
 /* --- hcm.c --- */

@@ -21,8 +21,6 @@
 #include "proxy/path.h"
 #include "proxy/reset_text.h"
 
-enum { STALE_MAX = 3 };
-
 static const struct http_stream_events up_events;
 static const struct http_stream_events no_events;
 static void attempt(struct request *request);
@@ -327,7 +325,7 @@ static void attempt(struct request *request)
                                request->request_ended && !request->request_has_body);
     if (rc < 0)
         log_debug(http, "request head not sent: %s", err_text(rc));
-    if (request->info.attempts > 1 || request->stale_count > 0) {
+    if (request->info.attempts > 1) {
         send_replay(request);
         resume_down(request);
     }
@@ -558,44 +556,18 @@ static void up_on_trailers(struct http_stream *stream, const struct http_headers
         log_debug(http, "response trailers not sent: %s", err_text(rc));
 }
 
-/* The upstream closed an idle connection just as the request went out on it: nothing was answered,
- * so a request that may be repeated goes out again at once, on another connection. RFC 9110 section
- * 9.2.2; Envoy would answer 503 here. */
-static bool was_stale(struct request *request, const struct http_stream *stream,
-                      enum http_reset reason)
-{
-    static const char *const idempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
-    bool repeatable = false;
-
-    if ((reason != HTTP_RESET_CONN_TERMINATED && reason != HTTP_RESET_REMOTE_RESET) ||
-        !http_stream_conn_reused(stream) || request->response_started || request->tunnel ||
-        request->finished || request->stale_count >= STALE_MAX ||
-        (request->request_has_body && !request->replayable))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(idempotent); i++)
-        repeatable |= slice_eq_str(request->head->method, idempotent[i]);
-    return repeatable;
-}
-
 static void up_on_reset(struct http_stream *stream, enum http_reset reason, void *ctx)
 {
     struct request *request = ctx;
     const struct retry_policy *policy = request->route->retry;
     bool sent = reason != HTTP_RESET_CONNECT_FAILED && reason != HTTP_RESET_CONNECT_TIMEOUT &&
                 reason != HTTP_RESET_TLS_FAILED && reason != HTTP_RESET_OVERFLOW;
-    bool stale = was_stale(request, stream, reason);
 
     /* The stream ends by itself now: nobody listens, nothing is reset. */
     http_stream_events_set(stream, &no_events, NULL);
     request->up = NULL;
     upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_active, UINT64_MAX);
     upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_rx_reset, 1);
-    if (stale) {
-        request->stale_count++;
-        request->info.attempts--;
-        attempt(request);
-        return;
-    }
     if (reason == HTTP_RESET_OVERFLOW)
         upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_pending_overflow, 1);
     else if (!request->response_started)
