@@ -145,11 +145,10 @@ static void wait_drop(struct work_wait *wait)
 
 static bool waits_are_over(struct work *work)
 {
-    uint64_t now_ms = loop_now_ms(work->controllers->loop);
     size_t kept = 0;
 
     for (size_t i = 0; i < work->wait_count; i++) {
-        if (wait_is_over(&work->waits[i], now_ms))
+        if (wait_is_over(&work->waits[i], loop_now_ms(work->controllers->loop)))
             wait_drop(&work->waits[i]);
         else
             work->waits[kept++] = work->waits[i];

@@ -123,14 +123,13 @@ static void empty(struct work *work, const json_t *ns)
 
 static void furnish(struct work *work)
 {
-    json_t *root = work_get(work, KUBE_RESOURCE_CONFIG_MAP, work->name, "kube-root-ca.crt");
     const char *root_ca = work->controllers->root_ca;
 
     if (!work_get(work, KUBE_RESOURCE_SERVICE_ACCOUNT, work->name, "default"))
         work_call(work, KUBE_CREATE, KUBE_RESOURCE_SERVICE_ACCOUNT, work->name, NULL, NULL,
                   json_pack("{s:s,s:s,s:{s:s}}", "apiVersion", "v1", "kind", "ServiceAccount",
                             "metadata", "name", "default"));
-    if (!root && root_ca)
+    if (root_ca && !work_get(work, KUBE_RESOURCE_CONFIG_MAP, work->name, "kube-root-ca.crt"))
         work_call(work, KUBE_CREATE, KUBE_RESOURCE_CONFIG_MAP, work->name, NULL, NULL,
                   json_pack("{s:s,s:s,s:{s:s},s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap",
                             "metadata", "name", "kube-root-ca.crt", "data", "ca.crt", root_ca));

@@ -30,7 +30,6 @@ static void pod_count(struct replicaset_pods *pods, const json_t *set, json_t *p
 {
     int64_t ready_since_ms = work_pod_ready_since_ms(pod);
     int64_t available_ms = ready_since_ms + 1000 * json_path_int(set, "spec.minReadySeconds", 0);
-    int64_t now_ms = clock_realtime_ms();
 
     pods->active[pods->count++] = pod;
     if (work_labels_hold(json_path_get(set, "spec.template.metadata.labels"),
@@ -39,7 +38,7 @@ static void pod_count(struct replicaset_pods *pods, const json_t *set, json_t *p
     if (!ready_since_ms)
         return;
     pods->ready++;
-    if (available_ms <= now_ms)
+    if (available_ms <= clock_realtime_ms())
         pods->available++;
     else if (!pods->next_available_ms || available_ms < pods->next_available_ms)
         pods->next_available_ms = available_ms;
