@@ -29,10 +29,21 @@ FIRST = int(os.environ.get("WEFT_DIFF_SEED", "1"))
 PRESENCE = {"date", "x-envoy-upstream-service-time", "x-request-id"}
 
 
+def bind_free(s, host):
+    """Binds to a free port below those that outgoing connections take, so that none is taken before its server starts."""
+    for port in random.sample(range(20000, 32000), 200):
+        try:
+            s.bind((host, port))
+            return port
+        except OSError:
+            continue
+    raise AssertionError("no free port")
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for s in sockets:
-        s.bind(("127.0.0.1", 0))
+        bind_free(s, "127.0.0.1")
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
         s.close()

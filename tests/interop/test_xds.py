@@ -8,6 +8,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import socket
 import subprocess
 import threading
@@ -26,10 +27,20 @@ URL = "type.googleapis.com/"
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 
 
+def bind_free(s, host):
+    """Binds to a free port below those that outgoing connections take, so that none is taken before its server starts."""
+    for port in random.sample(range(20000, 32000), 200):
+        try:
+            s.bind((host, port))
+            return port
+        except OSError:
+            continue
+    raise AssertionError("no free port")
+
+
 def free_port():
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+        return bind_free(s, "127.0.0.1")
 
 
 class Backend:
