@@ -16,6 +16,7 @@ import pytest
 
 import generate
 from echo import Echo
+from ports import bind_free
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
@@ -27,17 +28,6 @@ FIRST = int(os.environ.get("WEFT_DIFF_SEED", "1"))
 
 # Headers whose value is a time or random: only their presence counts.
 PRESENCE = {"date", "x-envoy-upstream-service-time", "x-request-id"}
-
-
-def bind_free(s, host):
-    """Binds to a free port below those that outgoing connections take, so that none is taken before its server starts."""
-    for port in random.sample(range(20000, 32000), 200):
-        try:
-            s.bind((host, port))
-            return port
-        except OSError:
-            continue
-    raise AssertionError("no free port")
 
 
 def free_ports(count):

@@ -8,7 +8,6 @@ import http.client
 import http.server
 import json
 import os
-import random
 import socket
 import subprocess
 import threading
@@ -16,6 +15,8 @@ import time
 
 import pytest
 import yaml
+
+from ports import bind_free
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
@@ -25,17 +26,6 @@ SERVE = os.environ.get("XDS_SERVE", os.path.join(TOP, "build/dev/tests/interop/x
 WAIT_S = 20
 URL = "type.googleapis.com/"
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
-
-
-def bind_free(s, host):
-    """Binds to a free port below those that outgoing connections take, so that none is taken before its server starts."""
-    for port in random.sample(range(20000, 32000), 200):
-        try:
-            s.bind((host, port))
-            return port
-        except OSError:
-            continue
-    raise AssertionError("no free port")
 
 
 def free_port():
