@@ -16,7 +16,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
-#include "sandbox/apiserver_patch.h"
+#include "kube/patch.h"
 #include "sandbox/apiserver_webhook.h"
 #include "wire/base64.h"
 
@@ -128,13 +128,12 @@ static bool hook_match(const json_t *webhook, const struct apiserver_call *call)
         matched || rule_match(rule, call);
     if (!matched)
         return false;
-    if (in_namespace && !apiserver_selector_match_object(
-                            json_object_get(webhook, "namespaceSelector"), namespace_labels(call)))
+    if (in_namespace && !kube_selector_match_object(json_object_get(webhook, "namespaceSelector"),
+                                                    namespace_labels(call)))
         return false;
     return (call->object != NULL &&
-            apiserver_selector_match_object(selector,
-                                            json_path_get(call->object, "metadata.labels"))) ||
-           (call->old != NULL && apiserver_selector_match_object(
+            kube_selector_match_object(selector, json_path_get(call->object, "metadata.labels"))) ||
+           (call->old != NULL && kube_selector_match_object(
                                      selector, json_path_get(call->old->tree, "metadata.labels")));
 }
 
@@ -214,7 +213,7 @@ static int patch_take(struct apiserver_call *call, const json_t *response, struc
     if (rc != 0)
         return err_set(err, rc, "the patch is not base64 of JSON");
     object = json_deep_copy(call->object);
-    rc = apiserver_patch_json(&object, patch, err);
+    rc = kube_patch_json(&object, patch, err);
     json_decref(patch);
     if (rc == 0 &&
         (!json_is_object(object) || !json_is_object(json_object_get(object, "metadata"))))

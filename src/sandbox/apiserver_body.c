@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Request bodies: JSON, YAML, protobuf; chosen by Content-Type as the real server does. */
+#include "kube/protobuf.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/yaml.h"
 
@@ -47,7 +48,7 @@ static int body_parse(enum body_format format, struct slice body, json_t **ret, 
     case BODY_YAML:
         return yaml_parse_one(body, NULL, ret, err);
     case BODY_PROTOBUF:
-        return apiserver_protobuf_decode(body, ret, err);
+        return kube_protobuf_decode(body, ret, err);
     case BODY_UNKNOWN:
         break;
     }

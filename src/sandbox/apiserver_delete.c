@@ -205,17 +205,16 @@ static void delete_admitted(struct apiserver_call *call)
 /* --- collections --- */
 
 static bool collection_wants(struct apiserver_call *call, const struct store_object *object,
-                             const struct apiserver_selector *labels,
-                             const struct apiserver_selector *fields)
+                             const struct kube_selector *labels, const struct kube_selector *fields)
 {
     return (call->ns[0] == '\0' || strcmp(call->ns, object->ns) == 0) &&
-           apiserver_selector_match(labels, json_path_get(object->tree, "metadata.labels")) &&
-           apiserver_selector_match_fields(fields, object->tree);
+           kube_selector_match(labels, json_path_get(object->tree, "metadata.labels")) &&
+           kube_selector_match_fields(fields, object->tree);
 }
 
 void apiserver_delete_collection(struct apiserver_call *call)
 {
-    struct apiserver_selector labels, fields;
+    struct kube_selector labels, fields;
     struct store_bucket *bucket = call->kind->bucket;
     VEC(struct store_object *) found = {0};
     json_t *items;

@@ -5,7 +5,7 @@
 #include "sandbox/apiserver_hooks.h"
 
 #include "base/mem.h"
-#include "sandbox/apiserver_selector.h"
+#include "kube/selector.h"
 #include "wire/base64.h"
 
 #include <stdio.h>
@@ -101,7 +101,7 @@ static void workload_check(struct apiserver_call *call)
                                   call->kind->singular);
         return;
     }
-    if (!apiserver_selector_match_object(selector, labels)) {
+    if (!kube_selector_match_object(selector, labels)) {
         text = labels ? json_format_str(labels, JSON_FORMAT_COMPACT) : mem_strdup("null");
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.template.metadata.labels",
                               "Invalid value: %s: `selector` does not match template `labels`",

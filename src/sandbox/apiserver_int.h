@@ -16,8 +16,8 @@
 #include "base/list.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "kube/selector.h"
 #include "sandbox/apiserver.h"
-#include "sandbox/apiserver_selector.h"
 #include "sandbox/kinds.h"
 #include "sandbox/store.h"
 #include "wire/url.h"
@@ -144,17 +144,14 @@ json_t *apiserver_status_success(const struct kind *kind, const json_t *object);
  * body (NULL: by the envelope's own kind). An empty body leaves NULL. Sets a failure. */
 MUST_USE int apiserver_body_decode(struct apiserver_call *call, struct slice content_type,
                                    struct slice body);
-/* apiserver_protobuf.c: "k8s\0" envelope into a JSON object. */
-MUST_USE int apiserver_protobuf_decode(struct slice body, json_t **ret, struct error *err);
 
 /* --- apiserver_read.c --- */
 
 void apiserver_read_get(struct apiserver_call *call);
 void apiserver_read_list(struct apiserver_call *call);
 /* labelSelector and fieldSelector of the query, with the name of the path. Sets a failure. */
-MUST_USE int apiserver_read_selectors(struct apiserver_call *call,
-                                      struct apiserver_selector *ret_labels,
-                                      struct apiserver_selector *ret_fields);
+MUST_USE int apiserver_read_selectors(struct apiserver_call *call, struct kube_selector *ret_labels,
+                                      struct kube_selector *ret_fields);
 /* The object as this kind's version: fresh reference. */
 json_t *apiserver_read_present(const struct kind *kind, const struct store_object *object);
 /* A Table of the given rows' objects; header: with columnDefinitions. */

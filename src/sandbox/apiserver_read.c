@@ -121,18 +121,18 @@ static bool field_is_known(const struct kind *kind, const char *field, bool *ret
 }
 
 /* A watch or a deletecollection of one name is a field selector more. */
-static void fields_add_name(struct apiserver_call *call, struct apiserver_selector *fields)
+static void fields_add_name(struct apiserver_call *call, struct kube_selector *fields)
 {
-    struct apiserver_selector_term *terms;
+    struct kube_selector_term *terms;
 
     if (call->name[0] == '\0')
         return;
-    terms = ARENA_ARRAY(&call->arena, struct apiserver_selector_term, fields->term_count + 1);
+    terms = ARENA_ARRAY(&call->arena, struct kube_selector_term, fields->term_count + 1);
     if (fields->term_count > 0)
         memcpy(terms, fields->terms, fields->term_count * sizeof *terms);
-    terms[fields->term_count] = (struct apiserver_selector_term){
+    terms[fields->term_count] = (struct kube_selector_term){
         .key = "metadata.name",
-        .op = SELECTOR_IN,
+        .op = KUBE_SELECTOR_IN,
         .values = ARENA_ARRAY(&call->arena, const char *, 1),
         .value_count = 1,
     };
@@ -141,15 +141,15 @@ static void fields_add_name(struct apiserver_call *call, struct apiserver_select
     fields->term_count++;
 }
 
-int apiserver_read_selectors(struct apiserver_call *call, struct apiserver_selector *ret_labels,
-                             struct apiserver_selector *ret_fields)
+int apiserver_read_selectors(struct apiserver_call *call, struct kube_selector *ret_labels,
+                             struct kube_selector *ret_fields)
 {
     struct error err = {0};
 
-    if (apiserver_selector_parse(apiserver_call_query(call, "labelSelector"), &call->arena,
-                                 ret_labels, &err) != 0 ||
-        apiserver_selector_parse_fields(apiserver_call_query(call, "fieldSelector"), &call->arena,
-                                        ret_fields, &err) != 0)
+    if (kube_selector_parse(apiserver_call_query(call, "labelSelector"), &call->arena, ret_labels,
+                            &err) != 0 ||
+        kube_selector_parse_fields(apiserver_call_query(call, "fieldSelector"), &call->arena,
+                                   ret_fields, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
     for (size_t i = 0; i < ret_fields->term_count; i++) {
         const char *field = ret_fields->terms[i].key;
@@ -171,7 +171,7 @@ int apiserver_read_selectors(struct apiserver_call *call, struct apiserver_selec
 /* --- lists --- */
 
 struct list_page {
-    struct apiserver_selector labels, fields;
+    struct kube_selector labels, fields;
     size_t from, to;   /* indexes in the bucket */
     uint64_t limit;    /* 0: none */
     uint64_t revision; /* of the first page */
@@ -246,9 +246,8 @@ static int check_revision(struct apiserver_call *call)
 
 static bool page_wants(const struct list_page *page, const struct store_object *object)
 {
-    return apiserver_selector_match(&page->labels,
-                                    json_path_get(object->tree, "metadata.labels")) &&
-           apiserver_selector_match_fields(&page->fields, object->tree);
+    return kube_selector_match(&page->labels, json_path_get(object->tree, "metadata.labels")) &&
+           kube_selector_match_fields(&page->fields, object->tree);
 }
 
 static void page_fill(struct apiserver_call *call, struct list_page *page)

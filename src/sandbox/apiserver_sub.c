@@ -30,7 +30,7 @@ json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
     arena_init(&arena, 0);
     json_path_set(
         scale, "status.selector",
-        json_string(apiserver_selector_format(json_path_get(object, "spec.selector"), &arena)));
+        json_string(kube_selector_format(json_path_get(object, "spec.selector"), &arena)));
     arena_deinit(&arena);
     return scale;
 }

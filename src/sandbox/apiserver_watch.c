@@ -23,7 +23,7 @@ struct watch {
     struct apiserver_call *call;
     struct http_stream *stream; /* NULL once it closed */
     struct store_watch store_watch;
-    struct apiserver_selector labels, fields;
+    struct kube_selector labels, fields;
     struct loop_timer timeout, bookmark;
     bool bookmarks;
     bool header_sent; /* of a Table */
@@ -138,9 +138,8 @@ static bool watch_wants(const struct watch *watch, const struct store_object *ob
     const char *ns = watch->call->ns;
 
     return object != NULL && (ns[0] == '\0' || strcmp(ns, object->ns) == 0) &&
-           apiserver_selector_match(&watch->labels,
-                                    json_path_get(object->tree, "metadata.labels")) &&
-           apiserver_selector_match_fields(&watch->fields, object->tree);
+           kube_selector_match(&watch->labels, json_path_get(object->tree, "metadata.labels")) &&
+           kube_selector_match_fields(&watch->fields, object->tree);
 }
 
 static void watch_on_event(const struct store_event *event, void *ctx)

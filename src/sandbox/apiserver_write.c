@@ -13,8 +13,8 @@
  */
 #include "api/check.h"
 #include "base/clock.h"
+#include "kube/patch.h"
 #include "sandbox/apiserver_int.h"
-#include "sandbox/apiserver_patch.h"
 
 #include <stdlib.h>
 
@@ -258,7 +258,7 @@ static int patch_strategic(struct apiserver_call *call, json_t *object)
                               "the body of the request was in an unknown format - accepted media "
                               "types include: application/json-patch+json, "
                               "application/merge-patch+json");
-    if (apiserver_patch_strategic(object, call->body, call->kind->api->schema, &err) != 0)
+    if (kube_patch_strategic(object, call->body, call->kind->api->schema, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s: %s", err.path, err.reason);
     return 0;
 }
@@ -269,7 +269,7 @@ static int patch_apply(struct apiserver_call *call, json_t **object)
     int rc;
 
     if (slice_eq_str(call->content_type, "application/json-patch+json")) {
-        rc = apiserver_patch_json(object, call->body, &err);
+        rc = kube_patch_json(object, call->body, &err);
         if (rc == ERR_CONFLICT)
             return apiserver_fail(call, 422, "Invalid",
                                   "the server rejected our request due to an "
@@ -282,7 +282,7 @@ static int patch_apply(struct apiserver_call *call, json_t **object)
                               json_type_name(call->body));
     if (slice_eq_str(call->content_type, "application/strategic-merge-patch+json"))
         return patch_strategic(call, *object);
-    apiserver_patch_merge(*object, call->body);
+    kube_patch_merge(*object, call->body);
     return 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Selectors: a small recursive-descent parser and matchers. See apiserver_selector.h.
+/* Selectors: a small recursive-descent parser and matchers. See selector.h.
  *
  *   selector = requirement *("," requirement)
  *   requirement = ["!"] key | key ("=" | "==" | "!=") value | key ("in" | "notin") "(" values ")"
  */
-#include "sandbox/apiserver_selector.h"
+#include "kube/selector.h"
 
 #include <ctype.h>
 
@@ -58,13 +58,13 @@ static int parse_fail(struct selector_parser *parser, const char *expected)
 }
 
 /* "(a,b)" */
-static int parse_values(struct selector_parser *parser, struct apiserver_selector_term *term)
+static int parse_values(struct selector_parser *parser, struct kube_selector_term *term)
 {
     if (!take_text(parser, "("))
         return parse_fail(parser, "'('");
-    term->values = ARENA_ARRAY(parser->arena, const char *, APISERVER_SELECTOR_VALUES_MAX);
+    term->values = ARENA_ARRAY(parser->arena, const char *, KUBE_SELECTOR_VALUES_MAX);
     do {
-        if (term->value_count == APISERVER_SELECTOR_VALUES_MAX)
+        if (term->value_count == KUBE_SELECTOR_VALUES_MAX)
             return err_set(parser->err, ERR_INVALID,
                            "unable to parse requirement: too many values");
         term->values[term->value_count++] = arena_slice_str(parser->arena, take_word(parser));
@@ -74,8 +74,8 @@ static int parse_values(struct selector_parser *parser, struct apiserver_selecto
     return 0;
 }
 
-static void term_value_set(struct selector_parser *parser, struct apiserver_selector_term *term,
-                           enum apiserver_selector_op op, struct slice value)
+static void term_value_set(struct selector_parser *parser, struct kube_selector_term *term,
+                           enum kube_selector_op op, struct slice value)
 {
     term->op = op;
     term->values = ARENA_ARRAY(parser->arena, const char *, 1);
@@ -83,7 +83,7 @@ static void term_value_set(struct selector_parser *parser, struct apiserver_sele
     term->value_count = 1;
 }
 
-static int parse_term(struct selector_parser *parser, struct apiserver_selector_term *term)
+static int parse_term(struct selector_parser *parser, struct kube_selector_term *term)
 {
     bool negated = take_text(parser, "!");
     struct slice key = take_word(parser);
@@ -92,45 +92,44 @@ static int parse_term(struct selector_parser *parser, struct apiserver_selector_
     if (key.len == 0)
         return parse_fail(parser, "identifier");
     term->key = arena_slice_str(parser->arena, key);
-    term->op = negated ? SELECTOR_NOT_EXISTS : SELECTOR_EXISTS;
+    term->op = negated ? KUBE_SELECTOR_NOT_EXISTS : KUBE_SELECTOR_EXISTS;
     skip_space(parser);
     if (negated || parser->rest.len == 0 || parser->rest.data[0] == ',')
         return 0;
     if (take_text(parser, "!=")) {
-        term_value_set(parser, term, SELECTOR_NOT_IN, take_word(parser));
+        term_value_set(parser, term, KUBE_SELECTOR_NOT_IN, take_word(parser));
         return 0;
     }
     if (take_text(parser, "==") || take_text(parser, "=")) {
-        term_value_set(parser, term, SELECTOR_IN, take_word(parser));
+        term_value_set(parser, term, KUBE_SELECTOR_IN, take_word(parser));
         return 0;
     }
     word = take_word(parser);
     if (slice_eq_str(word, "in"))
-        term->op = SELECTOR_IN;
+        term->op = KUBE_SELECTOR_IN;
     else if (slice_eq_str(word, "notin"))
-        term->op = SELECTOR_NOT_IN;
+        term->op = KUBE_SELECTOR_NOT_IN;
     else
         return parse_fail(parser, "in, notin, =, ==, !=");
     return parse_values(parser, term);
 }
 
-int apiserver_selector_parse(struct slice text, struct arena *arena, struct apiserver_selector *ret,
-                             struct error *err)
+int kube_selector_parse(struct slice text, struct arena *arena, struct kube_selector *ret,
+                        struct error *err)
 {
     struct selector_parser parser = {text, arena, err};
-    struct apiserver_selector selector = {0};
+    struct kube_selector selector = {0};
 
     skip_space(&parser);
     if (parser.rest.len == 0) {
         *ret = selector;
         return 0;
     }
-    selector.terms =
-        ARENA_ARRAY(arena, struct apiserver_selector_term, APISERVER_SELECTOR_TERMS_MAX);
+    selector.terms = ARENA_ARRAY(arena, struct kube_selector_term, KUBE_SELECTOR_TERMS_MAX);
     do {
         int rc;
 
-        if (selector.term_count == APISERVER_SELECTOR_TERMS_MAX)
+        if (selector.term_count == KUBE_SELECTOR_TERMS_MAX)
             return err_set(err, ERR_INVALID, "unable to parse requirement: too many requirements");
         rc = parse_term(&parser, &selector.terms[selector.term_count++]);
         if (rc != 0)
@@ -143,25 +142,24 @@ int apiserver_selector_parse(struct slice text, struct arena *arena, struct apis
     return 0;
 }
 
-int apiserver_selector_parse_fields(struct slice text, struct arena *arena,
-                                    struct apiserver_selector *ret, struct error *err)
+int kube_selector_parse_fields(struct slice text, struct arena *arena, struct kube_selector *ret,
+                               struct error *err)
 {
     struct selector_parser parser = {text, arena, err};
-    struct apiserver_selector selector = {0};
+    struct kube_selector selector = {0};
     struct slice rest = text;
     struct slice piece;
 
-    selector.terms =
-        ARENA_ARRAY(arena, struct apiserver_selector_term, APISERVER_SELECTOR_TERMS_MAX);
+    selector.terms = ARENA_ARRAY(arena, struct kube_selector_term, KUBE_SELECTOR_TERMS_MAX);
     while (text.len > 0 && slice_split_next(&rest, ',', &piece)) {
         ptrdiff_t at = slice_find_char(piece, '=');
-        struct apiserver_selector_term *term = &selector.terms[selector.term_count];
+        struct kube_selector_term *term = &selector.terms[selector.term_count];
         bool negated;
         struct slice value;
 
         if (piece.len == 0)
             continue;
-        if (at <= 0 || selector.term_count == APISERVER_SELECTOR_TERMS_MAX)
+        if (at <= 0 || selector.term_count == KUBE_SELECTOR_TERMS_MAX)
             return err_set(err, ERR_INVALID, "invalid selector: '%.*s'; can't understand '%.*s'",
                            SLICE_ARG(text), SLICE_ARG(piece));
         negated = piece.data[at - 1] == '!';
@@ -169,7 +167,7 @@ int apiserver_selector_parse_fields(struct slice text, struct arena *arena,
         if (slice_starts_with(value, SLICE("=")))
             value = slice_from(value, 1);
         term->key = arena_slice_str(arena, slice_head(piece, (size_t)at - negated));
-        term_value_set(&parser, term, negated ? SELECTOR_NOT_IN : SELECTOR_IN, value);
+        term_value_set(&parser, term, negated ? KUBE_SELECTOR_NOT_IN : KUBE_SELECTOR_IN, value);
         selector.term_count++;
     }
     *ret = selector;
@@ -177,21 +175,21 @@ int apiserver_selector_parse_fields(struct slice text, struct arena *arena,
 }
 
 /* `value` is NULL when absent. */
-static bool term_match(const struct apiserver_selector_term *term, const char *value)
+static bool term_match(const struct kube_selector_term *term, const char *value)
 {
     bool found = false;
 
-    if (term->op == SELECTOR_EXISTS || term->op == SELECTOR_NOT_EXISTS)
-        return (value != NULL) == (term->op == SELECTOR_EXISTS);
+    if (term->op == KUBE_SELECTOR_EXISTS || term->op == KUBE_SELECTOR_NOT_EXISTS)
+        return (value != NULL) == (term->op == KUBE_SELECTOR_EXISTS);
     for (size_t i = 0; i < term->value_count && value != NULL && !found; i++)
         found = strcmp(term->values[i], value) == 0;
-    return found == (term->op == SELECTOR_IN);
+    return found == (term->op == KUBE_SELECTOR_IN);
 }
 
-bool apiserver_selector_match(const struct apiserver_selector *selector, const json_t *labels)
+bool kube_selector_match(const struct kube_selector *selector, const json_t *labels)
 {
     for (size_t i = 0; i < selector->term_count; i++) {
-        const struct apiserver_selector_term *term = &selector->terms[i];
+        const struct kube_selector_term *term = &selector->terms[i];
 
         if (!term_match(term, json_get_string(labels, term->key)))
             return false;
@@ -199,11 +197,10 @@ bool apiserver_selector_match(const struct apiserver_selector *selector, const j
     return true;
 }
 
-bool apiserver_selector_match_fields(const struct apiserver_selector *selector,
-                                     const json_t *object)
+bool kube_selector_match_fields(const struct kube_selector *selector, const json_t *object)
 {
     for (size_t i = 0; i < selector->term_count; i++) {
-        const struct apiserver_selector_term *term = &selector->terms[i];
+        const struct kube_selector_term *term = &selector->terms[i];
         const json_t *value = json_path_get(object, term->key);
         const char *text = json_is_string(value)  ? json_string_value(value)
                            : json_is_true(value)  ? "true"
@@ -216,7 +213,7 @@ bool apiserver_selector_match_fields(const struct apiserver_selector *selector,
     return true;
 }
 
-bool apiserver_selector_match_map(const json_t *map, const json_t *labels)
+bool kube_selector_match_map(const json_t *map, const json_t *labels)
 {
     const char *key;
     json_t *value;
@@ -249,12 +246,12 @@ static bool expression_match(const json_t *expression, const json_t *labels)
     return strcmp(op, "NotIn") == 0 ? !found : found;
 }
 
-bool apiserver_selector_match_object(const json_t *selector, const json_t *labels)
+bool kube_selector_match_object(const json_t *selector, const json_t *labels)
 {
     size_t i;
     json_t *expression;
 
-    if (!apiserver_selector_match_map(json_object_get(selector, "matchLabels"), labels))
+    if (!kube_selector_match_map(json_object_get(selector, "matchLabels"), labels))
         return false;
     json_array_foreach(json_object_get(selector, "matchExpressions"), i, expression)
     {
@@ -281,7 +278,7 @@ static void expression_format(const json_t *expression, struct buf *out)
     buf_append_char(out, ')');
 }
 
-const char *apiserver_selector_format(const json_t *selector, struct arena *arena)
+const char *kube_selector_format(const json_t *selector, struct arena *arena)
 {
     struct buf out;
     const char *key;

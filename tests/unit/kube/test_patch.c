@@ -4,7 +4,7 @@
 
 #include "api/schema.h"
 #include "base/mem.h"
-#include "sandbox/apiserver_patch.h"
+#include "kube/patch.h"
 
 struct patch_case {
     const char *name, *document, *patch, *expected;
@@ -122,7 +122,7 @@ static void json_patches(void **state)
     for (size_t i = 0; i < ARRAY_LEN(json_cases); i++) {
         json_t *document = parse(json_cases[i].document);
         json_t *patch = parse(json_cases[i].patch);
-        int rc = apiserver_patch_json(&document, patch, NULL);
+        int rc = kube_patch_json(&document, patch, NULL);
 
         compare(&json_cases[i], rc, document);
         json_decref(document);
@@ -137,7 +137,7 @@ static void merge_patches(void **state)
         json_t *document = parse(merge_cases[i].document);
         json_t *patch = parse(merge_cases[i].patch);
 
-        apiserver_patch_merge(document, patch);
+        kube_patch_merge(document, patch);
         compare(&merge_cases[i], 0, document);
         json_decref(document);
         json_decref(patch);
@@ -153,7 +153,7 @@ static void strategic_patches(void **state)
     for (size_t i = 0; i < ARRAY_LEN(strategic_cases); i++) {
         json_t *document = parse(strategic_cases[i].document);
         json_t *patch = parse(strategic_cases[i].patch);
-        int rc = apiserver_patch_strategic(document, patch, kind->schema, NULL);
+        int rc = kube_patch_strategic(document, patch, kind->schema, NULL);
 
         compare(&strategic_cases[i], rc, document);
         json_decref(document);

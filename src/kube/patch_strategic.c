@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strategic merge patch: objects are merged by field, lists as the schema says. See
- * apiserver_patch.h.
+/* Strategic merge patch: objects are merged by field, lists as the schema says.
+ * See patch.h.
  *
  *   schema list with merge key     items are matched by that key; {key, $patch: delete} removes
  *   schema list with merge key ""  a set of scalars: union; $deleteFromPrimitiveList/X removes
@@ -9,7 +9,7 @@
  *   $retainKeys                    fields of the object that are not named go
  *   $patch: replace | delete       the object is the patch's other fields | is emptied
  */
-#include "sandbox/apiserver_patch.h"
+#include "kube/patch.h"
 
 static const char order_prefix[] = "$setElementOrder/";
 static const char delete_prefix[] = "$deleteFromPrimitiveList/";
@@ -261,8 +261,8 @@ static int object_merge(json_t *target, const json_t *patch, const struct api_sc
     return 0;
 }
 
-int apiserver_patch_strategic(json_t *target, const json_t *patch, const struct api_schema *schema,
-                              struct error *err)
+int kube_patch_strategic(json_t *target, const json_t *patch, const struct api_schema *schema,
+                         struct error *err)
 {
     if (!json_is_object(patch))
         return err_set(err, ERR_INVALID, "a strategic merge patch must be an object");

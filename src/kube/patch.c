@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON patch and merge patch. See apiserver_patch.h; the strategic merge patch is in
- * apiserver_patch_strategic.c.
+/* JSON patch and merge patch. See patch.h; the strategic merge patch is in patch_strategic.c.
  *
  * A JSON pointer is resolved to its parent and last step, as all operations work there.
  */
-#include "sandbox/apiserver_patch.h"
+#include "kube/patch.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -89,7 +88,7 @@ static int pointer_resolve(json_t *root, const char *path, struct pointer_place 
             at = step_get(at, step);
         mem_free(step);
         step = step_unescape(piece);
-        if (depth >= APISERVER_PATCH_STEPS_MAX || (!json_is_object(at) && !json_is_array(at))) {
+        if (depth >= KUBE_PATCH_STEPS_MAX || (!json_is_object(at) && !json_is_array(at))) {
             mem_free(step);
             return pointer_missing(err, path);
         }
@@ -250,17 +249,17 @@ static int op_apply(json_t **root, const json_t *op, struct error *err)
     return rc;
 }
 
-int apiserver_patch_json(json_t **target, const json_t *patch, struct error *err)
+int kube_patch_json(json_t **target, const json_t *patch, struct error *err)
 {
     size_t i;
     json_t *op;
 
     if (!json_is_array(patch))
         return err_set(err, ERR_INVALID, "a JSON patch must be an array of operations");
-    if (json_array_size(patch) > APISERVER_PATCH_OPS_MAX)
+    if (json_array_size(patch) > KUBE_PATCH_OPS_MAX)
         return err_set(err, ERR_INVALID,
                        "The allowed maximum operations in a JSON patch is %d, got %zu",
-                       APISERVER_PATCH_OPS_MAX, json_array_size(patch));
+                       KUBE_PATCH_OPS_MAX, json_array_size(patch));
     json_array_foreach(patch, i, op)
     {
         int rc = op_apply(target, op, err);
@@ -280,11 +279,11 @@ static json_t *merge_value(const json_t *patch)
     if (!json_is_object(patch))
         return json_deep_copy(patch);
     value = json_object();
-    apiserver_patch_merge(value, patch); /* drops nulls */
+    kube_patch_merge(value, patch); /* drops nulls */
     return value;
 }
 
-void apiserver_patch_merge(json_t *target, const json_t *patch)
+void kube_patch_merge(json_t *target, const json_t *patch)
 {
     const char *key;
     json_t *value;
@@ -296,7 +295,7 @@ void apiserver_patch_merge(json_t *target, const json_t *patch)
         if (json_is_null(value))
             json_object_del(target, key);
         else if (json_is_object(value) && json_is_object(old))
-            apiserver_patch_merge(old, value);
+            kube_patch_merge(old, value);
         else
             json_object_set_new(target, key, merge_value(value));
     }

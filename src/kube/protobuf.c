@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Protobuf bodies of built-in kinds into JSON trees, by the field numbers of api/'s tables.
+/* Protobuf bodies into JSON trees. See protobuf.h.
  *
  *   "k8s\0"  Unknown{ typeMeta(1){apiVersion(1) kind(2)}  raw(2) = the object's message }
- *
- * Place   apiserver_body.c
- * Owns    nothing
- * Limits  depth PROTOBUF_DEPTH_MAX; the body's own size bounds the rest (each element of the tree
- *         needs at least a byte of it)
- * Spec    the published .proto files of k8s.io/api (proto2); unknown fields are dropped
  */
+#include "kube/protobuf.h"
+
 #include "api/schema.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sandbox/apiserver_int.h"
 #include "wire/base64.h"
 
 #include <stdio.h>
@@ -328,7 +323,7 @@ static int object_decode(const struct api_schema *schema, uint16_t inline_number
     return more;
 }
 
-int apiserver_protobuf_decode(struct slice body, json_t **ret, struct error *err)
+int kube_protobuf_decode(struct slice body, json_t **ret, struct error *err)
 {
     struct wire_field meta = {0}, raw = {0}, version = {0}, kind_name = {0};
     const struct api_kind *kind;

@@ -2,7 +2,7 @@
 /* Selectors against one set of labels and one object. */
 #include "test.h"
 
-#include "sandbox/apiserver_selector.h"
+#include "kube/selector.h"
 
 static const struct selector_case {
     const char *selector;
@@ -46,13 +46,12 @@ static void labels(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(label_cases); i++) {
         struct arena arena;
-        struct apiserver_selector selector;
+        struct kube_selector selector;
         int got = -1;
 
         arena_init(&arena, 0);
-        if (apiserver_selector_parse(slice_str(label_cases[i].selector), &arena, &selector, NULL) ==
-            0)
-            got = apiserver_selector_match(&selector, set);
+        if (kube_selector_parse(slice_str(label_cases[i].selector), &arena, &selector, NULL) == 0)
+            got = kube_selector_match(&selector, set);
         if (got != label_cases[i].expected)
             fail_msg("\"%s\": got %d", label_cases[i].selector, got);
         arena_deinit(&arena);
@@ -67,13 +66,13 @@ static void fields(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(field_cases); i++) {
         struct arena arena;
-        struct apiserver_selector selector;
+        struct kube_selector selector;
         int got = -1;
 
         arena_init(&arena, 0);
-        if (apiserver_selector_parse_fields(slice_str(field_cases[i].selector), &arena, &selector,
-                                            NULL) == 0)
-            got = apiserver_selector_match_fields(&selector, object);
+        if (kube_selector_parse_fields(slice_str(field_cases[i].selector), &arena, &selector,
+                                       NULL) == 0)
+            got = kube_selector_match_fields(&selector, object);
         if (got != field_cases[i].expected)
             fail_msg("\"%s\": got %d", field_cases[i].selector, got);
         arena_deinit(&arena);
@@ -91,11 +90,11 @@ static void objects(void **state)
 
     (void)state;
     arena_init(&arena, 0);
-    assert_true(apiserver_selector_match_object(selector, set));
-    assert_true(apiserver_selector_match_object(NULL, set));
-    assert_string_equal(apiserver_selector_format(selector, &arena), "app=web,tier notin (back)");
+    assert_true(kube_selector_match_object(selector, set));
+    assert_true(kube_selector_match_object(NULL, set));
+    assert_string_equal(kube_selector_format(selector, &arena), "app=web,tier notin (back)");
     json_object_set_new(set, "tier", json_string("back"));
-    assert_false(apiserver_selector_match_object(selector, set));
+    assert_false(kube_selector_match_object(selector, set));
     arena_deinit(&arena);
     json_decref(selector);
     json_decref(set);

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client may send to the sandbox's API server: protobuf bodies, selectors, patches. The
+/* What a client may send to an API server: protobuf bodies, selectors, patches. The
  * first byte chooses.
  */
 #include "api/schema.h"
-#include "sandbox/apiserver_int.h"
-#include "sandbox/apiserver_patch.h"
-#include "sandbox/apiserver_selector.h"
+#include "kube/patch.h"
+#include "kube/protobuf.h"
+#include "kube/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void selectors(struct slice text)
 {
-    struct apiserver_selector selector;
+    struct kube_selector selector;
     struct arena arena;
 
     arena_init(&arena, 0);
-    if (apiserver_selector_parse(text, &arena, &selector, NULL) == 0)
-        (void)apiserver_selector_match(&selector, NULL);
-    if (apiserver_selector_parse_fields(text, &arena, &selector, NULL) == 0)
-        (void)apiserver_selector_match_fields(&selector, NULL);
+    if (kube_selector_parse(text, &arena, &selector, NULL) == 0)
+        (void)kube_selector_match(&selector, NULL);
+    if (kube_selector_parse_fields(text, &arena, &selector, NULL) == 0)
+        (void)kube_selector_match_fields(&selector, NULL);
     arena_deinit(&arena);
 }
 
@@ -32,10 +32,10 @@ static void patches(struct slice text)
     int rc = -1;
 
     if (json_parse(text, NULL, &patch, NULL) == 0)
-        rc = json_is_array(patch) ? apiserver_patch_json(&target, patch, NULL)
-                                  : apiserver_patch_strategic(target, patch, pod->schema, NULL);
+        rc = json_is_array(patch) ? kube_patch_json(&target, patch, NULL)
+                                  : kube_patch_strategic(target, patch, pod->schema, NULL);
     if (rc == 0 && json_is_object(patch) && json_is_object(target))
-        apiserver_patch_merge(target, patch);
+        kube_patch_merge(target, patch);
     json_decref(patch);
     json_decref(target);
 }
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     switch (size ? data[0] % 3 : 0) {
     case 0:
-        if (apiserver_protobuf_decode(rest, &object, NULL) == 0)
+        if (kube_protobuf_decode(rest, &object, NULL) == 0)
             json_decref(object);
         break;
     case 1:

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "sandbox/apiserver_int.h"
+#include "kube/protobuf.h"
 
 static void put_varint(struct buf *out, uint64_t value)
 {
@@ -62,7 +62,7 @@ static void assert_decodes(struct buf *body, const char *expected_text)
     struct error err = {0};
     char *text;
 
-    if (apiserver_protobuf_decode(buf_slice(body), &got, &err) != 0)
+    if (kube_protobuf_decode(buf_slice(body), &got, &err) != 0)
         fail_msg("refused: %s", err.reason);
     assert_int_equal(json_parse(slice_str(expected_text), NULL, &expected, NULL), 0);
     text = json_format_str(got, JSON_FORMAT_COMPACT);
@@ -153,7 +153,7 @@ static void malformed_bodies_are_refused(void **state)
         json_t *object = NULL;
         struct error err = {0};
 
-        if (apiserver_protobuf_decode(bodies[i], &object, &err) == 0)
+        if (kube_protobuf_decode(bodies[i], &object, &err) == 0)
             fail_msg("body %zu should be refused", i);
         assert_true(err.reason[0] != '\0');
     }
