@@ -30,8 +30,10 @@ static const struct {
     {"values.global.logging.level", VALUE_STRING},
     {"values.global.proxy.*", VALUE_ANY},
     {"values.pilot.replicaCount", VALUE_INT},
+    {"values.pilot.autoscaleEnabled", VALUE_BOOL},
     {"values.gateways.istio-ingressgateway.type", VALUE_STRING},
     {"values.gateways.istio-ingressgateway.replicaCount", VALUE_INT},
+    {"values.gateways.istio-ingressgateway.autoscaleEnabled", VALUE_BOOL},
 };
 
 static const char *const profiles[] = {"default", "minimal", "demo", "empty"};
@@ -62,6 +64,9 @@ static void profile_apply(struct install_values *values, const char *profile)
                             json_string("10m"));
         (void)json_path_set(values->tree, "values.global.proxy.resources.requests.memory",
                             json_string("40Mi"));
+        (void)json_path_set(values->tree, "values.pilot.autoscaleEnabled", json_false());
+        (void)json_path_set(values->tree, "values.gateways.istio-ingressgateway.autoscaleEnabled",
+                            json_false());
     }
 }
 

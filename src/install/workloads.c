@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deployments and Services: the control plane (istiod) and the ingress gateway.
+/* Deployments, Services and autoscalers: the control plane (istiod) and the ingress gateway.
  *
  * Spec    Istio: charts istio-discovery and gateways/istio-ingress
  */
@@ -67,7 +67,8 @@ static json_t *probe(const char *path, int port, int delay_s, int period_s, int 
     return tree;
 }
 
-/* A Deployment of one container; takes `container` and `volumes` (may be NULL). */
+/* A Deployment of one container; takes `container` and `volumes` (may be NULL). Replicas 0: not
+ * said, they are an autoscaler's. */
 static json_t *deployment(const char *name, const json_t *labels, int64_t replicas,
                           const char *account, json_t *container, json_t *volumes)
 {
@@ -82,13 +83,41 @@ static json_t *deployment(const char *name, const json_t *labels, int64_t replic
     if (volumes)
         json_object_set_new(spec, "volumes", volumes);
     json_object_set_new(object, "spec",
-                        json_pack("{s:I, s:{s:O}, s:{s:{s:s, s:s}}, s:{s:{s:o, s:{s:s}}, s:o}}",
-                                  "replicas", (json_int_t)replicas, "selector", "matchLabels",
-                                  labels, "strategy", "rollingUpdate", "maxSurge", "100%",
-                                  "maxUnavailable", "25%", "template", "metadata", "labels",
-                                  pod_labels, "annotations", "sidecar.istio.io/inject", "false",
-                                  "spec", spec));
+                        json_pack("{s:{s:O}, s:{s:{s:s, s:s}}, s:{s:{s:o, s:{s:s}}, s:o}}",
+                                  "selector", "matchLabels", labels, "strategy", "rollingUpdate",
+                                  "maxSurge", "100%", "maxUnavailable", "25%", "template",
+                                  "metadata", "labels", pod_labels, "annotations",
+                                  "sidecar.istio.io/inject", "false", "spec", spec));
+    if (replicas)
+        (void)json_path_set(object, "spec.replicas", json_integer(replicas));
     return object;
+}
+
+static json_t *autoscaler(const char *name, const json_t *labels)
+{
+    json_t *object =
+        install_object("autoscaling/v2", "HorizontalPodAutoscaler", INSTALL_NAMESPACE, name);
+
+    json_object_update(json_path_get(object, "metadata.labels"), (json_t *)(uintptr_t)labels);
+    json_object_set_new(object, "spec",
+                        json_pack("{s:{s:s, s:s, s:s}, s:i, s:i, s:[{s:s, s:{s:s, s:{s:s, s:i}}}]}",
+                                  "scaleTargetRef", "apiVersion", "apps/v1", "kind", "Deployment",
+                                  "name", name, "minReplicas", 1, "maxReplicas", 5, "metrics",
+                                  "type", "Resource", "resource", "name", "cpu", "target", "type",
+                                  "Utilization", "averageUtilization", 80));
+    return object;
+}
+
+/* The autoscaler of a component, or the replicas that it is to have without one. */
+static int64_t scale_add(const struct install_values *values, const char *path, const char *name,
+                         const json_t *labels, json_t *list)
+{
+    const json_t *settings = json_path_get(values->tree, path);
+
+    if (!json_path_bool(settings, "autoscaleEnabled", true))
+        return json_path_int(settings, "replicaCount", 1);
+    json_array_append_new(list, autoscaler(name, labels));
+    return 0;
 }
 
 static json_t *service(const char *name, const json_t *labels, const char *type, json_t *ports)
@@ -135,7 +164,7 @@ void install_control_plane(const struct install_values *values, json_t *list)
         json_set_string(container, "imagePullPolicy", policy);
     json_array_append_new(list,
                           deployment("istiod", labels,
-                                     json_path_int(values->tree, "values.pilot.replicaCount", 1),
+                                     scale_add(values, "values.pilot", "istiod", labels, list),
                                      "istiod", container, NULL));
     json_array_append_new(list, service("istiod", labels, "ClusterIP",
                                         service_ports(istiod_ports, ARRAY_LEN(istiod_ports))));
@@ -146,15 +175,12 @@ void install_control_plane(const struct install_values *values, json_t *list)
 /* --- ingress gateway --- */
 
 static const struct port gateway_ports[] = {
-    {"status-port", 15021, 0},
-    {"http2", 80, 8080},
-    {"https", 443, 8443},
+    {"status-port", 15021, 0}, {"http2", 80, 8080}, {"https", 443, 8443},
+    {"tcp-istiod", 15012, 0},  {"tls", 15443, 0},
 };
 static const struct port gateway_container_ports[] = {
-    {NULL, 15021, 0},
-    {NULL, 8080, 0},
-    {NULL, 8443, 0},
-    {"http-envoy-prom", 15090, 0},
+    {NULL, 15021, 0}, {NULL, 8080, 0},  {NULL, 8443, 0},
+    {NULL, 15012, 0}, {NULL, 15443, 0}, {"http-envoy-prom", 15090, 0},
 };
 
 static json_t *gateway_env(const struct install_values *values)
@@ -236,11 +262,11 @@ void install_gateways(const struct install_values *values, json_t *list)
 
     if (policy)
         json_set_string(container, "imagePullPolicy", policy);
-    json_array_append_new(
-        list, deployment("istio-ingressgateway", labels,
-                         json_path_int(values->tree,
-                                       "values.gateways.istio-ingressgateway.replicaCount", 1),
-                         "istio-ingressgateway-service-account", container, gateway_volumes()));
+    json_array_append_new(list, deployment("istio-ingressgateway", labels,
+                                           scale_add(values, "values.gateways.istio-ingressgateway",
+                                                     "istio-ingressgateway", labels, list),
+                                           "istio-ingressgateway-service-account", container,
+                                           gateway_volumes()));
     json_array_append_new(
         list,
         service("istio-ingressgateway", labels,

@@ -3,6 +3,7 @@
  */
 #include "test.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "install/objects.h"
 #include "wire/yaml.h"
@@ -77,21 +78,65 @@ static void names(void **state)
     json_decref(objects);
 }
 
-static void gateway_service(void **state)
+/* "name port targetPort, " of each port, in the Service's order. */
+static void ports_are(const json_t *service, const char *wanted)
+{
+    struct buf text;
+    size_t i;
+    json_t *port;
+
+    buf_init(&text, 0);
+    json_array_foreach(json_path_get(service, "spec.ports"), i, port)
+        buf_printf(&text, "%s %d %d, ", json_path_string_or(port, "name", "?"),
+                   (int)json_path_int(port, "port", 0), (int)json_path_int(port, "targetPort", 0));
+    buf_append_char(&text, 0);
+    assert_string_equal(text.data, wanted);
+    buf_deinit(&text);
+}
+
+static void services(void **state)
 {
     json_t *objects = objects_of(NULL, NULL);
     const json_t *service = object_find(objects, "Service", "istio-ingressgateway");
 
     (void)state;
     assert_string_equal(json_path_string(service, "spec.type"), "LoadBalancer");
-    assert_string_equal(json_path_string(service, "spec.ports[1].name"), "http2");
-    assert_int_equal(json_path_int(service, "spec.ports[1].port", 0), 80);
-    assert_int_equal(json_path_int(service, "spec.ports[1].targetPort", 0), 8080);
+    ports_are(service, "status-port 15021 15021, http2 80 8080, https 443 8443, "
+                       "tcp-istiod 15012 15012, tls 15443 15443, ");
     assert_string_equal(json_path_string(service, "spec.selector.istio"), "ingressgateway");
     service = object_find(objects, "Service", "istiod");
-    assert_int_equal(json_path_int(service, "spec.ports[2].port", 0), 443);
-    assert_int_equal(json_path_int(service, "spec.ports[2].targetPort", 0), 15017);
+    ports_are(service, "grpc-xds 15010 15010, https-dns 15012 15012, https-webhook 443 15017, "
+                       "http-monitoring 15014 15014, ");
     json_decref(objects);
+}
+
+/* The default profile scales by CPU, which needs requests; demo has a fixed number of pods. */
+static void autoscalers(void **state)
+{
+    static const char *const names[] = {"istiod", "istio-ingressgateway"};
+    json_t *objects = objects_of(NULL, NULL);
+    json_t *demo = objects_of("demo", NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const json_t *scaler = object_find(objects, "HorizontalPodAutoscaler", names[i]);
+        const json_t *deployment = object_find(objects, "Deployment", names[i]);
+
+        assert_string_equal(json_path_string(scaler, "apiVersion"), "autoscaling/v2");
+        assert_string_equal(json_path_string(scaler, "spec.scaleTargetRef.name"), names[i]);
+        assert_int_equal(json_path_int(scaler, "spec.minReplicas", 0), 1);
+        assert_int_equal(json_path_int(scaler, "spec.maxReplicas", 0), 5);
+        assert_int_equal(
+            json_path_int(scaler, "spec.metrics[0].resource.target.averageUtilization", 0), 80);
+        assert_null(json_path_get(deployment, "spec.replicas"));
+        assert_non_null(json_path_string(
+            deployment, "spec.template.spec.containers[0].resources.requests.cpu"));
+        assert_null(object_find(demo, "HorizontalPodAutoscaler", names[i]));
+        assert_int_equal(
+            json_path_int(object_find(demo, "Deployment", names[i]), "spec.replicas", 0), 1);
+    }
+    json_decref(objects);
+    json_decref(demo);
 }
 
 static void settings_reach_objects(void **state)
@@ -181,9 +226,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_whole), cmocka_unit_test(names),
-        cmocka_unit_test(gateway_service),   cmocka_unit_test(settings_reach_objects),
-        cmocka_unit_test(profiles),          cmocka_unit_test(wrong_settings),
-        cmocka_unit_test(operator_file),
+        cmocka_unit_test(services),          cmocka_unit_test(settings_reach_objects),
+        cmocka_unit_test(autoscalers),       cmocka_unit_test(profiles),
+        cmocka_unit_test(wrong_settings),    cmocka_unit_test(operator_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
