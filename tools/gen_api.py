@@ -72,7 +72,8 @@ class Field:
             else:
                 self.flags.add(key)
         known = {"required", "immutable", "set", "atomic", "retain", "unbound"}
-        known_values = {"default", "enum", "merge", "keys", "min", "max"}
+        known_values = {"default", "enum", "merge", "keys", "min", "max", "as"}
+        self.member_name = snake(self.values.get("as", name))
         for word in (self.flags - known) | (set(self.values) - known_values):
             fail(self.where, "unknown attribute " + word)
 
@@ -150,7 +151,7 @@ class Generator:
         return "struct api_%s " % snake(field.base)
 
     def member(self, field):
-        name, element = snake(field.name), self.element(field)
+        name, element = field.member_name, self.element(field)
         suffix = "_ns" if field.base == "duration" else ""
         if field.shape == ["list"]:
             return ["%s*%s;" % (element, name), "size_t %s_count;" % name]
@@ -163,7 +164,7 @@ class Generator:
         return ["%s*%s;" % (element, name)]
 
     def offsets(self, owner, field):
-        name = snake(field.name)
+        name = field.member_name
         struct = "struct api_%s" % snake(owner)
         place = "(int32_t)offsetof(%s, %%s)" % struct
         value = place % (name + ("_ns" if field.base == "duration" and not field.shape else ""))

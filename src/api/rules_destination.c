@@ -83,9 +83,6 @@ static void check_tls(struct rules *rules, const char *path,
 {
     bool is_mutual = tls && tls->mode && strcmp(tls->mode, "MUTUAL") == 0;
 
-    if (tls && tls->mode && strcmp(tls->mode, "DISABLE") != 0)
-        rules_tell(rules, ERR_UNSUPPORTED, path,
-                   "not supported: mode %s; traffic to the host would be plain text", tls->mode);
     if (is_mutual && !tls->credential_name && (!tls->client_certificate || !tls->private_key))
         rules_tell(rules, ERR_INVALID, path,
                    "mode MUTUAL needs clientCertificate and privateKey, or credentialName");

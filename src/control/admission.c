@@ -11,6 +11,8 @@
 #include "model/mesh.h"
 #include "wire/base64.h"
 
+#include <stdio.h>
+
 enum { MESSAGE_SIZE_MAX = 8192, ERROR_TEXT_SIZE = ERR_PATH_SIZE + ERR_REASON_SIZE };
 
 static const json_t *request_of(const json_t *review)
@@ -109,6 +111,16 @@ static void on_problem(const struct error *problem, void *ctx)
         buf_printf(&findings->fatal, "%s%s", findings->fatal.len ? "; " : "", text);
 }
 
+/* kubectl shows it beside "created": the object is stored, this field has no effect yet. */
+static void on_unsupported(const char *field, const char *reason, void *ctx)
+{
+    struct findings *findings = ctx;
+    char text[ERROR_TEXT_SIZE];
+
+    (void)snprintf(text, sizeof text, "%s: %s", field, reason);
+    json_array_append_new(findings->warnings, json_string(text));
+}
+
 /* What nothing carries out must not look as if it were in force. */
 static json_t *unsupported(const json_t *object)
 {
@@ -126,6 +138,8 @@ static json_t *object_check(const json_t *object, enum admission_outcome *outcom
 {
     const struct api_kind *kind = api_kind_find_object(
         json_path_string_or(object, "apiVersion", ""), json_path_string_or(object, "kind", ""));
+    int mesh_kind =
+        kind ? mesh_kind_find(json_path_string_or(object, "apiVersion", ""), kind->kind) : -1;
     struct findings findings = {.warnings = json_array()};
     struct error err = {0};
     char text[ERROR_TEXT_SIZE];
@@ -133,7 +147,7 @@ static json_t *object_check(const json_t *object, enum admission_outcome *outcom
     char *message;
 
     buf_init(&findings.fatal, MESSAGE_SIZE_MAX);
-    if (!kind || mesh_kind_find(json_path_string_or(object, "apiVersion", ""), kind->kind) < 0) {
+    if (mesh_kind < 0) {
         *outcome = ADMISSION_DENIED;
         response = unsupported(object);
     } else if (api_validate(kind, object, on_problem, &findings, &err) < 0) {
@@ -146,6 +160,7 @@ static json_t *object_check(const json_t *object, enum admission_outcome *outcom
         mem_free(message);
     } else {
         response = allowed();
+        (void)mesh_unsupported((enum mesh_kind)mesh_kind, object, on_unsupported, &findings, &err);
     }
     if (json_array_size(findings.warnings) > 0)
         json_object_set(response, "warnings", findings.warnings);

@@ -228,6 +228,13 @@ int mesh_kind_find(const char *api_version, const char *kind);
 /* "VirtualService" ... */
 const char *mesh_kind_name(enum mesh_kind kind);
 
+/* Told of a field that is valid but not carried out: its path, and "not supported: ...". */
+typedef void mesh_on_unsupported(const char *field, const char *reason, void *ctx);
+/* What of an object weft does not carry out yet, without taking it in. ERR_INVALID as with
+ * mesh_builder_put. */
+int mesh_unsupported(enum mesh_kind kind, const json_t *object, mesh_on_unsupported *on_field,
+                     void *ctx, struct error *err);
+
 /* Takes in an object, new or changed (borrows the tree). 1 when it changes the mesh, 0 when it is
  * as before in all that matters (a pod's status, say). ERR_INVALID when it cannot be decoded or
  * breaks a rule of its kind (api_validate): error names the field, the object's former version

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Valid configuration that weft does not carry out yet: told by name, never passed over in silence.
  *
- * Place   problem.c
- * Owns    texts in the problems part's arena
+ * Place   problem.c, for the status of objects; the admission webhook, for kubectl's warnings
+ * Owns    nothing
  */
 #include <stdio.h>
 #include <strings.h>
 
 #include "model/mesh_int.h"
 
-enum { FIELD_SIZE = 160 };
+enum { FIELD_SIZE = 160, REASON_SIZE = 240 };
 
 struct teller {
-    struct mesh_problems_part *part;
-    enum mesh_kind kind;
-    const struct mesh_meta *meta;
+    mesh_on_unsupported *on_field;
+    void *ctx;
 };
 
 static void tell(const struct teller *teller, const char *path, const char *field, const char *what)
 {
     char place[FIELD_SIZE];
+    char reason[REASON_SIZE];
 
     (void)snprintf(place, sizeof(place), "%.120s.%.30s", path, field);
-    mesh_problem_add(teller->part, teller->kind, teller->meta, "", place, "not supported: %s",
-                     what);
+    (void)snprintf(reason, sizeof(reason), "not supported: %s", what);
+    teller->on_field(place, reason, teller->ctx);
 }
 
 static void check_balancer(const struct teller *teller, const char *path,
@@ -31,6 +31,19 @@ static void check_balancer(const struct teller *teller, const char *path,
 {
     if (balancer && balancer->locality_lb_setting)
         tell(teller, path, "loadBalancer.localityLbSetting", "localities get no priorities");
+}
+
+/* A mode that is not carried out must not pass for one that is. */
+static void check_tls(const struct teller *teller, const char *path,
+                      const struct api_client_tls_settings *tls)
+{
+    const char *mode = tls ? mesh_text(tls->mode) : "";
+
+    if (strcmp(mode, "ISTIO_MUTUAL") == 0)
+        tell(teller, path, "tls", "mode ISTIO_MUTUAL; traffic to the host stays plain text");
+    else if (strcmp(mode, "SIMPLE") == 0 || strcmp(mode, "MUTUAL") == 0)
+        tell(teller, path, "tls",
+             "TLS to upstreams; requests are answered 503, not sent in plain text");
 }
 
 static void check_policy(const struct teller *teller, const char *path,
@@ -50,12 +63,14 @@ static void check_policy(const struct teller *teller, const char *path,
     if (!policy)
         return;
     check_balancer(teller, path, policy->load_balancer);
+    check_tls(teller, path, policy->tls);
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
         if (blocks[i].is_set)
             tell(teller, path, blocks[i].field, blocks[i].what);
     for (size_t i = 0; i < policy->port_level_settings_count; i++) {
         (void)snprintf(place, sizeof(place), "%.100s.portLevelSettings[%zu]", path, i);
         check_balancer(teller, place, policy->port_level_settings[i].load_balancer);
+        check_tls(teller, place, policy->port_level_settings[i].tls);
     }
 }
 
@@ -129,17 +144,49 @@ static void check_gateway(const struct teller *teller, const struct mesh_node *n
     }
 }
 
+static void check_node(const struct teller *teller, const struct mesh_node *node)
+{
+    if (node->kind == MESH_DESTINATION_RULE)
+        check_rule(teller, node);
+    else if (node->kind == MESH_VIRTUAL_SERVICE)
+        check_virtual(teller, node);
+    else if (node->kind == MESH_GATEWAY)
+        check_gateway(teller, node);
+}
+
+int mesh_unsupported(enum mesh_kind kind, const json_t *object, mesh_on_unsupported *on_field,
+                     void *ctx, struct error *err)
+{
+    const struct teller teller = {.on_field = on_field, .ctx = ctx};
+    struct mesh_node *node = NULL;
+    int rc = mesh_node_read(kind, object, "cluster.local", &node, err);
+
+    if (rc < 0)
+        return rc;
+    check_node(&teller, node);
+    mesh_node_unref(node);
+    return 0;
+}
+
+/* Whose problem it is. */
+struct owner {
+    struct mesh_problems_part *part;
+    const struct mesh_node *node;
+};
+
+static void add_problem(const char *field, const char *reason, void *ctx)
+{
+    const struct owner *owner = ctx;
+
+    mesh_problem_add(owner->part, owner->node->kind, &owner->node->meta, "", field, "%s", reason);
+}
+
 void mesh_unsupported_find(struct mesh_problems_part *part, const struct mesh *mesh)
 {
     for (size_t i = 0; i < mesh->rules->part.node_count; i++) {
-        const struct mesh_node *node = mesh->rules->part.nodes[i];
-        const struct teller teller = {.part = part, .kind = node->kind, .meta = &node->meta};
+        struct owner owner = {.part = part, .node = mesh->rules->part.nodes[i]};
+        const struct teller teller = {.on_field = add_problem, .ctx = &owner};
 
-        if (node->kind == MESH_DESTINATION_RULE)
-            check_rule(&teller, node);
-        else if (node->kind == MESH_VIRTUAL_SERVICE)
-            check_virtual(&teller, node);
-        else if (node->kind == MESH_GATEWAY)
-            check_gateway(&teller, node);
+        check_node(&teller, owner.node);
     }
 }

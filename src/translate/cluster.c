@@ -27,13 +27,24 @@ static bool is_passthrough_balancer(const struct policy *policy)
            strcmp(policy->load_balancer->simple, "PASSTHROUGH") == 0;
 }
 
-bool cluster_is_eds(const struct translator *translator, const struct mesh_service *service,
-                    const struct policy *policy)
+/* TLS to upstreams is not made yet, and plain text is not what the policy asks for. ISTIO_MUTUAL
+ * between workloads is: all traffic of the mesh is plain text, and the webhook says so. */
+static bool wants_tls(const struct policy *policy)
+{
+    const char *mode = policy->tls && policy->tls->mode ? policy->tls->mode : "";
+
+    return strcmp(mode, "SIMPLE") == 0 || strcmp(mode, "MUTUAL") == 0;
+}
+
+enum cluster_source cluster_source(const struct translator *translator,
+                                   const struct mesh_service *service, const struct policy *policy)
 {
     bool is_headless = service->resolution == MESH_RESOLUTION_PASSTHROUGH &&
                        translator->scope->role == TRANSLATE_SIDECAR;
 
-    return !is_headless && !is_passthrough_balancer(policy);
+    if (wants_tls(policy))
+        return CLUSTER_NOTHING;
+    return is_headless || is_passthrough_balancer(policy) ? CLUSTER_ORIGINAL : CLUSTER_EDS;
 }
 
 /* ---- parts ---- */
@@ -310,6 +321,31 @@ static void set_outlier(struct arena *arena, struct pb_cluster *cluster,
 
 /* ---- clusters ---- */
 
+/* A cluster without endpoints of its own yet, made for where they come from. */
+static struct pb_cluster *new_outbound(const struct translator *translator, const char *name,
+                                       enum cluster_source source)
+{
+    static const struct {
+        int32_t type, lb_policy;
+    } kinds[] = {
+        [CLUSTER_EDS] = {PB_CLUSTER_DISCOVERY_TYPE_EDS, PB_CLUSTER_LB_POLICY_LEAST_REQUEST},
+        [CLUSTER_ORIGINAL] = {PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
+                              PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED},
+        [CLUSTER_NOTHING] = {PB_CLUSTER_DISCOVERY_TYPE_STATIC, PB_CLUSTER_LB_POLICY_ROUND_ROBIN},
+    };
+    struct arena *arena = translator->scratch;
+    struct pb_cluster *cluster =
+        new_cluster(translator, name, kinds[source].type, kinds[source].lb_policy);
+
+    cluster->alt_stat_name = slice_str(arena_printf(arena, "%s;", name));
+    if (source == CLUSTER_EDS) {
+        cluster->eds_cluster_config = ARENA_NEW(arena, struct pb_cluster_eds_cluster_config);
+        cluster->eds_cluster_config->eds_config = build_ads(arena);
+        cluster->eds_cluster_config->service_name = slice_str(name);
+    }
+    return cluster;
+}
+
 static void add_outbound(struct translator *translator, const struct mesh_service *service,
                          const struct mesh_port *port, const struct mesh_destination *destination,
                          const struct mesh_subset *subset)
@@ -318,21 +354,12 @@ static void add_outbound(struct translator *translator, const struct mesh_servic
     struct policy policy = policy_find(destination, subset, port->number);
     const char *name =
         cluster_name(arena, port->number, subset ? subset->name : "", service->hostname);
-    bool is_eds = cluster_is_eds(translator, service, &policy);
-    struct pb_cluster *cluster = new_cluster(
-        translator, name,
-        is_eds ? PB_CLUSTER_DISCOVERY_TYPE_EDS : PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
-        is_eds ? PB_CLUSTER_LB_POLICY_LEAST_REQUEST : PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
+    enum cluster_source source = cluster_source(translator, service, &policy);
+    struct pb_cluster *cluster = new_outbound(translator, name, source);
     struct pb_struct *fields;
 
-    cluster->alt_stat_name = slice_str(arena_printf(arena, "%s;", name));
-    if (is_eds) {
-        cluster->eds_cluster_config = ARENA_NEW(arena, struct pb_cluster_eds_cluster_config);
-        cluster->eds_cluster_config->eds_config = build_ads(arena);
-        cluster->eds_cluster_config->service_name = slice_str(name);
-        if (policy.load_balancer)
-            set_balancer(arena, cluster, policy.load_balancer);
-    }
+    if (source == CLUSTER_EDS && policy.load_balancer)
+        set_balancer(arena, cluster, policy.load_balancer);
     set_pool(arena, cluster, port, policy.pool);
     if (policy.outlier)
         set_outlier(arena, cluster, policy.outlier);

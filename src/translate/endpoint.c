@@ -136,11 +136,11 @@ void endpoints_make(struct translator *translator)
 
             if (port->protocol == MESH_PROTOCOL_UDP)
                 continue;
-            if (cluster_is_eds(translator, service, &policy))
+            if (cluster_source(translator, service, &policy) == CLUSTER_EDS)
                 add_assignment(translator, service, port, NULL);
             for (size_t k = 0; destination && k < destination->subset_count; k++) {
                 policy = policy_find(destination, &destination->subsets[k], port->number);
-                if (cluster_is_eds(translator, service, &policy))
+                if (cluster_source(translator, service, &policy) == CLUSTER_EDS)
                     add_assignment(translator, service, port, &destination->subsets[k]);
             }
         }

@@ -129,6 +129,8 @@ void extras_mirrors(const struct action_context *context, struct pb_route_action
         percent = from->mirror_percentage->value;
     else if (from->has_mirror_percent)
         percent = from->mirror_percent;
+    else if (from->has_mirror_percent_snake)
+        percent = from->mirror_percent_snake;
     add_mirror(context, from->mirror, percent, action);
     for (size_t i = 0; i < from->mirrors_count; i++)
         add_mirror(context, from->mirrors[i].destination,

@@ -30,6 +30,7 @@ static void apply(struct policy *out, const struct api_traffic_policy *policy, u
         out->load_balancer = exact->load_balancer;
         out->pool = exact->connection_pool;
         out->outlier = exact->outlier_detection;
+        out->tls = exact->tls;
         return;
     }
     if (policy->load_balancer)
@@ -38,6 +39,8 @@ static void apply(struct policy *out, const struct api_traffic_policy *policy, u
         out->pool = policy->connection_pool;
     if (policy->outlier_detection)
         out->outlier = policy->outlier_detection;
+    if (policy->tls)
+        out->tls = policy->tls;
 }
 
 struct policy policy_find(const struct mesh_destination *destination,

@@ -46,6 +46,7 @@ struct policy {
     const struct api_load_balancer_settings *load_balancer;
     const struct api_connection_pool_settings *pool;
     const struct api_outlier_detection *outlier;
+    const struct api_client_tls_settings *tls;
 };
 
 /* translate.c: encodes a message as the next resource of a type; a second one of a name is
@@ -69,9 +70,14 @@ void clusters_make(struct translator *translator);
 void endpoints_make(struct translator *translator);
 /* "outbound|9080|v1|reviews.bookinfo.svc.cluster.local" */
 const char *cluster_name(struct arena *arena, uint32_t port, const char *subset, const char *host);
-/* Whether the cluster is filled by endpoint discovery (else by the original destination). */
-bool cluster_is_eds(const struct translator *translator, const struct mesh_service *service,
-                    const struct policy *policy);
+enum cluster_source {
+    CLUSTER_EDS,      /* endpoint discovery */
+    CLUSTER_ORIGINAL, /* the original destination */
+    CLUSTER_NOTHING,  /* none: what the policy asks for cannot be done, so nothing is sent */
+};
+/* Where a cluster has its endpoints from. */
+enum cluster_source cluster_source(const struct translator *translator,
+                                   const struct mesh_service *service, const struct policy *policy);
 
 /* listener.c, inbound.c, gateway.c */
 void listeners_make(struct translator *translator);

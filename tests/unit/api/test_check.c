@@ -112,9 +112,10 @@ static void other_kinds(void **state)
         {"Gateway", "{servers: [{port: {number: 443, name: s, protocol: HTTPS}, hosts: ['*']}]}",
          "spec.servers[0].tls: required for servers of protocol HTTPS"},
         {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: DISABLE}}}", ""},
-        {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}",
-         "spec.trafficPolicy.tls: not supported: mode ISTIO_MUTUAL; traffic to the host would be "
-         "plain text"},
+        {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}", ""},
+        {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: MUTUAL}}}",
+         "spec.trafficPolicy.tls: mode MUTUAL needs clientCertificate and privateKey, or "
+         "credentialName"},
         {"Sidecar", "{egress: [{hosts: ['./*']}]}",
          "not supported: objects of kind Sidecar are not carried out yet"},
         {"Sidecar", "{egress: [{}]}", "spec.egress[0].hosts: required value"},

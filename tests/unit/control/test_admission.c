@@ -113,6 +113,41 @@ static void validates(void **state)
     }
 }
 
+static void warns_of_what_has_no_effect(void **state)
+{
+    static const struct {
+        const char *object, *warning;
+    } cases[] = {
+        {"{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: "
+         "{host: reviews, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}}",
+         "spec.trafficPolicy.tls: not supported: mode ISTIO_MUTUAL; traffic to the host stays "
+         "plain text"},
+        {"{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: "
+         "{host: a.com, trafficPolicy: {portLevelSettings: [{port: {number: 443}, tls: {mode: "
+         "SIMPLE}}]}}}",
+         "spec.trafficPolicy.portLevelSettings[0].tls: not supported: TLS to upstreams; requests "
+         "are answered 503, not sent in plain text"},
+        {"{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: "
+         "{host: reviews, trafficPolicy: {tls: {mode: DISABLE}}}}",
+         NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *review = review_of(cases[i].object);
+        enum admission_outcome outcome;
+        json_t *answer = admission_validate(review, &outcome);
+        const json_t *warnings = json_path_get(answer, "response.warnings");
+
+        assert_int_equal(outcome, ADMISSION_ALLOWED);
+        assert_int_equal(json_array_size(warnings), cases[i].warning ? 1 : 0);
+        if (cases[i].warning)
+            assert_string_equal(json_string_value(json_array_get(warnings, 0)), cases[i].warning);
+        json_decref(answer);
+        json_decref(review);
+    }
+}
+
 static void no_review(void **state)
 {
     struct inject_config config = {0};
@@ -131,6 +166,7 @@ int main(void)
         cmocka_unit_test(leaves_alone),
         cmocka_unit_test(refuses_wrong_annotation),
         cmocka_unit_test(validates),
+        cmocka_unit_test(warns_of_what_has_no_effect),
         cmocka_unit_test(no_review),
     };
 
