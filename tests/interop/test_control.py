@@ -18,18 +18,13 @@ from urllib.parse import urlparse
 import pytest
 
 from cluster import TOP, Cluster, wait_until
+from ports import free_port
 
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(TOP, "build/dev"))
 TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
 ENVOY = os.environ.get("ENVOY", os.path.join(TOOLS, "bin/envoy"))
 CONTROL, DEMO = "weft-interop-control", "weft-interop-demo"
 TYPES = ("cluster", "endpoint", "listener", "route")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("", 0))
-        return s.getsockname()[1]
 
 
 def local_address(server):
@@ -57,7 +52,7 @@ def fetch(url, headers=None, timeout=5):
 
 class Weftd:
     def __init__(self, kubeconfig, folder):
-        self.ports = {name: free_port() for name in ("xds", "webhook", "debug")}
+        self.ports = {name: free_port("") for name in ("xds", "webhook", "debug")}
         self.kubeconfig, self.folder, self.process = kubeconfig, folder, None
 
     def start(self):

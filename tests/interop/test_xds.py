@@ -8,7 +8,6 @@ import http.client
 import http.server
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -16,7 +15,7 @@ import time
 import pytest
 import yaml
 
-from ports import bind_free
+from ports import free_port
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
@@ -26,11 +25,6 @@ SERVE = os.environ.get("XDS_SERVE", os.path.join(TOP, "build/dev/tests/interop/x
 WAIT_S = 20
 URL = "type.googleapis.com/"
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
-
-
-def free_port():
-    with socket.socket() as s:
-        return bind_free(s, "127.0.0.1")
 
 
 class Backend:

@@ -10,10 +10,11 @@ import copy
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 import urllib.request
+
+from ports import free_port
 
 TYPES = {"clusters": ("cds.json", "envoy.config.cluster.v3.Cluster"),
          "endpoints": ("eds.json", "envoy.config.endpoint.v3.ClusterLoadAssignment"),
@@ -50,12 +51,6 @@ def unbound(listener):
     for name in ("reuse_port", "enable_reuse_port", "enableReusePort"):
         listener.pop(name, None)
     return listener
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def complaints(envoy, resources, folder):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports for servers that a test starts a moment later."""
 import random
+import socket
 
 
 def bind_free(s, host):
@@ -12,3 +13,10 @@ def bind_free(s, host):
         except OSError:
             continue
     raise AssertionError("no free port")
+
+
+def free_port(host="127.0.0.1"):
+    """A port that was free a moment ago, for a program that binds it itself."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return bind_free(s, host)
