@@ -116,6 +116,7 @@ static struct analyze_object *object_make(struct analysis *analysis, enum analyz
         kinds[kind].namespaced ? arena_strdup(&analysis->arena, ns && ns[0] ? ns : default_ns) : "";
     object->full =
         object->ns[0] ? ANALYSIS_TEXT(analysis, "%s/%s", object->ns, object->name) : object->name;
+    object->origin = ANALYSIS_TEXT(analysis, "%s %s", kinds[kind].kind, object->full);
     object->labels = analysis_labels(analysis, json_path_get(tree, "metadata.labels"));
     object->annotations = analysis_labels(analysis, json_path_get(tree, "metadata.annotations"));
     object->prefix = "";
@@ -254,6 +255,23 @@ const struct analyze_object *analysis_find(const struct analysis *analysis, enum
     return found;
 }
 
+const struct analyze_object *analysis_mesh_config_map(const struct analysis *analysis)
+{
+    const char *revision = analysis->options.revision;
+    bool is_default = strcmp(revision, "default") == 0 || !revision[0];
+    char name[300];
+    struct buf text;
+    const struct analyze_object *map = NULL;
+
+    buf_init(&text, sizeof name);
+    if (buf_printf(&text, "istio%s%s", is_default ? "" : "-", is_default ? "" : revision) >= 0 &&
+        buf_append_char(&text, '\0') >= 0)
+        map =
+            analysis_find(analysis, ANALYZE_KIND_CONFIG_MAP, analysis->options.istio_ns, text.data);
+    buf_deinit(&text);
+    return map;
+}
+
 const struct analyze_object *analysis_find_named(const struct analysis *analysis,
                                                  enum analyze_kind kind, const char *ns,
                                                  const char *name)
@@ -387,7 +405,7 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
     ASSERT(count == analyze_message_argument_count(id));
     if (!object_is_told_of(analysis, object) || analysis->messages.count == ANALYZE_MESSAGES_MAX)
         return;
-    message.origin = ANALYSIS_TEXT(analysis, "%s %s", kinds[object->kind].kind, object->full);
+    message.origin = object->origin;
     if (message_is_suppressed(analysis, object, &message))
         return;
     message.reference = message_reference(analysis, object, path);
@@ -443,11 +461,7 @@ const struct analyze_message *analysis_messages(const struct analysis *analysis,
 /* From ConfigMap istio, unless it was given. */
 static void mesh_config_find(struct analysis *analysis)
 {
-    const char *revision = analysis->options.revision;
-    bool is_default = strcmp(revision, "default") == 0 || !revision[0];
-    const struct analyze_object *map =
-        analysis_find(analysis, ANALYZE_KIND_CONFIG_MAP, analysis->options.istio_ns,
-                      is_default ? "istio" : ANALYSIS_TEXT(analysis, "istio-%s", revision));
+    const struct analyze_object *map = analysis_mesh_config_map(analysis);
     const char *text = map ? json_path_string(map->json, "data.mesh") : NULL;
     json_t *config = NULL;
 
@@ -489,7 +503,8 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
     for (size_t i = 0; i < analyzer_count(); i++) {
         const struct analyzer *analyzer = analyzer_get(i);
 
-        if (is_selective && !name_is_selected(analyzer->name, names, name_count))
+        if (is_selective ? !name_is_selected(analyzer->name, names, name_count)
+                         : analyzer->needs & ANALYZE_ON_REQUEST)
             continue;
         if (has_runtime || !(analyzer->needs & runtime_bits()))
             analyzer->run(analysis);

@@ -21,10 +21,11 @@ struct analyze_text {
 
 struct analyze_object {
     enum analyze_kind kind;
-    const char *ns;   /* "" when the kind has none */
-    const char *name; /* metadata.name, "" when missing */
-    const char *full; /* "ns/name", or the name alone */
-    json_t *json;     /* a reference */
+    const char *ns;     /* "" when the kind has none */
+    const char *name;   /* metadata.name, "" when missing */
+    const char *full;   /* "ns/name", or the name alone */
+    const char *origin; /* "Pod ns/name", as messages name it */
+    json_t *json;       /* a reference */
     const json_t *spec;
     struct mesh_labels labels;
     struct mesh_labels annotations;
@@ -62,6 +63,9 @@ struct analyzer {
 };
 
 #define ANALYZE_NEEDS(name) (UINT32_C(1) << ANALYZE_KIND_##name)
+/* Runs only when it is named. */
+#define ANALYZE_ON_REQUEST (UINT32_C(1) << 31)
+_Static_assert(ANALYZE_KIND_COUNT <= 31, "kinds and the flag are bits of one word");
 
 /* Each object of a kind. */
 #define ANALYSIS_EACH(object, analysis, name)                                                      \
@@ -85,10 +89,19 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
                      const struct analyze_object *object, const char *path, ...)
     __attribute__((sentinel));
 
+/* Tells that no pod has these labels, which stand at `path` of the object. */
+void analysis_report_selector(struct analysis *analysis, const struct analyze_object *object,
+                              const char *path, const struct mesh_labels *selector);
+
 /* Text in the analysis' memory. */
 #define ANALYSIS_TEXT(analysis, ...) arena_printf(&(analysis)->arena, __VA_ARGS__)
 /* "a=b,c=d", as label selectors are printed. */
 const char *analysis_labels_text(struct analysis *analysis, const struct mesh_labels *labels);
+/* The place of the first label in a map at `path`; NULL when there is none. */
+const char *analysis_label_path(struct analysis *analysis, const char *path,
+                                const struct mesh_labels *labels);
+/* Whether a JSON array has this text among its items. */
+bool analysis_list_has(const json_t *list, const char *text);
 /* Texts with `separator` between; sorted when `sort`. */
 const char *analysis_join(struct analysis *analysis, const char **items, size_t count,
                           const char *separator, bool sort);
@@ -111,6 +124,9 @@ bool analysis_namespace_is_ambient(const struct analyze_object *ns);
 const struct analyze_object *analysis_injector_config(const struct analysis *analysis,
                                                       const char *revision);
 
+/* ConfigMap istio of the revision, or NULL. */
+const struct analyze_object *analysis_mesh_config_map(const struct analysis *analysis);
+
 /* A host that traffic may be sent to: of a Service or a ServiceEntry. */
 struct analyze_host {
     const char *host;        /* full */
@@ -132,6 +148,11 @@ const struct analyze_host *analyze_hosts_find(const struct analyze_hosts *hosts,
 const char *analysis_host(struct analysis *analysis, const char *ns, const char *host);
 /* Whether the list (NULL: absent) exports to everybody. */
 bool analysis_exports_to_all(const json_t *export_to);
+
+/* The namespace that an item of exportTo means to an object of `ns` (borrowed): "*" for all. */
+const char *analysis_scope(const json_t *item, const char *ns);
+/* Whether two hosts, each perhaps with a leading wildcard, have any name in common. */
+bool analysis_hosts_meet(const char *a, const char *b);
 
 /* A destination that a VirtualService names. */
 struct analyze_destination {

@@ -42,6 +42,20 @@ const char *analysis_labels_text(struct analysis *analysis, const struct mesh_la
     return text;
 }
 
+const char *analysis_label_path(struct analysis *analysis, const char *path,
+                                const struct mesh_labels *labels)
+{
+    return labels->count ? ANALYSIS_TEXT(analysis, "%s.%s", path, labels->items[0].key) : NULL;
+}
+
+void analysis_report_selector(struct analysis *analysis, const struct analyze_object *object,
+                              const char *path, const struct mesh_labels *selector)
+{
+    analysis_report(analysis, ANALYZE_NOT_FOUND, object,
+                    analysis_label_path(analysis, path, selector), "selector",
+                    analysis_labels_text(analysis, selector), NULL);
+}
+
 static int text_cmp(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -63,7 +77,7 @@ const char *analysis_join(struct analysis *analysis, const char **items, size_t 
     return text;
 }
 
-static bool list_has(const json_t *list, const char *text)
+bool analysis_list_has(const json_t *list, const char *text)
 {
     size_t i;
     json_t *item;
@@ -90,8 +104,8 @@ static bool expression_matches(const json_t *expression, const struct mesh_label
     if (strcmp(operator, "DoesNotExist") == 0)
         return value == NULL;
     if (strcmp(operator, "In") == 0)
-        return value && list_has(values, value);
-    return strcmp(operator, "NotIn") == 0 && (!value || !list_has(values, value));
+        return value && analysis_list_has(values, value);
+    return strcmp(operator, "NotIn") == 0 && (!value || !analysis_list_has(values, value));
 }
 
 bool analysis_selector_matches(struct analysis *analysis, const json_t *selector,

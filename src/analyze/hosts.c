@@ -18,15 +18,26 @@ const char *analysis_host(struct analysis *analysis, const char *ns, const char 
 
 bool analysis_exports_to_all(const json_t *export_to)
 {
-    size_t i;
-    json_t *item;
+    return json_array_size(export_to) == 0 || analysis_list_has(export_to, "*");
+}
 
-    json_array_foreach(export_to, i, item)
-    {
-        if (json_is_string(item) && strcmp(json_string_value(item), "*") == 0)
-            return true;
-    }
-    return json_array_size(export_to) == 0;
+const char *analysis_scope(const json_t *item, const char *ns)
+{
+    const char *text = json_is_string(item) ? json_string_value(item) : "";
+
+    return strcmp(text, ".") == 0 ? ns : text;
+}
+
+bool analysis_hosts_meet(const char *a, const char *b)
+{
+    struct slice x = slice_str(a[0] == '*' ? a + 1 : a);
+    struct slice y = slice_str(b[0] == '*' ? b + 1 : b);
+
+    if (a[0] == '*' && b[0] == '*')
+        return x.len < y.len ? slice_ends_with(y, x) : slice_ends_with(x, y);
+    if (a[0] == '*')
+        return slice_ends_with(y, x);
+    return b[0] == '*' ? slice_ends_with(x, y) : slice_eq(x, y);
 }
 
 static void host_add(struct analyze_hosts *hosts, struct analysis *analysis, const char *scope,
@@ -71,9 +82,7 @@ static void entry_add(struct analyze_hosts *hosts, struct analysis *analysis,
         }
         json_array_foreach(export_to, k, scope)
         {
-            const char *text = json_is_string(scope) ? json_string_value(scope) : "";
-
-            host_add(hosts, analysis, strcmp(text, ".") == 0 ? entry->ns : text, host);
+            host_add(hosts, analysis, analysis_scope(scope, entry->ns), host);
         }
     }
 }
@@ -145,10 +154,8 @@ const struct analyze_host *analyze_hosts_find(const struct analyze_hosts *hosts,
         found = scoped_find(hosts, analysis, ns, full);
     json_array_foreach(export_to, i, scope)
     {
-        const char *text = json_is_string(scope) ? json_string_value(scope) : "";
-
         if (!found)
-            found = scoped_find(hosts, analysis, strcmp(text, ".") == 0 ? ns : text, full);
+            found = scoped_find(hosts, analysis, analysis_scope(scope, ns), full);
     }
     return found ? found : wildcard_find(hosts, ns, full);
 }
