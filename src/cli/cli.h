@@ -72,6 +72,7 @@ int cli_analyze(struct cli *cli, int argc, char **argv);
 int cli_install(struct cli *cli, int argc, char **argv);
 int cli_uninstall(struct cli *cli, int argc, char **argv);
 int cli_manifest(struct cli *cli, int argc, char **argv);
+int cli_profile(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 int cli_proxy_status(struct cli *cli, int argc, char **argv);
 int cli_kube_inject(struct cli *cli, int argc, char **argv);

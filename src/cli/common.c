@@ -142,6 +142,7 @@ int cli_values_load(const struct cli_list *files, const struct cli_list *sets,
         if (rc < 0)
             return rc;
     }
-    ret->tree = TAKE(values.tree);
+    *ret = values;
+    memset(&values, 0, sizeof values);
     return 0;
 }

@@ -55,16 +55,17 @@ static int document_inject(const struct inject_config *config, json_t *object, c
     return rc < 0 ? err_prefix(err, "%s %s", kind, kube_name(object)) : 0;
 }
 
-/* The text of a file as a tree; the default when no file is named. */
-static int tree_load(const char *path, const json_t *fallback, json_t **ret, struct error *err)
+/* The text of a file as a tree; the default, which is taken, when no file is named. */
+static int tree_load(const char *path, json_t *fallback, json_t **ret, struct error *err)
 {
     struct buf text;
     int rc;
 
     if (!path) {
-        *ret = json_deep_copy(fallback);
+        *ret = fallback;
         return 0;
     }
+    json_decref(fallback);
     buf_init(&text, CONFIG_SIZE_MAX);
     rc = file_read(path, &text, err);
     if (rc >= 0)
@@ -85,9 +86,9 @@ static int run(const struct cli *cli, const char *file, const char *mesh_file,
     int rc = install_values_init(&values, NULL, err);
 
     if (rc >= 0)
-        rc = tree_load(mesh_file, json_object_get(values.tree, "meshConfig"), &mesh, err);
+        rc = tree_load(mesh_file, install_mesh(&values), &mesh, err);
     if (rc >= 0)
-        rc = tree_load(values_file, json_object_get(values.tree, "values"), &tree, err);
+        rc = tree_load(values_file, install_injection(&values), &tree, err);
     if (rc >= 0)
         rc = cli_documents_read(file, &documents, err);
     const struct inject_config config = {.values = tree, .mesh = mesh};

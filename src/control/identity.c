@@ -127,10 +127,11 @@ static int root_create(struct kube_client *client, const char *ns, struct ca **r
 
 /* --- the serving certificate --- */
 
-static int serving_make(struct identity *identity, const char *ns, struct error *err)
+static int serving_make(struct identity *identity, const char *ns, const char *service,
+                        struct error *err)
 {
-    char *names[] = {mem_printf("istiod.%s.svc", ns), mem_printf("istiod.%s", ns),
-                     mem_printf("istiod.%s.svc.cluster.local", ns), mem_strdup("localhost")};
+    char *names[] = {mem_printf("%s.%s.svc", service, ns), mem_printf("%s.%s", service, ns),
+                     mem_printf("%s.%s.svc.cluster.local", service, ns), mem_strdup("localhost")};
     static const char *const ips[] = {"127.0.0.1"};
     struct cert_options options = {.common_name = "istiod",
                                    .dns_names = (const char *const *)names,
@@ -157,8 +158,8 @@ static int serving_make(struct identity *identity, const char *ns, struct error 
     return rc;
 }
 
-int identity_load(struct kube_client *client, const char *ns, struct identity *ret,
-                  struct error *err)
+int identity_load(struct kube_client *client, const char *ns, const char *service,
+                  struct identity *ret, struct error *err)
 {
     struct identity identity = {0};
     int rc;
@@ -172,7 +173,7 @@ int identity_load(struct kube_client *client, const char *ns, struct identity *r
     }
     if (rc >= 0) {
         identity.root_pem = mem_slice_dup(ca_cert_pem(identity.ca));
-        rc = serving_make(&identity, ns, err);
+        rc = serving_make(&identity, ns, service, err);
     }
     if (rc < 0)
         identity_deinit(&identity);

@@ -24,9 +24,10 @@ struct identity {
 };
 
 /* Loads or makes the root, waiting for each answer; `client` NULL: a root of this process alone.
- * ERR_INVALID when the Secret is there but broken: weftd must not replace a mesh's root. */
-MUST_USE int identity_load(struct kube_client *client, const char *ns, struct identity *ret,
-                           struct error *err);
+ * `service` is the Service that peers reach us by: "istiod" or "istiod-REVISION". ERR_INVALID when
+ * the Secret is there but broken: weftd must not replace a mesh's root. */
+MUST_USE int identity_load(struct kube_client *client, const char *ns, const char *service,
+                           struct identity *ret, struct error *err);
 /* Also for SCOPED. */
 void identity_deinit(struct identity *identity);
 

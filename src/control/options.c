@@ -24,6 +24,7 @@ static const struct flag flags[] = {
     {"--kubeconfig", FIELD(kubeconfig), "kubeconfig file"},
     {"--context", FIELD(context), "context of the kubeconfig"},
     {"--namespace", FIELD(ns), "namespace of the control plane"},
+    {"--revision", FIELD(revision), "revision of the control plane ($REVISION)"},
     {"--grpcAddr", FIELD(xds_addr), "xDS, plain (:15010)"},
     {"--httpsAddr", FIELD(webhook_addr), "webhooks (:15017)"},
     {"--httpAddr", FIELD(debug_addr), "readiness and debug (:8080)"},

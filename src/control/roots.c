@@ -189,7 +189,7 @@ static int hooks_init(struct hooks *hooks, struct roots *roots, struct kube_clie
 /* --- all --- */
 
 int roots_new(struct kube_client *client, const struct kube_cache *namespaces, const char *root_pem,
-              const char *ns, struct roots **ret)
+              const char *ns, const char *suffix, struct roots **ret)
 {
     static const struct kube_cache_events events = {.on_change = on_map_change,
                                                     .on_synced = on_maps_synced};
@@ -210,11 +210,11 @@ int roots_new(struct kube_client *client, const struct kube_cache *namespaces, c
     if (rc >= 0)
         rc = hooks_init(&roots->mutating, roots, client, KUBE_RESOURCE_MUTATING_WEBHOOK,
                         strcmp(ns, "istio-system") == 0
-                            ? mem_strdup("istio-sidecar-injector")
-                            : mem_printf("istio-sidecar-injector-%s", ns));
+                            ? mem_printf("istio-sidecar-injector%s", suffix)
+                            : mem_printf("istio-sidecar-injector%s-%s", suffix, ns));
     if (rc >= 0)
         rc = hooks_init(&roots->validating, roots, client, KUBE_RESOURCE_VALIDATING_WEBHOOK,
-                        mem_printf("istio-validator-%s", ns));
+                        mem_printf("istio-validator%s-%s", suffix, ns));
     if (rc < 0)
         roots_free(roots);
     else

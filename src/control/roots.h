@@ -16,9 +16,11 @@ struct roots;
 
 /* `namespaces` is kept: a cache of all namespaces; root_pem is copied; `ns` is the control plane's:
  * in istio-system the configurations are istio-sidecar-injector and istio-validator-istio-system,
- * elsewhere both end in its name. Tell of namespaces with roots_mark. */
+ * elsewhere both end in its name; `suffix` ("" or "-REVISION") goes before it. Tell of namespaces
+ * with roots_mark. */
 MUST_USE int roots_new(struct kube_client *client, const struct kube_cache *namespaces,
-                       const char *root_pem, const char *ns, struct roots **ret);
+                       const char *root_pem, const char *ns, const char *suffix,
+                       struct roots **ret);
 /* NULL is fine. */
 void roots_free(struct roots *roots);
 /* A namespace came or changed. */

@@ -10,6 +10,8 @@
 #include "wire/yaml.h"
 
 struct settings {
+    char *mesh_name;          /* "istio" */
+    char *injector_name;      /* "istio-sidecar-injector" */
     struct kube_cache *cache; /* NULL: no cluster */
     json_t *mesh;
     json_t *values;
@@ -75,17 +77,18 @@ static void on_change(struct kube_cache *cache, enum kube_change change, json_t 
     (void)old;
     if (change == KUBE_DELETED)
         return;
-    if (strcmp(kube_name(object), "istio") == 0) {
+    if (strcmp(kube_name(object), settings->mesh_name) == 0) {
         tree_set(&settings->mesh, object, "mesh");
         mesh_check(settings->mesh);
         if (settings->on_mesh)
             settings->on_mesh(settings->mesh, settings->on_mesh_ctx);
-    } else if (strcmp(kube_name(object), "istio-sidecar-injector") == 0) {
+    } else if (strcmp(kube_name(object), settings->injector_name) == 0) {
         tree_set(&settings->values, object, "values");
     }
 }
 
-int settings_new(struct kube_client *client, const char *ns, struct settings **ret)
+int settings_new(struct kube_client *client, const char *ns, const char *suffix,
+                 struct settings **ret)
 {
     static const struct kube_cache_events events = {.on_change = on_change};
     struct kube_cache_options options = {.resource = kube_resource_get(KUBE_RESOURCE_CONFIG_MAP),
@@ -93,6 +96,8 @@ int settings_new(struct kube_client *client, const char *ns, struct settings **r
     struct settings *settings = MEM_NEW(struct settings);
     int rc = 0;
 
+    settings->mesh_name = mem_printf("istio%s", suffix);
+    settings->injector_name = mem_printf("istio-sidecar-injector%s", suffix);
     settings->mesh = json_object();
     settings->values = json_object();
     if (client)
@@ -112,6 +117,8 @@ void settings_free(struct settings *settings)
     kube_cache_free(settings->cache);
     json_decref(settings->mesh);
     json_decref(settings->values);
+    mem_free(settings->mesh_name);
+    mem_free(settings->injector_name);
     mem_free(settings);
 }
 

@@ -14,8 +14,10 @@
 
 struct settings;
 
-/* client NULL: the defaults, for ever. */
-MUST_USE int settings_new(struct kube_client *client, const char *ns, struct settings **ret);
+/* client NULL: the defaults, for ever. `suffix` (copied) is what the ConfigMaps' names end in: "" or
+ * "-REVISION". */
+MUST_USE int settings_new(struct kube_client *client, const char *ns, const char *suffix,
+                          struct settings **ret);
 /* NULL is fine. */
 void settings_free(struct settings *settings);
 /* Both ConfigMaps were looked for. */

@@ -24,6 +24,7 @@ enum { ROOT_RETRY_MS = 1000, XDS_STREAMS_MAX = 16, XDS_IDLE_MS = 24 * 3600 * 100
 struct weftd {
     struct loop *loop;
     const char *ns;
+    char *suffix;               /* of names that are a revision's own: "" or "-REVISION" */
     struct kube_client *client; /* NULL: a folder */
     struct identity identity;
     struct mesh_builder *builder;
@@ -129,10 +130,11 @@ static int client_start(struct weftd *weftd, const struct weftd_options *options
 /* Without the root nothing can be served; the API server may come later. */
 static int identity_wait(struct weftd *weftd, struct error *err)
 {
+    SCOPED(mem_drop) char *service = mem_printf("istiod%s", weftd->suffix);
     char text[ERR_PATH_SIZE + ERR_REASON_SIZE];
 
     for (;;) {
-        int rc = identity_load(weftd->client, weftd->ns, &weftd->identity, err);
+        int rc = identity_load(weftd->client, weftd->ns, service, &weftd->identity, err);
 
         if (rc >= 0 || rc == ERR_INVALID || rc == ERR_DENIED || rc == ERR_NOT_FOUND)
             return rc;
@@ -154,7 +156,7 @@ static int source_start(struct weftd *weftd, const struct weftd_options *options
     rc = source_kube_new(weftd->client, weftd->builder, &events, weftd, &weftd->source);
     if (rc >= 0)
         rc = roots_new(weftd->client, source_cache(weftd->source, MESH_NAMESPACE),
-                       weftd->identity.root_pem, weftd->ns, &weftd->roots);
+                       weftd->identity.root_pem, weftd->ns, weftd->suffix, &weftd->roots);
     return rc < 0 ? err_set(err, rc, "%s", err_text(rc)) : 0;
 }
 
@@ -204,7 +206,7 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
     if (rc >= 0)
         rc = identity_wait(weftd, err);
     if (rc >= 0)
-        rc = settings_new(weftd->client, weftd->ns, &weftd->settings);
+        rc = settings_new(weftd->client, weftd->ns, weftd->suffix, &weftd->settings);
     if (rc < 0)
         return rc;
     weftd->builder = mesh_builder_new(&mesh_options);
@@ -221,6 +223,12 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
     return rc < 0 ? rc : debug_start(weftd, options, err);
 }
 
+static char *suffix_of(const char *revision)
+{
+    return revision && *revision && strcmp(revision, "default") != 0 ? mem_printf("-%s", revision)
+                                                                     : mem_strdup("");
+}
+
 int weftd_new(struct loop *loop, const struct weftd_options *options, struct weftd **ret,
               struct error *err)
 {
@@ -230,6 +238,7 @@ int weftd_new(struct loop *loop, const struct weftd_options *options, struct wef
 
     weftd->loop = loop;
     weftd->ns = options->ns ? options->ns : pod_ns ? pod_ns : "istio-system";
+    weftd->suffix = suffix_of(options->revision ? options->revision : getenv("REVISION"));
     rc = parts_start(weftd, options, err);
     if (rc < 0) {
         weftd_free(weftd);
@@ -256,5 +265,6 @@ void weftd_free(struct weftd *weftd)
     mesh_builder_free(weftd->builder);
     identity_deinit(&weftd->identity);
     kube_client_free(weftd->client);
+    mem_free(weftd->suffix);
     mem_free(weftd);
 }

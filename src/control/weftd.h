@@ -19,6 +19,7 @@ struct weftd_options {
     const char *kubeconfig; /* NULL: as kube_config_load finds it */
     const char *context;
     const char *ns;           /* of the control plane; NULL: $POD_NAMESPACE, istio-system */
+    const char *revision;     /* NULL: $REVISION; "" and "default" are the default one */
     const char *xds_addr;     /* 15010: plain gRPC */
     const char *webhook_addr; /* 15017: HTTPS; none with config_dir */
     const char *debug_addr;   /* 8080 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of things, and what all objects share; CRDs, accounts, roles and ConfigMaps.
+/* The order of things, what all objects share, CRDs and ConfigMaps.
  */
 #include "install/objects.h"
 
@@ -10,221 +10,180 @@
 #include "install/install_int.h"
 #include "wire/yaml.h"
 
+static void run_init(struct install_run *run, const struct install_values *values, char *suffix)
+{
+    *run = (struct install_run){.tree = values->tree,
+                                .revision = *suffix ? suffix + 1 : "default",
+                                .suffix = suffix,
+                                .list = json_array()};
+}
+
 json_t *install_objects(const struct install_values *values)
 {
-    json_t *list = json_array();
+    static const char *const gateways[][2] = {{"istio-ingressgateway", "IngressGateways"},
+                                              {"istio-egressgateway", "EgressGateways"}};
+    char *suffix = install_values_suffix(values);
+    struct install_run run;
 
-    install_crds(list);
-    if (json_path_bool(values->tree, "components.pilot.enabled", true)) {
-        install_accounts(values, list);
-        install_config_maps(values, list);
-        install_webhooks(values, list);
-        install_control_plane(values, list);
+    run_init(&run, values, suffix);
+    install_crds(&run);
+    if (json_path_bool(run.tree, "pilot.enabled", true)) {
+        install_accounts(&run);
+        install_config_maps(&run);
+        install_webhooks(&run);
+        install_control_plane(&run);
     }
-    if (json_path_bool(values->tree, "components.ingressGateways[0].enabled", true))
-        install_gateways(values, list);
-    return list;
+    for (size_t i = 0; i < ARRAY_LEN(gateways); i++) {
+        const json_t *settings =
+            json_object_get(json_object_get(run.tree, "gateways"), gateways[i][0]);
+
+        if (json_get_bool(settings, "enabled", false))
+            install_gateway(&run, gateways[i][0], gateways[i][1]);
+    }
+    mem_free(suffix);
+    return run.list;
 }
 
 json_t *install_namespace(void)
 {
-    return install_object("v1", "Namespace", NULL, INSTALL_NAMESPACE);
+    return json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace", "metadata",
+                     "name", INSTALL_NAMESPACE);
 }
 
-json_t *install_object(const char *api_version, const char *kind, const char *ns, const char *name)
+static bool kind_is_namespaced(const char *kind)
 {
-    json_t *object = json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", api_version, "kind", kind,
-                               "metadata", "name", name);
+    return strncmp(kind, "Cluster", 7) != 0 &&
+           !slice_ends_with(slice_str(kind), SLICE("WebhookConfiguration"));
+}
 
-    if (ns)
-        json_set_string(json_object_get(object, "metadata"), "namespace", ns);
-    if (strcmp(kind, "Namespace") != 0)
-        json_object_set_new(json_object_get(object, "metadata"), "labels",
-                            json_pack("{s:s, s:s}", "istio.io/rev", "default",
-                                      "operator.istio.io/component", ns ? "Pilot" : "Base"));
+json_t *install_object(struct install_run *run, const char *api_version, const char *kind,
+                       const char *component, char *name)
+{
+    json_t *object = json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s}}}", "apiVersion", api_version,
+                               "kind", kind, "metadata", "name", name, "labels", "istio.io/rev",
+                               run->revision, INSTALL_COMPONENT_LABEL, component);
+
+    if (kind_is_namespaced(kind))
+        json_set_string(json_object_get(object, "metadata"), "namespace", INSTALL_NAMESPACE);
+    json_array_append_new(run->list, object);
+    mem_free(name);
     return object;
 }
 
-char *install_image(const struct install_values *values, const char *name)
+const char *install_text(const struct install_run *run, const char *path, const char *fallback)
 {
-    const char *hub = install_text(values, "values.global.hub", NULL);
-    const char *tag = install_text(values, "values.global.tag", NULL);
-
-    return mem_printf("%s/%s:%s", hub ? hub : install_text(values, "hub", ""), name,
-                      tag ? tag : install_text(values, "tag", ""));
-}
-
-const char *install_text(const struct install_values *values, const char *path,
-                         const char *fallback)
-{
-    const char *text = json_path_string(values->tree, path);
+    const char *text = json_path_string(run->tree, path);
 
     return text && *text ? text : fallback;
 }
 
-json_t *install_resources(const char *cpu, const char *memory, const char *cpu_limit,
-                          const char *memory_limit)
-{
-    json_t *resources = json_pack("{s:{s:s, s:s}}", "requests", "cpu", cpu, "memory", memory);
-
-    if (cpu_limit)
-        json_object_set_new(resources, "limits",
-                            json_pack("{s:s, s:s}", "cpu", cpu_limit, "memory", memory_limit));
-    return resources;
-}
-
-void install_crds(json_t *list)
+void install_crds(struct install_run *run)
 {
     size_t count;
     const struct api_kind *kinds = api_kinds(&count);
 
-    for (size_t i = 0; i < count; i++)
-        if (kinds[i].flags & API_KIND_CRD)
-            json_array_append_new(list, api_crd_new(&kinds[i]));
-}
+    for (size_t i = 0; i < count; i++) {
+        json_t *crd;
 
-/* --- accounts and roles --- */
-
-/* A rule from comma lists. */
-static json_t *list_of(const char *text)
-{
-    struct slice rest = slice_str(text);
-    struct slice piece;
-    json_t *list = json_array();
-
-    while (slice_split_next(&rest, ',', &piece))
-        json_array_append_new(list, json_string_slice(piece));
-    return list;
-}
-
-static json_t *role(const char *kind, const char *ns, const char *name,
-                    const char *const (*rules)[3], size_t rule_count)
-{
-    json_t *object = install_object("rbac.authorization.k8s.io/v1", kind, ns, name);
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < rule_count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "apiGroups", list_of(rules[i][0]),
-                                              "resources", list_of(rules[i][1]), "verbs",
-                                              list_of(rules[i][2])));
-    json_object_set_new(object, "rules", list);
-    return object;
-}
-
-static json_t *binding(const char *kind, const char *ns, const char *name, const char *role_kind,
-                       const char *account)
-{
-    json_t *object = install_object("rbac.authorization.k8s.io/v1", kind, ns, name);
-
-    json_object_set_new(object, "roleRef",
-                        json_pack("{s:s, s:s, s:s}", "apiGroup", "rbac.authorization.k8s.io",
-                                  "kind", role_kind, "name", name));
-    json_object_set_new(object, "subjects",
-                        json_pack("[{s:s, s:s, s:s}]", "kind", "ServiceAccount", "name", account,
-                                  "namespace", INSTALL_NAMESPACE));
-    return object;
-}
-
-/* apiGroups, resources, verbs */
-static const char *const istiod_cluster_rules[][3] = {
-    {"admissionregistration.k8s.io",
-     "mutatingwebhookconfigurations,validatingwebhookconfigurations",
-     "get,list,watch,update,patch"},
-    {"networking.istio.io,security.istio.io,telemetry.istio.io,extensions.istio.io", "*",
-     "get,list,watch"},
-    {"networking.istio.io,security.istio.io,telemetry.istio.io,extensions.istio.io",
-     "virtualservices/status,destinationrules/status,gateways/status,serviceentries/status",
-     "get,update,patch"},
-    {"apiextensions.k8s.io", "customresourcedefinitions", "get,list,watch"},
-    {"", "pods,nodes,services,namespaces,endpoints,secrets", "get,list,watch"},
-    {"discovery.k8s.io", "endpointslices", "get,list,watch"},
-    {"", "configmaps", "create,get,list,watch,update,patch"},
-    {"authentication.k8s.io", "tokenreviews", "create"},
-    {"authorization.k8s.io", "subjectaccessreviews", "create"},
-};
-static const char *const istiod_rules[][3] = {
-    {"", "secrets", "create,get,watch,list,update,patch,delete"},
-    {"coordination.k8s.io", "leases", "get,update,patch,create"},
-};
-static const char *const reader_rules[][3] = {
-    {"networking.istio.io,security.istio.io,telemetry.istio.io,extensions.istio.io", "*",
-     "get,list,watch"},
-    {"", "endpoints,pods,services,nodes,replicationcontrollers,namespaces,secrets",
-     "get,list,watch"},
-    {"discovery.k8s.io", "endpointslices", "get,list,watch"},
-    {"apps", "replicasets", "get,list,watch"},
-};
-static const char *const gateway_rules[][3] = {
-    {"", "secrets", "get,watch,list"},
-};
-
-void install_accounts(const struct install_values *values, json_t *list)
-{
-    static const char ns[] = INSTALL_NAMESPACE;
-    static const char istiod_role[] = "istiod-clusterrole-" INSTALL_NAMESPACE;
-    static const char reader_role[] = "istio-reader-clusterrole-" INSTALL_NAMESPACE;
-
-    (void)values;
-    json_array_append_new(list, install_object("v1", "ServiceAccount", ns, "istiod"));
-    json_array_append_new(
-        list, install_object("v1", "ServiceAccount", ns, "istio-reader-service-account"));
-    json_array_append_new(list, role("ClusterRole", NULL, istiod_role, istiod_cluster_rules,
-                                     ARRAY_LEN(istiod_cluster_rules)));
-    json_array_append_new(
-        list, role("ClusterRole", NULL, reader_role, reader_rules, ARRAY_LEN(reader_rules)));
-    json_array_append_new(
-        list, binding("ClusterRoleBinding", NULL, istiod_role, "ClusterRole", "istiod"));
-    json_array_append_new(list, binding("ClusterRoleBinding", NULL, reader_role, "ClusterRole",
-                                        "istio-reader-service-account"));
-    json_array_append_new(list, role("Role", ns, "istiod", istiod_rules, ARRAY_LEN(istiod_rules)));
-    json_array_append_new(list, binding("RoleBinding", ns, "istiod", "Role", "istiod"));
-    if (!json_path_bool(values->tree, "components.ingressGateways[0].enabled", true))
-        return;
-    json_array_append_new(
-        list, install_object("v1", "ServiceAccount", ns, "istio-ingressgateway-service-account"));
-    json_array_append_new(list, role("Role", ns, "istio-ingressgateway-sds", gateway_rules,
-                                     ARRAY_LEN(gateway_rules)));
-    json_array_append_new(list, binding("RoleBinding", ns, "istio-ingressgateway-sds", "Role",
-                                        "istio-ingressgateway-service-account"));
+        if (!(kinds[i].flags & API_KIND_CRD))
+            continue;
+        crd = api_crd_new(&kinds[i]);
+        json_set_string(json_path_get(crd, "metadata.labels"), INSTALL_COMPONENT_LABEL,
+                        INSTALL_BASE);
+        json_array_append_new(run->list, crd);
+    }
 }
 
 /* --- ConfigMaps --- */
 
-static json_t *yaml_text(const json_t *tree)
+json_t *install_mesh_config(const struct install_run *run)
 {
-    struct buf text;
-    json_t *value;
+    json_t *mesh = json_deep_copy(json_object_get(run->tree, "meshConfig"));
+    char *address = mem_printf("istiod%s." INSTALL_NAMESPACE ".svc:15010", run->suffix);
 
-    buf_init(&text, 0);
-    (void)yaml_format(tree, &text);
-    value = json_string_slice(buf_slice(&text));
-    buf_deinit(&text);
-    return value;
+    if (!json_path_get(mesh, "defaultConfig.discoveryAddress"))
+        (void)json_path_set(mesh, "defaultConfig.discoveryAddress", json_string(address));
+    if (!json_object_get(mesh, "rootNamespace"))
+        json_set_string(mesh, "rootNamespace", INSTALL_NAMESPACE);
+    mem_free(address);
+    return mesh;
 }
 
-void install_config_maps(const struct install_values *values, json_t *list)
+/* The whole tree, with what empty texts stand for. */
+static json_t *values_whole(const struct install_run *run)
 {
-    json_t *mesh = install_object("v1", "ConfigMap", INSTALL_NAMESPACE, "istio");
-    json_t *injector =
-        install_object("v1", "ConfigMap", INSTALL_NAMESPACE, "istio-sidecar-injector");
-    json_t *tree = json_deep_copy(json_object_get(values->tree, "values"));
-    json_t *global = json_object_get(tree, "global");
-    char *text;
+    json_t *tree = json_deep_copy(run->tree);
 
-    json_object_set_new(mesh, "data",
-                        json_pack("{s:o, s:s}", "mesh",
-                                  yaml_text(json_object_get(values->tree, "meshConfig")),
-                                  "meshNetworks", "networks: {}"));
-    json_array_append_new(list, mesh);
-    if (!json_object_get(global, "hub"))
-        json_set_string(global, "hub", install_text(values, "hub", ""));
-    if (!json_object_get(global, "tag"))
-        json_set_string(global, "tag", install_text(values, "tag", ""));
-    json_set_string(tree, "revision", install_text(values, "revision", "default"));
-    text = json_format_str(tree, JSON_FORMAT_PRETTY);
-    json_object_set_new(injector, "data",
-                        json_pack("{s:s, s:s}", "config", "policy: enabled\n", "values", text));
-    json_array_append_new(list, injector);
-    mem_free(text);
+    (void)json_path_set(tree, "global.tag",
+                        json_string(install_text(run, "global.tag", WEFT_VERSION)));
+    return tree;
+}
+
+static json_t *injection_values(const struct install_run *run)
+{
+    json_t *tree = values_whole(run);
+    json_t *ret = json_pack(
+        "{s:O, s:O, s:s}", "global", json_object_get(tree, "global"), "sidecarInjectorWebhook",
+        json_object_get(tree, "sidecarInjectorWebhook"), "revision", run->revision);
+
     json_decref(tree);
+    return ret;
+}
+
+json_t *install_mesh(const struct install_values *values)
+{
+    SCOPED(mem_drop) char *suffix = install_values_suffix(values);
+    struct install_run run;
+
+    run_init(&run, values, suffix);
+    json_decref(run.list);
+    return install_mesh_config(&run);
+}
+
+json_t *install_injection(const struct install_values *values)
+{
+    SCOPED(mem_drop) char *suffix = install_values_suffix(values);
+    struct install_run run;
+
+    run_init(&run, values, suffix);
+    json_decref(run.list);
+    return injection_values(&run);
+}
+
+/* Sets data[key] to the tree's text; takes `tree`. */
+static void data_set(json_t *map, const char *key, json_t *tree, bool as_yaml)
+{
+    json_t *data = json_object_get(map, "data");
+    struct buf text;
+
+    if (!data) {
+        data = json_object();
+        json_object_set_new(map, "data", data);
+    }
+    buf_init(&text, 0);
+    if (as_yaml)
+        (void)yaml_format(tree, &text);
+    else
+        (void)json_format(tree, JSON_FORMAT_PRETTY, &text);
+    json_object_set_new(data, key, json_string_slice(buf_slice(&text)));
+    buf_deinit(&text);
+    json_decref(tree);
+}
+
+static json_t *config_map(struct install_run *run, const char *name)
+{
+    return install_object(run, "v1", "ConfigMap", INSTALL_PILOT,
+                          mem_printf("%s%s", name, run->suffix));
+}
+
+void install_config_maps(struct install_run *run)
+{
+    json_t *map = config_map(run, "istio");
+
+    data_set(map, "mesh", install_mesh_config(run), true);
+    json_set_string(json_object_get(map, "data"), "meshNetworks", "networks: {}");
+    map = config_map(run, "istio-sidecar-injector");
+    data_set(map, "values", injection_values(run), false);
+    json_set_string(json_object_get(map, "data"), "config", "policy: enabled\n");
+    data_set(config_map(run, "values"), "merged-values", values_whole(run), false);
 }

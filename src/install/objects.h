@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values -> the objects of a mesh, in the order in which they are to be applied. A pure function.
  *
- * Place   `weft install`, `weft manifest generate`, `weft uninstall`
+ * Place   `weft install`, `weft manifest generate`, `weft uninstall`, `weft verify-install`
  * Owns    nothing
- * Spec    Istio's names, labels, ports and selectors (istioctl manifest generate)
+ * Spec    Istio's names, labels, ports and selectors (istioctl manifest generate);
+ *         deploy/helm/weft makes the same objects, tests/tools/test_chart.py compares the two
  */
 #ifndef WEFT_INSTALL_OBJECTS_H
 #define WEFT_INSTALL_OBJECTS_H
@@ -13,11 +14,18 @@
 #include "wire/json.h"
 
 #define INSTALL_NAMESPACE "istio-system"
+/* The label of every object of ours; the value names its part: Base, Pilot, IngressGateways,
+ * EgressGateways. */
+#define INSTALL_COMPONENT_LABEL "operator.istio.io/component"
 
-/* A new array of objects: CRDs, accounts, roles, ConfigMaps, webhook configurations, Deployments
- * and Services. Without the Namespace. */
+/* A new array of objects: CRDs, accounts, roles, ConfigMaps, webhook configurations, Deployments,
+ * Services and autoscalers. Without the Namespace. */
 json_t *install_objects(const struct install_values *values);
 /* The Namespace istio-system, a new object. */
 json_t *install_namespace(void);
+/* What `weft install` writes into ConfigMap istio, key mesh: a new tree. */
+json_t *install_mesh(const struct install_values *values);
+/* What it writes into ConfigMap istio-sidecar-injector, key values: a new tree. */
+json_t *install_injection(const struct install_values *values);
 
 #endif

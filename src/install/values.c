@@ -1,193 +1,218 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of keys, and setting them.
+/* Values from profile, files and --set.
  */
 #include "install/values.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "install/install_int.h"
 
-#include <stdio.h>
+#include <ctype.h>
 
-enum value_type { VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_ANY };
+enum { REVISION_SIZE_MAX = 40 };
 
-/* What is carried out; a key may end in ".*": everything below it. */
-static const struct {
-    const char *key;
-    enum value_type type;
-} known_keys[] = {
-    {"profile", VALUE_STRING},
-    {"hub", VALUE_STRING},
-    {"tag", VALUE_STRING},
-    {"revision", VALUE_STRING},
-    {"meshConfig.defaultConfig.*", VALUE_ANY},
-    {"components.ingressGateways[0].enabled", VALUE_BOOL},
-    {"components.pilot.enabled", VALUE_BOOL},
-    {"values.global.hub", VALUE_STRING},
-    {"values.global.tag", VALUE_STRING},
-    {"values.global.imagePullPolicy", VALUE_STRING},
-    {"values.global.meshID", VALUE_STRING},
-    {"values.global.multiCluster.clusterName", VALUE_STRING},
-    {"values.global.logging.level", VALUE_STRING},
-    {"values.global.proxy.*", VALUE_ANY},
-    {"values.pilot.replicaCount", VALUE_INT},
-    {"values.pilot.autoscaleEnabled", VALUE_BOOL},
-    {"values.gateways.istio-ingressgateway.type", VALUE_STRING},
-    {"values.gateways.istio-ingressgateway.replicaCount", VALUE_INT},
-    {"values.gateways.istio-ingressgateway.autoscaleEnabled", VALUE_BOOL},
-};
-
-static const char *const profiles[] = {"default", "minimal", "demo", "empty"};
-
-static const char default_tree[] =
-    "{\"hub\":\"docker.io/weft\",\"tag\":\"" WEFT_VERSION "\",\"revision\":\"default\","
-    "\"meshConfig\":{\"defaultConfig\":{\"discoveryAddress\":\"istiod.istio-system.svc:15010\"},"
-    "\"defaultProviders\":{\"metrics\":[\"prometheus\"]},\"enablePrometheusMerge\":false,"
-    "\"rootNamespace\":\"istio-system\",\"trustDomain\":\"cluster.local\"},"
-    "\"components\":{\"pilot\":{\"enabled\":true},\"ingressGateways\":[{\"enabled\":true}]},"
-    "\"values\":{\"global\":{\"multiCluster\":{\"clusterName\":\"Kubernetes\"},"
-    "\"proxy\":{\"image\":\"proxyv2\",\"logLevel\":\"warning\","
-    "\"componentLogLevel\":\"misc:error\",\"clusterDomain\":\"cluster.local\","
-    "\"autoInject\":\"enabled\",\"includeIPRanges\":\"*\",\"excludeIPRanges\":\"\","
-    "\"includeInboundPorts\":\"*\",\"excludeInboundPorts\":\"\","
-    "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"},"
-    "\"limits\":{\"cpu\":\"2\",\"memory\":\"1Gi\"}}}},"
-    "\"sidecarInjectorWebhook\":{\"rewriteAppHTTPProbe\":false}}}";
-
-static void profile_apply(struct install_values *values, const char *profile)
+const char *install_profile_name(size_t index)
 {
-    if (strcmp(profile, "minimal") == 0 || strcmp(profile, "empty") == 0)
-        (void)json_path_set(values->tree, "components.ingressGateways[0].enabled", json_false());
-    if (strcmp(profile, "empty") == 0)
-        (void)json_path_set(values->tree, "components.pilot.enabled", json_false());
-    if (strcmp(profile, "demo") == 0) {
-        (void)json_path_set(values->tree, "values.global.proxy.resources.requests.cpu",
-                            json_string("10m"));
-        (void)json_path_set(values->tree, "values.global.proxy.resources.requests.memory",
-                            json_string("40Mi"));
-        (void)json_path_set(values->tree, "values.pilot.autoscaleEnabled", json_false());
-        (void)json_path_set(values->tree, "values.gateways.istio-ingressgateway.autoscaleEnabled",
-                            json_false());
+    return install_profiles[index].name;
+}
+
+/* ERR_NOT_FOUND lists what there is. */
+static int profile_find(const char *name, const char **ret_json, struct error *err)
+{
+    char names[128] = "";
+    size_t len = 0;
+
+    for (const struct install_profile *profile = install_profiles; profile->name; profile++) {
+        if (strcmp(profile->name, name) == 0) {
+            *ret_json = profile->json;
+            return 0;
+        }
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "",
+                                profile->name);
+        len = len < sizeof names ? len : sizeof names - 1;
     }
+    return err_set(err, ERR_NOT_FOUND, "profile \"%.64s\" not found (there are %s)", name, names);
 }
 
 int install_values_init(struct install_values *values, const char *profile, struct error *err)
 {
+    SCOPED(json_drop) json_t *overlay = NULL;
     const char *name = profile ? profile : "default";
-    bool known = false;
+    const char *text;
+    int rc = profile_find(name, &text, err);
 
-    for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
-        known = known || strcmp(profiles[i], name) == 0;
-    if (!known)
-        return err_set(err, ERR_NOT_FOUND,
-                       "profile \"%.64s\" not found (there are default, minimal, demo, empty)",
-                       name);
-    int rc = json_parse(slice_str(default_tree), NULL, &values->tree, err);
-
+    if (rc < 0)
+        return rc;
+    memset(values, 0, sizeof *values);
+    rc = json_parse(slice_str(install_defaults), NULL, &values->tree, err);
     if (rc >= 0)
-        profile_apply(values, name);
-    return rc;
+        rc = json_parse(slice_str(install_schema), NULL, &values->schema, err);
+    if (rc >= 0)
+        rc = json_parse(slice_str(text), NULL, &overlay, err);
+    if (rc < 0) {
+        install_values_deinit(values);
+        return rc;
+    }
+    json_object_update_recursive(values->tree, overlay);
+    json_set_string(values->tree, "profile", name);
+    return 0;
 }
 
 void install_values_deinit(struct install_values *values)
 {
     json_decref(values->tree);
-    values->tree = NULL;
+    json_decref(values->schema);
+    memset(values, 0, sizeof *values);
 }
 
-/* The type of a key, or -1. */
-static int key_type(const char *key)
+/* Names of objects end in it, so it must be one label of DNS. */
+static bool revision_is_valid(const char *text)
 {
-    for (size_t i = 0; i < ARRAY_LEN(known_keys); i++) {
-        struct slice pattern = slice_str(known_keys[i].key);
+    size_t len = strlen(text);
 
-        if (slice_ends_with(pattern, SLICE(".*"))
-                ? slice_starts_with(slice_str(key), slice_head(pattern, pattern.len - 1))
-                : slice_eq_str(pattern, key))
-            return (int)known_keys[i].type;
+    if (len == 0)
+        return true;
+    if (len > REVISION_SIZE_MAX || text[0] == '-' || text[len - 1] == '-')
+        return false;
+    for (; *text; text++)
+        if (!islower((unsigned char)*text) && !isdigit((unsigned char)*text) && *text != '-')
+            return false;
+    return true;
+}
+
+/* Puts a value at a key that was found; takes `value`. `shown` is the key as the user wrote it. */
+static int value_put(struct install_values *values, const struct install_key *key,
+                     const char *shown, json_t *value, struct error *err)
+{
+    SCOPED(json_drop) json_t *owned = value;
+    json_t *live;
+    int rc = install_key_check(key, shown, value, err);
+
+    if (rc < 0 || key->fixed)
+        return rc;
+    if (strcmp(key->path.data, "revision") == 0 && !revision_is_valid(json_string_value(value)))
+        return err_set_path(err, ERR_INVALID, shown, "invalid revision specified: %s",
+                            json_string_value(value));
+    live = json_path_get(values->tree, key->path.data);
+    if (json_is_object(live) && json_is_object(value)) {
+        json_object_update_recursive(live, value);
+        return 0;
     }
-    return -1;
-}
-
-/* The text of --set as a value of that type; NULL when it is not one. */
-static json_t *value_parse(const char *text, enum value_type type)
-{
-    int64_t number;
-    bool is_true = strcmp(text, "true") == 0;
-
-    if (type == VALUE_STRING)
-        return json_string(text);
-    if (type != VALUE_INT && (is_true || strcmp(text, "false") == 0))
-        return json_boolean(is_true);
-    if (type == VALUE_BOOL)
-        return NULL;
-    if (slice_parse_i64(slice_str(text), &number) == 0)
-        return json_integer(number);
-    return type == VALUE_ANY ? json_string(text) : NULL;
-}
-
-/* Sets a leaf; takes `value`. */
-static int leaf_set(struct install_values *values, const char *key, json_t *value,
-                    struct error *err)
-{
-    if (!value)
-        return err_set_path(err, ERR_INVALID, key, "the value has the wrong type");
-    if (strcmp(key, "revision") == 0 &&
-        strcmp(json_path_string_or(value, "", ""), "default") != 0) {
-        json_decref(value);
-        return err_set_path(err, ERR_UNSUPPORTED, key, "not supported: other than \"default\"");
-    }
-    if (json_path_set(values->tree, key, value) < 0)
-        return err_set_path(err, ERR_INVALID, key, "a value above it is not an object");
+    if (json_path_set(values->tree, key->path.data, TAKE(owned)) < 0)
+        return err_set_path(err, ERR_INVALID, shown, "a value above it is not an object");
     return 0;
+}
+
+/* Appends a step to a json_path. */
+static void step_append(struct buf *path, struct slice step)
+{
+    if (slice_find_char(step, '.') >= 0)
+        buf_printf(path, "[\"%.*s\"]", SLICE_ARG(step));
+    else
+        buf_printf(path, "%s%.*s", path->len ? "." : "", SLICE_ARG(step));
+}
+
+/* "a.b\.c" as a json_path: a["b.c"]. */
+static void path_unescape(struct slice key, struct buf *path)
+{
+    struct buf step;
+
+    buf_init(&step, ERR_PATH_SIZE);
+    for (size_t i = 0; i <= key.len; i++) {
+        bool is_end = i == key.len || key.data[i] == '.';
+
+        if (!is_end && key.data[i] == '\\' && i + 1 < key.len)
+            i++;
+        if (!is_end) {
+            buf_append_char(&step, key.data[i]);
+            continue;
+        }
+        step_append(path, buf_slice(&step));
+        buf_reset(&step);
+    }
+    buf_deinit(&step);
 }
 
 int install_values_set(struct install_values *values, const char *assignment, struct error *err)
 {
     const char *equals = strchr(assignment, '=');
-    char key[ERR_PATH_SIZE];
-    int type;
+    struct install_key found;
+    char shown[ERR_PATH_SIZE];
+    struct buf path;
+    bool known;
+    int rc;
 
-    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof shown)
         return err_set(err, ERR_INVALID, "\"%.100s\" is not of the form key=value", assignment);
-    memcpy(key, assignment, (size_t)(equals - assignment));
-    key[equals - assignment] = 0;
-    type = key_type(key);
-    if (type < 0)
-        return err_set_path(err, ERR_INVALID, key, "unknown field (or not supported)");
-    return leaf_set(values, key, value_parse(equals + 1, (enum value_type)type), err);
+    memcpy(shown, assignment, (size_t)(equals - assignment));
+    shown[equals - assignment] = 0;
+    buf_init(&path, ERR_PATH_SIZE);
+    path_unescape(slice_str(shown), &path);
+    known = install_key_find(values->schema, buf_slice(&path), &found);
+    buf_deinit(&path);
+    if (!known)
+        return err_set_path(err, ERR_INVALID, shown, "unknown field (or not supported)");
+    rc = value_put(values, &found, shown, install_key_parse(&found, equals + 1), err);
+    install_key_deinit(&found);
+    return rc;
 }
 
-/* Walks down to leaves; `path` is where `value` stands. */
 static int tree_merge(struct install_values *values, struct buf *path, const json_t *value,
-                      struct error *err)
+                      struct error *err);
+
+static int children_merge(struct install_values *values, struct buf *path, const json_t *value,
+                          struct error *err)
 {
-    static const char *const skipped[] = {"profile", "namespace"};
     size_t len = path->len;
     const char *key;
     json_t *child;
-    int type, rc = 0;
+    size_t i;
 
-    if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, child)
-        {
-            if (len == 0 && (!strcmp(key, skipped[0]) || !strcmp(key, skipped[1])))
-                continue;
-            buf_printf(path, "%s%s", len ? "." : "", key);
-            rc = tree_merge(values, path, child, err);
-            path->len = len;
-            if (rc < 0)
-                return rc;
-        }
-        return 0;
+    json_array_foreach(value, i, child)
+    {
+        int rc;
+
+        buf_printf(path, "[%zu]", i);
+        rc = tree_merge(values, path, child, err);
+        path->len = len;
+        if (rc < 0)
+            return rc;
     }
-    buf_append_str(path, "");
-    path->data[len] = 0;
-    type = key_type(path->data);
-    if (type < 0)
-        return err_set_path(err, ERR_INVALID, path->data, "unknown field (or not supported)");
-    if (type != VALUE_ANY && (type == VALUE_STRING) != json_is_string(value))
-        return err_set_path(err, ERR_INVALID, path->data, "the value has the wrong type");
-    return leaf_set(values, path->data, json_deep_copy(value), err);
+    json_object_foreach((json_t *)(uintptr_t)value, key, child)
+    {
+        int rc;
+
+        step_append(path, slice_str(key));
+        rc = tree_merge(values, path, child, err);
+        path->len = len;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Walks down to what the table of keys knows; `path` is where `value` stands. */
+static int tree_merge(struct install_values *values, struct buf *path, const json_t *value,
+                      struct error *err)
+{
+    bool has_children = json_object_size(value) + json_array_size(value) > 0;
+    struct install_key found;
+    char shown[ERR_PATH_SIZE];
+    int rc;
+
+    if (path->len == 0)
+        return children_merge(values, path, value, err);
+    snprintf(shown, sizeof shown, "%.*s", SLICE_ARG(buf_slice(path)));
+    if (!install_key_find(values->schema, buf_slice(path), &found))
+        return has_children
+                   ? children_merge(values, path, value, err)
+                   : err_set_path(err, ERR_INVALID, shown, "unknown field (or not supported)");
+    if (json_is_object(value) && json_object_get(found.schema, "properties"))
+        rc = children_merge(values, path, value, err);
+    else
+        rc = value_put(values, &found, shown, json_deep_copy(value), err);
+    install_key_deinit(&found);
+    return rc;
 }
 
 static const json_t *spec_of(const json_t *document)
@@ -213,7 +238,28 @@ int install_values_merge(struct install_values *values, const json_t *document, 
     return rc;
 }
 
+int install_values_load(struct install_values *values, const json_t *tree, struct error *err)
+{
+    SCOPED(json_drop) json_t *document = json_pack("{s:O}", "values", tree);
+    int rc = install_values_init(values, NULL, err);
+
+    if (rc < 0)
+        return rc;
+    rc = install_values_merge(values, document, err);
+    if (rc < 0)
+        install_values_deinit(values);
+    return rc;
+}
+
 const char *install_profile_of(const json_t *document)
 {
     return json_get_string(spec_of(document), "profile");
+}
+
+char *install_values_suffix(const struct install_values *values)
+{
+    const char *revision = json_path_string_or(values->tree, "revision", "");
+
+    return *revision && strcmp(revision, "default") != 0 ? mem_printf("-%s", revision)
+                                                         : mem_strdup("");
 }

@@ -5,49 +5,31 @@
  *
  * Spec    Istio: mutatingwebhook.yaml, validatingwebhookconfiguration.yaml
  */
+#include "base/mem.h"
 #include "install/install_int.h"
 
-static json_t *client_config(const char *path)
-{
-    return json_pack("{s:{s:s, s:s, s:s, s:i}}", "service", "name", "istiod", "namespace",
-                     INSTALL_NAMESPACE, "path", path, "port", 443);
-}
-
-static json_t *expression(const char *key, const char *operator_name, const char *value)
-{
-    json_t *item = json_pack("{s:s, s:s}", "key", key, "operator", operator_name);
-
-    if (value)
-        json_object_set_new(item, "values", json_pack("[s]", value));
-    return item;
-}
-
-/* One entry of expressions: {key, operator, value}; key NULL: none. */
+/* One entry of expressions: {key, operator, value}; key NULL: none. A value "$REV" is the
+ * installation's revision. */
 struct rule {
     const char *key, *operator_name, *value;
 };
 
-static json_t *selector(const struct rule *rules)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < 2 && rules[i].key; i++)
-        json_array_append_new(list,
-                              expression(rules[i].key, rules[i].operator_name, rules[i].value));
-    return json_pack("{s:o}", "matchExpressions", list);
-}
-
-static const struct {
+struct hook {
     const char *name;
-    struct rule ns[2];
+    struct rule ns[2]; /* of injectors */
     struct rule object[2];
-} injectors[] = {
+};
+
+/* Those of other revisions than the default: by their label alone. */
+enum { INJECTORS_OF_REVISION = 2, VALIDATORS_OF_REVISION = 1 };
+
+static const struct hook injectors[] = {
     {"rev.namespace.sidecar-injector.istio.io",
-     {{"istio.io/rev", "In", "default"}, {"istio-injection", "DoesNotExist", NULL}},
+     {{"istio.io/rev", "In", "$REV"}, {"istio-injection", "DoesNotExist", NULL}},
      {{"sidecar.istio.io/inject", "NotIn", "false"}}},
     {"rev.object.sidecar-injector.istio.io",
      {{"istio.io/rev", "DoesNotExist", NULL}, {"istio-injection", "DoesNotExist", NULL}},
-     {{"sidecar.istio.io/inject", "NotIn", "false"}, {"istio.io/rev", "In", "default"}}},
+     {{"sidecar.istio.io/inject", "NotIn", "false"}, {"istio.io/rev", "In", "$REV"}}},
     {"namespace.sidecar-injector.istio.io",
      {{"istio-injection", "In", "enabled"}},
      {{"sidecar.istio.io/inject", "NotIn", "false"}}},
@@ -56,49 +38,76 @@ static const struct {
      {{"sidecar.istio.io/inject", "In", "true"}, {"istio.io/rev", "DoesNotExist", NULL}}},
 };
 
-static json_t *injector(size_t index)
+static const struct hook validators[] = {
+    {"rev.validation.istio.io", {{0}}, {{"istio.io/rev", "In", "$REV"}}},
+    {"validation.istio.io", {{0}}, {{"istio.io/rev", "DoesNotExist", NULL}}},
+};
+
+static json_t *client_config(const struct install_run *run, const char *path)
+{
+    SCOPED(mem_drop) char *service = mem_printf("istiod%s", run->suffix);
+
+    return json_pack("{s:{s:s, s:s, s:s, s:i}}", "service", "name", service, "namespace",
+                     INSTALL_NAMESPACE, "path", path, "port", 443);
+}
+
+static json_t *selector(const struct install_run *run, const struct rule *rules)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < 2 && rules[i].key; i++) {
+        json_t *item =
+            json_pack("{s:s, s:s}", "key", rules[i].key, "operator", rules[i].operator_name);
+        const char *value = rules[i].value;
+
+        if (value)
+            json_object_set_new(
+                item, "values",
+                json_pack("[s]", strcmp(value, "$REV") == 0 ? run->revision : value));
+        json_array_append_new(list, item);
+    }
+    return json_pack("{s:o}", "matchExpressions", list);
+}
+
+static json_t *injector(const struct install_run *run, const struct hook *hook)
 {
     return json_pack("{s:s, s:o, s:[{s:[s], s:[s], s:[s], s:[s]}], s:o, s:o, s:s, s:s, s:s, s:[s], "
                      "s:i}",
-                     "name", injectors[index].name, "clientConfig", client_config("/inject"),
-                     "rules", "operations", "CREATE", "apiGroups", "", "apiVersions", "v1",
-                     "resources", "pods", "namespaceSelector", selector(injectors[index].ns),
-                     "objectSelector", selector(injectors[index].object), "failurePolicy", "Fail",
-                     "reinvocationPolicy", "Never", "sideEffects", "None",
-                     "admissionReviewVersions", "v1", "timeoutSeconds", 10);
+                     "name", hook->name, "clientConfig", client_config(run, "/inject"), "rules",
+                     "operations", "CREATE", "apiGroups", "", "apiVersions", "v1", "resources",
+                     "pods", "namespaceSelector", selector(run, hook->ns), "objectSelector",
+                     selector(run, hook->object), "failurePolicy", "Fail", "reinvocationPolicy",
+                     "Never", "sideEffects", "None", "admissionReviewVersions", "v1",
+                     "timeoutSeconds", 10);
 }
 
-static json_t *validator(const char *name, const struct rule *rules)
+static json_t *validator(const struct install_run *run, const struct hook *hook)
 {
     return json_pack("{s:s, s:o, s:[{s:[s, s], s:[s, s, s, s], s:[s], s:[s]}], s:o, s:s, s:s, "
                      "s:[s], s:i}",
-                     "name", name, "clientConfig", client_config("/validate"), "rules",
+                     "name", hook->name, "clientConfig", client_config(run, "/validate"), "rules",
                      "operations", "CREATE", "UPDATE", "apiGroups", "security.istio.io",
                      "networking.istio.io", "telemetry.istio.io", "extensions.istio.io",
-                     "apiVersions", "*", "resources", "*", "objectSelector", selector(rules),
-                     "failurePolicy", "Ignore", "sideEffects", "None", "admissionReviewVersions",
-                     "v1", "timeoutSeconds", 10);
+                     "apiVersions", "*", "resources", "*", "objectSelector",
+                     selector(run, hook->object), "failurePolicy", "Ignore", "sideEffects", "None",
+                     "admissionReviewVersions", "v1", "timeoutSeconds", 10);
 }
 
-void install_webhooks(const struct install_values *values, json_t *list)
+void install_webhooks(struct install_run *run)
 {
-    static const struct rule revision[2] = {{"istio.io/rev", "In", "default"}};
-    static const struct rule no_revision[2] = {{"istio.io/rev", "DoesNotExist", NULL}};
-    json_t *mutating =
-        install_object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", NULL,
-                       "istio-sidecar-injector");
-    json_t *validating =
-        install_object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL,
-                       "istio-validator-" INSTALL_NAMESPACE);
-    json_t *webhooks = json_array();
+    static const char group[] = "admissionregistration.k8s.io/v1";
+    bool is_default = !*run->suffix;
+    json_t *mutating = json_array(), *validating = json_array();
 
-    (void)values;
-    for (size_t i = 0; i < ARRAY_LEN(injectors); i++)
-        json_array_append_new(webhooks, injector(i));
-    json_object_set_new(mutating, "webhooks", webhooks);
-    json_object_set_new(validating, "webhooks",
-                        json_pack("[o, o]", validator("rev.validation.istio.io", revision),
-                                  validator("validation.istio.io", no_revision)));
-    json_array_append_new(list, mutating);
-    json_array_append_new(list, validating);
+    for (size_t i = 0; i < (is_default ? ARRAY_LEN(injectors) : INJECTORS_OF_REVISION); i++)
+        json_array_append_new(mutating, injector(run, &injectors[i]));
+    for (size_t i = 0; i < (is_default ? ARRAY_LEN(validators) : VALIDATORS_OF_REVISION); i++)
+        json_array_append_new(validating, validator(run, &validators[i]));
+    json_object_set_new(install_object(run, group, "MutatingWebhookConfiguration", INSTALL_PILOT,
+                                       mem_printf("istio-sidecar-injector%s", run->suffix)),
+                        "webhooks", mutating);
+    json_object_set_new(
+        install_object(run, group, "ValidatingWebhookConfiguration", INSTALL_PILOT,
+                       mem_printf("istio-validator%s-" INSTALL_NAMESPACE, run->suffix)),
+        "webhooks", validating);
 }

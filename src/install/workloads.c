@@ -1,42 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deployments, Services and autoscalers: the control plane (istiod) and the ingress gateway.
+/* Deployments, Services and autoscalers: the control plane (istiod) and the gateways.
  *
- * Spec    Istio: charts istio-discovery and gateways/istio-ingress
+ * Spec    Istio: charts istio-discovery, gateways/istio-ingress and gateways/istio-egress
  */
 #include "base/mem.h"
 #include "install/install_int.h"
 
-struct port {
+/* One Deployment with what belongs to it. */
+struct workload {
     const char *name;
-    int port;
-    int target; /* 0: the same */
+    const char *component;
+    const char *account;
+    const json_t *settings; /* replicaCount, autoscale*, resources, podAnnotations, ... */
+    json_t *labels;         /* of the pods, and of every object */
 };
 
-static json_t *service_ports(const struct port *ports, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "name", ports[i].name, "port",
-                                              ports[i].port, "targetPort",
-                                              ports[i].target ? ports[i].target : ports[i].port,
-                                              "protocol", "TCP"));
-    return list;
-}
-
-static json_t *container_ports(const struct port *ports, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++) {
-        json_t *item = json_pack("{s:i, s:s}", "containerPort", ports[i].port, "protocol", "TCP");
-
-        if (ports[i].name)
-            json_set_string(item, "name", ports[i].name);
-        json_array_append_new(list, item);
-    }
-    return list;
-}
+/* --- shared parts --- */
 
 static json_t *env_text(const char *name, const char *value)
 {
@@ -67,123 +46,199 @@ static json_t *probe(const char *path, int port, int delay_s, int period_s, int 
     return tree;
 }
 
-/* A Deployment of one container; takes `container` and `volumes` (may be NULL). Replicas 0: not
- * said, they are an autoscaler's. */
-static json_t *deployment(const char *name, const json_t *labels, int64_t replicas,
-                          const char *account, json_t *container, json_t *volumes)
+/* "hub/NAME:tag"; mem_free it. */
+static char *image_of(const struct install_run *run, const char *name_path)
 {
-    json_t *object = install_object("apps/v1", "Deployment", INSTALL_NAMESPACE, name);
-    json_t *pod_labels = json_deep_copy(labels);
-    json_t *spec;
+    return mem_printf("%s/%s:%s", install_text(run, "global.hub", ""),
+                      install_text(run, name_path, ""),
+                      install_text(run, "global.tag", WEFT_VERSION));
+}
 
-    json_object_update(json_path_get(object, "metadata.labels"), (json_t *)(uintptr_t)labels);
-    json_set_string(pod_labels, "sidecar.istio.io/inject", "false");
-    json_set_string(pod_labels, "istio.io/rev", "default");
-    spec = json_pack("{s:s, s:[o]}", "serviceAccountName", account, "containers", container);
+static json_t *log_level_arg(const struct install_run *run)
+{
+    return json_sprintf("--log_output_level=%s",
+                        install_text(run, "global.logging.level", "default:info"));
+}
+
+/* {name, image, args, ports, env, resources, readinessProbe, securityContext}; takes the trees. */
+static json_t *container_new(const struct install_run *run, const struct workload *workload,
+                             const char *name, const char *image_path, json_t *args)
+{
+    SCOPED(mem_drop) char *image = image_of(run, image_path);
+    const char *policy = install_text(run, "global.imagePullPolicy", NULL);
+    json_t *container = json_pack(
+        "{s:s, s:s, s:o, s:O, s:o}", "name", name, "image", image, "args", args, "resources",
+        json_object_get(workload->settings, "resources"), "securityContext", security_context());
+
+    if (policy)
+        json_set_string(container, "imagePullPolicy", policy);
+    return container;
+}
+
+/* Copies settings of the same name that are not empty. */
+static void settings_copy(json_t *to, const json_t *settings, const char *const *names,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        json_t *value = json_object_get(settings, names[i]);
+
+        if (json_object_size(value) + json_array_size(value) + json_string_length(value) > 0)
+            json_object_set(to, names[i], value);
+    }
+}
+
+static json_t *object_add(struct install_run *run, const struct workload *workload,
+                          const char *api_version, const char *kind)
+{
+    json_t *object =
+        install_object(run, api_version, kind, workload->component, mem_strdup(workload->name));
+
+    json_object_update(json_path_get(object, "metadata.labels"), workload->labels);
+    return object;
+}
+
+/* A Deployment of one container; takes `container` and `volumes` (may be NULL). Without a number of
+ * replicas where an autoscaler gives it. */
+static void deployment_add(struct install_run *run, const struct workload *workload,
+                           json_t *container, json_t *volumes)
+{
+    static const char *const copied[] = {"nodeSelector", "tolerations", "affinity"};
+    json_t *object = object_add(run, workload, "apps/v1", "Deployment");
+    json_t *labels = json_deep_copy(workload->labels);
+    json_t *annotations = json_pack("{s:s}", "sidecar.istio.io/inject", "false");
+    json_t *spec =
+        json_pack("{s:s, s:[o]}", "serviceAccountName", workload->account, "containers", container);
+
+    json_set_string(labels, "sidecar.istio.io/inject", "false");
+    json_set_string(labels, "istio.io/rev", run->revision);
+    json_object_update(annotations, json_object_get(workload->settings, "podAnnotations"));
+    settings_copy(spec, workload->settings, copied, ARRAY_LEN(copied));
     if (volumes)
         json_object_set_new(spec, "volumes", volumes);
     json_object_set_new(object, "spec",
-                        json_pack("{s:{s:O}, s:{s:{s:s, s:s}}, s:{s:{s:o, s:{s:s}}, s:o}}",
-                                  "selector", "matchLabels", labels, "strategy", "rollingUpdate",
+                        json_pack("{s:{s:O}, s:{s:{s:s, s:s}}, s:{s:{s:o, s:o}, s:o}}", "selector",
+                                  "matchLabels", workload->labels, "strategy", "rollingUpdate",
                                   "maxSurge", "100%", "maxUnavailable", "25%", "template",
-                                  "metadata", "labels", pod_labels, "annotations",
-                                  "sidecar.istio.io/inject", "false", "spec", spec));
-    if (replicas)
-        (void)json_path_set(object, "spec.replicas", json_integer(replicas));
-    return object;
+                                  "metadata", "labels", labels, "annotations", annotations, "spec",
+                                  spec));
+    if (!json_get_bool(workload->settings, "autoscaleEnabled", false))
+        (void)json_path_set(object, "spec.replicas",
+                            json_integer(json_get_int(workload->settings, "replicaCount", 1)));
 }
 
-static json_t *autoscaler(const char *name, const json_t *labels)
+static json_t *service_add(struct install_run *run, const struct workload *workload,
+                           const char *type, json_t *ports)
 {
-    json_t *object =
-        install_object("autoscaling/v2", "HorizontalPodAutoscaler", INSTALL_NAMESPACE, name);
+    json_t *object = object_add(run, workload, "v1", "Service");
 
-    json_object_update(json_path_get(object, "metadata.labels"), (json_t *)(uintptr_t)labels);
-    json_object_set_new(object, "spec",
-                        json_pack("{s:{s:s, s:s, s:s}, s:i, s:i, s:[{s:s, s:{s:s, s:{s:s, s:i}}}]}",
-                                  "scaleTargetRef", "apiVersion", "apps/v1", "kind", "Deployment",
-                                  "name", name, "minReplicas", 1, "maxReplicas", 5, "metrics",
-                                  "type", "Resource", "resource", "name", "cpu", "target", "type",
-                                  "Utilization", "averageUtilization", 80));
-    return object;
-}
-
-/* The autoscaler of a component, or the replicas that it is to have without one. */
-static int64_t scale_add(const struct install_values *values, const char *path, const char *name,
-                         const json_t *labels, json_t *list)
-{
-    const json_t *settings = json_path_get(values->tree, path);
-
-    if (!json_path_bool(settings, "autoscaleEnabled", true))
-        return json_path_int(settings, "replicaCount", 1);
-    json_array_append_new(list, autoscaler(name, labels));
-    return 0;
-}
-
-static json_t *service(const char *name, const json_t *labels, const char *type, json_t *ports)
-{
-    json_t *object = install_object("v1", "Service", INSTALL_NAMESPACE, name);
-
-    json_object_update(json_path_get(object, "metadata.labels"), (json_t *)(uintptr_t)labels);
     json_object_set_new(
         object, "spec",
-        json_pack("{s:s, s:O, s:o}", "type", type, "selector", labels, "ports", ports));
+        json_pack("{s:s, s:O, s:o}", "type", type, "selector", workload->labels, "ports", ports));
     return object;
+}
+
+static void autoscaler_add(struct install_run *run, const struct workload *workload)
+{
+    const json_t *settings = workload->settings;
+    json_t *object;
+
+    if (!json_get_bool(settings, "autoscaleEnabled", false))
+        return;
+    object = object_add(run, workload, "autoscaling/v2", "HorizontalPodAutoscaler");
+    json_object_set_new(
+        object, "spec",
+        json_pack(
+            "{s:{s:s, s:s, s:s}, s:I, s:I, s:[{s:s, s:{s:s, s:{s:s, s:I}}}]}", "scaleTargetRef",
+            "apiVersion", "apps/v1", "kind", "Deployment", "name", workload->name, "minReplicas",
+            (json_int_t)json_get_int(settings, "autoscaleMin", 1), "maxReplicas",
+            (json_int_t)json_get_int(settings, "autoscaleMax", 5), "metrics", "type", "Resource",
+            "resource", "name", "cpu", "target", "type", "Utilization", "averageUtilization",
+            (json_int_t)json_path_int(settings, "cpu.targetAverageUtilization", 80)));
 }
 
 /* --- istiod --- */
 
-static const struct port istiod_ports[] = {
-    {"grpc-xds", 15010, 0},
-    {"https-dns", 15012, 0},
+static const struct {
+    const char *name;
+    int port, target;
+} istiod_ports[] = {
+    {"grpc-xds", 15010, 15010},
+    {"https-dns", 15012, 15012},
     {"https-webhook", 443, 15017},
-    {"http-monitoring", 15014, 0},
+    {"http-monitoring", 15014, 15014},
 };
-static const struct port istiod_container_ports[] = {
-    {"http-debug", 8080, 0},      {"grpc-xds", 15010, 0},        {"tls-xds", 15012, 0},
-    {"https-webhooks", 15017, 0}, {"http-monitoring", 15014, 0},
+static const struct {
+    const char *name;
+    int port;
+} istiod_container_ports[] = {
+    {"http-debug", 8080},      {"grpc-xds", 15010},        {"tls-xds", 15012},
+    {"https-webhooks", 15017}, {"http-monitoring", 15014},
 };
 
-void install_control_plane(const struct install_values *values, json_t *list)
+static json_t *istiod_env(const struct install_run *run, const json_t *settings)
 {
-    json_t *labels = json_pack("{s:s, s:s}", "app", "istiod", "istio", "pilot");
-    char *image = install_image(values, "pilot");
-    json_t *container = json_pack(
-        "{s:s, s:s, s:[s, s, s], s:o, s:o, s:o, s:o, s:o}", "name", "discovery", "image", image,
-        "args", "discovery", "--monitoringAddr=:15014", "--log_output_level=default:info", "ports",
-        container_ports(istiod_container_ports, ARRAY_LEN(istiod_container_ports)), "env",
-        json_pack("[o, o, o, o, o]", env_text("REVISION", "default"),
+    json_t *env =
+        json_pack("[o, o, o, o, o]", env_text("REVISION", run->revision),
                   env_text("PILOT_CERT_PROVIDER", "istiod"), env_field("POD_NAME", "metadata.name"),
                   env_field("POD_NAMESPACE", "metadata.namespace"),
-                  env_field("SERVICE_ACCOUNT", "spec.serviceAccountName")),
-        "resources", install_resources("100m", "64Mi", NULL, NULL), "readinessProbe",
-        probe("/ready", 8080, 0, 1, 5), "securityContext", security_context());
-    const char *policy = install_text(values, "values.global.imagePullPolicy", NULL);
+                  env_field("SERVICE_ACCOUNT", "spec.serviceAccountName"));
+    const char *name;
+    json_t *value;
 
-    if (policy)
-        json_set_string(container, "imagePullPolicy", policy);
-    json_array_append_new(list,
-                          deployment("istiod", labels,
-                                     scale_add(values, "values.pilot", "istiod", labels, list),
-                                     "istiod", container, NULL));
-    json_array_append_new(list, service("istiod", labels, "ClusterIP",
-                                        service_ports(istiod_ports, ARRAY_LEN(istiod_ports))));
-    json_decref(labels);
-    mem_free(image);
+    json_object_foreach(json_object_get(settings, "env"), name, value)
+    {
+        SCOPED(mem_drop)
+        char *text = json_is_string(value) ? mem_strdup(json_string_value(value))
+                                           : json_format_str(value, JSON_FORMAT_COMPACT);
+
+        json_array_append_new(env, env_text(name, text));
+    }
+    return env;
 }
 
-/* --- ingress gateway --- */
+static json_t *istiod_container(const struct install_run *run, const struct workload *workload)
+{
+    json_t *container = container_new(
+        run, workload, "discovery", "pilot.image",
+        json_pack("[s, s, o]", "discovery", "--monitoringAddr=:15014", log_level_arg(run)));
+    json_t *ports = json_array();
 
-static const struct port gateway_ports[] = {
-    {"status-port", 15021, 0}, {"http2", 80, 8080}, {"https", 443, 8443},
-    {"tcp-istiod", 15012, 0},  {"tls", 15443, 0},
-};
-static const struct port gateway_container_ports[] = {
-    {NULL, 15021, 0}, {NULL, 8080, 0},  {NULL, 8443, 0},
-    {NULL, 15012, 0}, {NULL, 15443, 0}, {"http-envoy-prom", 15090, 0},
-};
+    for (size_t i = 0; i < ARRAY_LEN(istiod_container_ports); i++)
+        json_array_append_new(ports, json_pack("{s:i, s:s, s:s}", "containerPort",
+                                               istiod_container_ports[i].port, "protocol", "TCP",
+                                               "name", istiod_container_ports[i].name));
+    json_object_set_new(container, "ports", ports);
+    json_object_set_new(container, "env", istiod_env(run, workload->settings));
+    json_object_set_new(container, "readinessProbe", probe("/ready", 8080, 0, 1, 5));
+    return container;
+}
 
-static json_t *gateway_env(const struct install_values *values)
+void install_control_plane(struct install_run *run)
+{
+    SCOPED(mem_drop) char *name = mem_printf("istiod%s", run->suffix);
+    struct workload workload = {.name = name,
+                                .component = INSTALL_PILOT,
+                                .account = name,
+                                .settings = json_object_get(run->tree, "pilot"),
+                                .labels =
+                                    json_pack("{s:s, s:s}", "app", "istiod", "istio", "pilot")};
+    json_t *ports = json_array();
+
+    if (*run->suffix) /* so that a Service takes its own revision's pods alone */
+        json_set_string(workload.labels, "istio.io/rev", run->revision);
+    for (size_t i = 0; i < ARRAY_LEN(istiod_ports); i++)
+        json_array_append_new(ports, json_pack("{s:s, s:i, s:i, s:s}", "name", istiod_ports[i].name,
+                                               "port", istiod_ports[i].port, "targetPort",
+                                               istiod_ports[i].target, "protocol", "TCP"));
+    autoscaler_add(run, &workload);
+    deployment_add(run, &workload, istiod_container(run, &workload), NULL);
+    service_add(run, &workload, "ClusterIP", ports);
+    json_decref(workload.labels);
+}
+
+/* --- gateways --- */
+
+static json_t *gateway_env(const struct install_run *run, const char *gateway)
 {
     static const char *const fields[][2] = {
         {"POD_NAME", "metadata.name"},
@@ -193,24 +248,27 @@ static json_t *gateway_env(const struct install_values *values)
         {"SERVICE_ACCOUNT", "spec.serviceAccountName"},
         {"ISTIO_META_NODE_NAME", "spec.nodeName"},
     };
-    char *config = json_format_str(json_path_get(values->tree, "meshConfig.defaultConfig"),
-                                   JSON_FORMAT_COMPACT);
+    const char *trust_domain = install_text(run, "meshConfig.trustDomain", "cluster.local");
+    json_t *mesh = install_mesh_config(run);
+    SCOPED(mem_drop)
+    char *config = json_format_str(json_object_get(mesh, "defaultConfig"), JSON_FORMAT_COMPACT);
+    SCOPED(mem_drop)
+    char *owner = mem_printf(
+        "kubernetes://apis/apps/v1/namespaces/" INSTALL_NAMESPACE "/deployments/%s", gateway);
+    SCOPED(mem_drop) char *ca = mem_printf("istiod%s." INSTALL_NAMESPACE ".svc:15012", run->suffix);
     json_t *env = json_pack(
         "[o, o, o, o, o, o, o, o, o]", env_text("PILOT_CERT_PROVIDER", "istiod"),
-        env_text("CA_ADDR", "istiod.istio-system.svc:15012"), env_text("PROXY_CONFIG", config),
-        env_text("ISTIO_META_WORKLOAD_NAME", "istio-ingressgateway"),
-        env_text("ISTIO_META_OWNER", "kubernetes://apis/apps/v1/namespaces/" INSTALL_NAMESPACE
-                                     "/deployments/istio-ingressgateway"),
-        env_text("ISTIO_META_MESH_ID",
-                 install_text(values, "meshConfig.trustDomain", "cluster.local")),
-        env_text("TRUST_DOMAIN", install_text(values, "meshConfig.trustDomain", "cluster.local")),
+        env_text("CA_ADDR", ca), env_text("PROXY_CONFIG", config),
+        env_text("ISTIO_META_WORKLOAD_NAME", gateway), env_text("ISTIO_META_OWNER", owner),
+        env_text("ISTIO_META_MESH_ID", install_text(run, "global.meshID", trust_domain)),
+        env_text("TRUST_DOMAIN", trust_domain),
         env_text("ISTIO_META_CLUSTER_ID",
-                 install_text(values, "values.global.multiCluster.clusterName", "Kubernetes")),
+                 install_text(run, "global.multiCluster.clusterName", "Kubernetes")),
         env_text("ISTIO_META_UNPRIVILEGED_POD", "true"));
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         json_array_append_new(env, env_field(fields[i][0], fields[i][1]));
-    mem_free(config);
+    json_decref(mesh);
     return env;
 }
 
@@ -244,34 +302,67 @@ static json_t *gateway_volumes(void)
                      "istio-ca-root-cert");
 }
 
-void install_gateways(const struct install_values *values, json_t *list)
+/* The targets of the Service's ports, health, and metrics. */
+static json_t *gateway_container_ports(const json_t *service_ports)
 {
-    json_t *labels =
-        json_pack("{s:s, s:s}", "app", "istio-ingressgateway", "istio", "ingressgateway");
-    char *image = install_image(values, "proxyv2");
-    json_t *container = json_pack(
-        "{s:s, s:s, s:[s, s, s, s, s, s, s], s:o, s:o, s:o, s:o, s:o, s:o}", "name", "istio-proxy",
-        "image", image, "args", "proxy", "router", "--domain", "$(POD_NAMESPACE).svc.cluster.local",
-        "--proxyLogLevel=warning", "--proxyComponentLogLevel=misc:error",
-        "--log_output_level=default:info", "ports",
-        container_ports(gateway_container_ports, ARRAY_LEN(gateway_container_ports)), "env",
-        gateway_env(values), "resources", install_resources("100m", "128Mi", "2", "1Gi"),
-        "readinessProbe", probe("/healthz/ready", 15021, 1, 2, 30), "securityContext",
-        security_context(), "volumeMounts", gateway_mounts());
-    const char *policy = install_text(values, "values.global.imagePullPolicy", NULL);
+    json_t *list = json_pack("[{s:i, s:s}]", "containerPort", 15021, "protocol", "TCP");
+    size_t i;
+    json_t *port;
 
-    if (policy)
-        json_set_string(container, "imagePullPolicy", policy);
-    json_array_append_new(list, deployment("istio-ingressgateway", labels,
-                                           scale_add(values, "values.gateways.istio-ingressgateway",
-                                                     "istio-ingressgateway", labels, list),
-                                           "istio-ingressgateway-service-account", container,
-                                           gateway_volumes()));
-    json_array_append_new(
-        list,
-        service("istio-ingressgateway", labels,
-                install_text(values, "values.gateways.istio-ingressgateway.type", "LoadBalancer"),
-                service_ports(gateway_ports, ARRAY_LEN(gateway_ports))));
-    json_decref(labels);
-    mem_free(image);
+    json_array_foreach(service_ports, i, port)
+    {
+        int64_t target = json_get_int(port, "targetPort", json_get_int(port, "port", 0));
+
+        if (target != 15021)
+            json_array_append_new(list, json_pack("{s:I, s:s}", "containerPort", (json_int_t)target,
+                                                  "protocol",
+                                                  json_path_string_or(port, "protocol", "TCP")));
+    }
+    json_array_append_new(list, json_pack("{s:i, s:s, s:s}", "containerPort", 15090, "protocol",
+                                          "TCP", "name", "http-envoy-prom"));
+    return list;
+}
+
+static json_t *gateway_container(const struct install_run *run, const struct workload *workload)
+{
+    json_t *args = json_pack(
+        "[s, s, s, o, o, o, o]", "proxy", "router", "--domain",
+        json_sprintf("$(POD_NAMESPACE).svc.%s",
+                     install_text(run, "global.proxy.clusterDomain", "cluster.local")),
+        json_sprintf("--proxyLogLevel=%s", install_text(run, "global.proxy.logLevel", "warning")),
+        json_sprintf("--proxyComponentLogLevel=%s",
+                     install_text(run, "global.proxy.componentLogLevel", "misc:error")),
+        log_level_arg(run));
+    json_t *container = container_new(run, workload, "istio-proxy", "global.proxy.image", args);
+
+    json_object_set_new(container, "ports",
+                        gateway_container_ports(json_object_get(workload->settings, "ports")));
+    json_object_set_new(container, "env", gateway_env(run, workload->name));
+    json_object_set_new(container, "readinessProbe", probe("/healthz/ready", 15021, 1, 2, 30));
+    json_object_set_new(container, "volumeMounts", gateway_mounts());
+    return container;
+}
+
+void install_gateway(struct install_run *run, const char *gateway, const char *component)
+{
+    static const char *const copied[] = {"loadBalancerIP", "loadBalancerSourceRanges",
+                                         "externalTrafficPolicy"};
+    const json_t *settings = json_object_get(json_object_get(run->tree, "gateways"), gateway);
+    SCOPED(mem_drop) char *account = mem_printf("%s-service-account", gateway);
+    const struct workload workload = {.name = gateway,
+                                      .component = component,
+                                      .account = account,
+                                      .settings = settings,
+                                      .labels = json_object_get(settings, "labels")};
+    json_t *annotations = json_object_get(settings, "serviceAnnotations");
+    json_t *service;
+
+    install_gateway_accounts(run, gateway, component);
+    autoscaler_add(run, &workload);
+    deployment_add(run, &workload, gateway_container(run, &workload), gateway_volumes());
+    service = service_add(run, &workload, json_path_string_or(settings, "type", "LoadBalancer"),
+                          json_deep_copy(json_object_get(settings, "ports")));
+    settings_copy(json_object_get(service, "spec"), settings, copied, ARRAY_LEN(copied));
+    if (json_object_size(annotations) > 0)
+        json_object_set(json_object_get(service, "metadata"), "annotations", annotations);
 }

@@ -22,14 +22,21 @@ static const json_t *object_find(const json_t *objects, const char *kind, const 
     return NULL;
 }
 
-static json_t *objects_of(const char *profile, const char *set)
+/* `sets` is a list of assignments, "; " between them, or NULL. */
+static json_t *objects_of(const char *profile, const char *sets)
 {
     struct install_values values = {0};
+    struct slice rest = slice_str(sets), piece;
+    struct error err = {0};
     json_t *objects;
 
     assert_int_equal(install_values_init(&values, profile, NULL), 0);
-    if (set)
-        assert_int_equal(install_values_set(&values, set, NULL), 0);
+    while (sets && slice_split_next(&rest, ';', &piece)) {
+        SCOPED(mem_drop) char *set = mem_slice_dup(slice_trim(piece));
+
+        if (install_values_set(&values, set, &err) < 0)
+            fail_msg("%s: %s", set, err.reason);
+    }
     objects = install_objects(&values);
     install_values_deinit(&values);
     return objects;
@@ -175,12 +182,18 @@ static void profiles(void **state)
 static void wrong_settings(void **state)
 {
     static const char *const cases[][2] = {
-        {"bogus=1", "bogus"},
+        {"bogus=1", "bogus: unknown field"},
+        {"values.pilot.bogus=1", "values.pilot.bogus: unknown field"},
+        {"components.ingressGateways[1].enabled=true", "[1].enabled: unknown field"},
+        {"components.ingressGateways[0].name=other", "other than \"istio-ingressgateway\""},
         {"hub", "key=value"},
-        {"values.pilot.replicaCount=many", "replicaCount"},
-        {"components.ingressGateways[0].enabled=perhaps", "enabled"},
-        {"revision=canary", "revision"},
-        {"meshConfig.accessLogFile=/dev/stdout", "accessLogFile"},
+        {"values.pilot.replicaCount=many", "string, not integer"},
+        {"components.ingressGateways[0].enabled=perhaps", "string, not boolean"},
+        {"values.gateways.istio-ingressgateway.type=None", "is none of"},
+        {"revision=Not_a_label", "invalid revision specified: Not_a_label"},
+        {"revision=-x", "invalid revision specified"},
+        {"namespace=elsewhere", "other than \"istio-system\""},
+        {"meshConfig.nonsense=1", "meshConfig.nonsense: unknown field"},
     };
 
     (void)state;
@@ -197,6 +210,45 @@ static void wrong_settings(void **state)
     }
 }
 
+/* Where a setting lands: {set, path in the values, its JSON}. */
+static void settings_land(void **state)
+{
+    static const char *const cases[][3] = {
+        {"hub=h/x", "global.hub", "\"h/x\""},
+        {"tag=1", "global.tag", "\"1\""},
+        {"meshConfig.accessLogFile=/dev/stdout", "meshConfig.accessLogFile", "\"/dev/stdout\""},
+        {"meshConfig.defaultConfig.concurrency=2", "meshConfig.defaultConfig.concurrency", "2"},
+        {"values.global.proxy.logLevel=info", "global.proxy.logLevel", "\"info\""},
+        {"values.pilot.replicaCount=3", "pilot.replicaCount", "3"},
+        {"components.pilot.k8s.hpaSpec.maxReplicas=7", "pilot.autoscaleMax", "7"},
+        {"components.egressGateways[0].enabled=true", "gateways.istio-egressgateway.enabled",
+         "true"},
+        {"components.ingressGateways[0].k8s.service.type=NodePort",
+         "gateways.istio-ingressgateway.type", "\"NodePort\""},
+        {"values.global.imagePullSecrets={a, b}", "global.imagePullSecrets", "[\"a\",\"b\"]"},
+        {"values.pilot.nodeSelector.kubernetes\\.io/os=linux", "pilot.nodeSelector",
+         "{\"kubernetes.io/os\":\"linux\"}"},
+        {"components.base.enabled=true", "pilot.image", "\"pilot\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct install_values values = {0};
+        struct error err = {0};
+        SCOPED(mem_drop) char *found = NULL;
+        SCOPED(json_drop) json_t *list = json_array();
+
+        assert_int_equal(install_values_init(&values, NULL, NULL), 0);
+        if (install_values_set(&values, cases[i][0], &err) < 0)
+            fail_msg("%s: %s", cases[i][0], err.reason);
+        json_array_append(list, json_path_get(values.tree, cases[i][1]));
+        found = json_format_str(list, JSON_FORMAT_COMPACT);
+        found[strlen(found) - 1] = 0;
+        assert_string_equal(found + 1, cases[i][2]);
+        install_values_deinit(&values);
+    }
+}
+
 static void operator_file(void **state)
 {
     static const char text[] = "apiVersion: install.istio.io/v1alpha1\n"
@@ -204,21 +256,98 @@ static void operator_file(void **state)
                                "spec:\n"
                                "  profile: demo\n"
                                "  meshConfig: {defaultConfig: {concurrency: 1}}\n"
+                               "  components:\n"
+                               "    ingressGateways:\n"
+                               "    - name: istio-ingressgateway\n"
+                               "      enabled: true\n"
+                               "      k8s:\n"
+                               "        serviceAnnotations: {example.org/a: b}\n"
+                               "        service: {ports: [{name: http2, port: 80}]}\n"
                                "  values: {global: {proxy: {logLevel: info}}}\n";
     struct install_values values = {0};
     struct error err = {0};
     json_t *document = NULL;
+    const json_t *gateway;
 
     (void)state;
     assert_int_equal(yaml_parse_one(slice_str(text), NULL, &document, NULL), 0);
     assert_string_equal(install_profile_of(document), "demo");
     assert_int_equal(install_values_init(&values, "demo", NULL), 0);
-    assert_int_equal(install_values_merge(&values, document, &err), 0);
-    assert_string_equal(json_path_string(values.tree, "values.global.proxy.logLevel"), "info");
-    assert_int_equal(json_path_set(document, "spec.values.nonsense", json_true()), 0);
+    if (install_values_merge(&values, document, &err) < 0)
+        fail_msg("%s: %s", err.path, err.reason);
+    assert_string_equal(json_path_string(values.tree, "global.proxy.logLevel"), "info");
+    assert_string_equal(json_path_string(values.tree, "global.proxy.image"), "proxyv2");
+    gateway = json_object_get(json_object_get(values.tree, "gateways"), "istio-ingressgateway");
+    assert_string_equal(
+        json_get_string(json_object_get(gateway, "serviceAnnotations"), "example.org/a"), "b");
+    assert_int_equal(json_array_size(json_object_get(gateway, "ports")), 1);
+    assert_int_equal(json_path_set(document, "spec.values.nonsense", json_object()), 0);
     assert_int_equal(install_values_merge(&values, document, &err), ERR_INVALID);
     assert_string_equal(err.path, "values.nonsense");
     json_decref(document);
+    install_values_deinit(&values);
+}
+
+/* A second control plane has names, accounts and webhooks of its own, and takes no pod of the
+ * first. */
+static void revisions(void **state)
+{
+    static const char *const wanted[][2] = {
+        {"Deployment", "istiod-canary"},
+        {"Service", "istiod-canary"},
+        {"ServiceAccount", "istiod-canary"},
+        {"HorizontalPodAutoscaler", "istiod-canary"},
+        {"ConfigMap", "istio-canary"},
+        {"ConfigMap", "istio-sidecar-injector-canary"},
+        {"ConfigMap", "values-canary"},
+        {"ClusterRole", "istiod-clusterrole-canary-istio-system"},
+        {"MutatingWebhookConfiguration", "istio-sidecar-injector-canary"},
+        {"ValidatingWebhookConfiguration", "istio-validator-canary-istio-system"},
+    };
+    json_t *objects = objects_of("minimal", "revision=canary");
+    const json_t *object;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (!object_find(objects, wanted[i][0], wanted[i][1]))
+            fail_msg("%s %s is missing", wanted[i][0], wanted[i][1]);
+    object = object_find(objects, "Deployment", "istiod-canary");
+    assert_string_equal(json_path_string(object, "metadata.labels[\"istio.io/rev\"]"), "canary");
+    assert_string_equal(json_path_string(object, "spec.selector.matchLabels[\"istio.io/rev\"]"),
+                        "canary");
+    object = object_find(objects, "MutatingWebhookConfiguration", "istio-sidecar-injector-canary");
+    assert_int_equal(json_array_size(json_object_get(object, "webhooks")), 2);
+    assert_string_equal(json_path_string(object, "webhooks[0].clientConfig.service.name"),
+                        "istiod-canary");
+    assert_string_equal(
+        json_path_string(object, "webhooks[0].namespaceSelector.matchExpressions[0].values[0]"),
+        "canary");
+    object = object_find(objects, "ConfigMap", "istio-canary");
+    assert_non_null(
+        strstr(json_path_string(object, "data.mesh"), "istiod-canary.istio-system.svc"));
+    json_decref(objects);
+    objects = objects_of("minimal", "revision=default");
+    assert_non_null(object_find(objects, "Deployment", "istiod"));
+    json_decref(objects);
+}
+
+/* What the cluster's ConfigMap `values` holds gives the same objects again. */
+static void values_come_back(void **state)
+{
+    struct install_values values = {0};
+    struct error err = {0};
+    SCOPED(json_drop) json_t *first = objects_of("demo", "hub=h; revision=r; tag=9");
+    SCOPED(json_drop) json_t *second = NULL;
+    SCOPED(json_drop) json_t *tree = NULL;
+    const char *text =
+        json_path_string(object_find(first, "ConfigMap", "values-r"), "data.merged-values");
+
+    (void)state;
+    assert_int_equal(json_parse(slice_str(text), NULL, &tree, NULL), 0);
+    if (install_values_load(&values, tree, &err) < 0)
+        fail_msg("%s: %s", err.path, err.reason);
+    second = install_objects(&values);
+    assert_true(json_equal(first, second));
     install_values_deinit(&values);
 }
 
@@ -227,8 +356,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_whole), cmocka_unit_test(names),
         cmocka_unit_test(services),          cmocka_unit_test(settings_reach_objects),
-        cmocka_unit_test(autoscalers),       cmocka_unit_test(profiles),
-        cmocka_unit_test(wrong_settings),    cmocka_unit_test(operator_file),
+        cmocka_unit_test(autoscalers),       cmocka_unit_test(settings_land),
+        cmocka_unit_test(revisions),         cmocka_unit_test(values_come_back),
+        cmocka_unit_test(profiles),          cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(operator_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
