@@ -14,7 +14,7 @@
 
 struct settings;
 
-/* client NULL: the defaults, for ever. `suffix` (copied) is what the ConfigMaps' names end in: "" or
+/* client NULL: the defaults, for ever. `suffix` (copied) ends the names of the ConfigMaps: "" or
  * "-REVISION". */
 MUST_USE int settings_new(struct kube_client *client, const char *ns, const char *suffix,
                           struct settings **ret);
