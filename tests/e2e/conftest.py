@@ -15,7 +15,9 @@ from cluster import TOP, Cluster
 
 NAME = os.environ.get("WEFT_E2E_NAME", "e2e")
 WEFT = os.environ.get("WEFT", os.path.join(TOP, "build/bin/weft"))
-ORDER = ("test_api.py", "test_walk.py", "test_browser.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+ORDER = ("test_api.py", "test_walk.py", "test_browser.py", "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 os.environ.setdefault("WEFT_IMAGES", os.path.join(TOP, "build/images"))
 
@@ -90,3 +92,29 @@ def plain(cluster):
     clean()
     yield
     clean()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, driven by playwright-core."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: tools/install-deps test")
+    if not os.path.exists(CHROMIUM):
+        pytest.skip(f"{CHROMIUM} is missing: tools/install-deps test")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A fresh visitor; a failed load of any part of a page fails the test."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(15000)
+    failed = []
+    page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
+    page.on("response", lambda r: r.status >= 400 and "favicon" not in r.url and failed.append(f"{r.url}: {r.status}"))
+    yield page
+    context.close()
+    assert not failed, failed

@@ -97,6 +97,10 @@ class Cluster:
             return items
         return wait_until(ready, seconds, f"the pods of {namespace} are not all Ready (want {count or 'some'})", 0.3)
 
+    def address(self, service, namespace):
+        """The service's cluster address, which this machine reaches on the sandbox and on a node of its own."""
+        return self.get("service", service, "-n", namespace)["spec"]["clusterIP"]
+
     # --- the gateway ---
 
     def gateway(self):

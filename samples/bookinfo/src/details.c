@@ -5,6 +5,7 @@
  * Spec    Istio's sample: the last segment of any path below /details must be a number
  */
 #include "answer.h"
+#include "bookinfo.h"
 
 static void book(struct exchange *exchange, struct slice number)
 {
@@ -38,4 +39,5 @@ static void handle(struct exchange *exchange)
     }
 }
 
-const struct service_type details_service = {.name = "details", .handle = handle};
+const struct service_type details_service = {
+    .name = "details", .port = BOOKINFO_PORT, .handle = handle};

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "exchange.h"
+#include "bookinfo.h"
 
 extern const char page_title[];       /* the book */
 extern const char page_description[]; /* HTML */

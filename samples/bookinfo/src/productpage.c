@@ -9,6 +9,7 @@
  */
 #include "answer.h"
 #include "base/mem.h"
+#include "bookinfo.h"
 #include "page.h"
 #include "session.h"
 
@@ -47,7 +48,7 @@ static const struct backend reviews = {
 static const struct backend ratings = {
     "ratings", "Sorry, product ratings are currently unavailable for this book."};
 
-static void *productpage_open(const struct bookinfo_conf *conf)
+static void *productpage_open(const void *conf)
 {
     (void)conf;
     return MEM_NEW(struct productpage);
@@ -146,11 +147,12 @@ static void on_page_reviews(struct exchange *exchange, int status, struct slice 
 
 static void on_flood(struct exchange *exchange, int status, struct slice body)
 {
+    const struct bookinfo_conf *conf = exchange->conf;
     struct visit *visit = exchange->state;
 
     (void)status;
     (void)body;
-    if (visit->flooded++ < exchange->conf->flood_factor)
+    if (visit->flooded++ < conf->flood_factor)
         call(exchange, &reviews, on_flood);
     else
         call(exchange, &reviews, on_page_reviews);
@@ -330,5 +332,8 @@ static void handle(struct exchange *exchange)
         answer_error(exchange, 404, "no such page");
 }
 
-const struct service_type productpage_service = {
-    .name = "productpage", .open = productpage_open, .close = productpage_close, .handle = handle};
+const struct service_type productpage_service = {.name = "productpage",
+                                                 .port = BOOKINFO_PORT,
+                                                 .open = productpage_open,
+                                                 .close = productpage_close,
+                                                 .handle = handle};

@@ -7,12 +7,13 @@
  */
 #include "answer.h"
 #include "base/mem.h"
+#include "bookinfo.h"
 
 struct ratings {
     json_t *posted; /* NULL before the first POST */
 };
 
-static void *ratings_open(const struct bookinfo_conf *conf)
+static void *ratings_open(const void *conf)
 {
     (void)conf;
     return MEM_NEW(struct ratings);
@@ -73,5 +74,8 @@ static void handle(struct exchange *exchange)
         answer_error(exchange, 404, "no such page");
 }
 
-const struct service_type ratings_service = {
-    .name = "ratings", .open = ratings_open, .close = ratings_close, .handle = handle};
+const struct service_type ratings_service = {.name = "ratings",
+                                             .port = BOOKINFO_PORT,
+                                             .open = ratings_open,
+                                             .close = ratings_close,
+                                             .handle = handle};

@@ -6,6 +6,7 @@
  *         v2 waits 10 s, v3 only 2.5 s: the fault injection tutorial rests on it
  */
 #include "answer.h"
+#include "bookinfo.h"
 
 static const struct {
     const char *name, *text;
@@ -19,12 +20,12 @@ static const struct {
 /* The rating of one reviewer in the answer of ratings; `stars` may be NULL. */
 static json_t *rating(const struct exchange *exchange, const json_t *stars, const char *reviewer)
 {
+    const struct bookinfo_conf *conf = exchange->conf;
     const json_t *count = json_object_get(stars, reviewer);
 
     if (!json_is_integer(count))
         return json_pack("{s:s}", "error", "Ratings service is currently unavailable");
-    return json_pack("{s:I,s:s}", "stars", json_integer_value(count), "color",
-                     exchange->conf->star_color);
+    return json_pack("{s:I,s:s}", "stars", json_integer_value(count), "color", conf->star_color);
 }
 
 static void answer(struct exchange *exchange, const json_t *stars)
@@ -91,4 +92,5 @@ static void handle(struct exchange *exchange)
         answer_error(exchange, 404, "no such page");
 }
 
-const struct service_type reviews_service = {.name = "reviews", .handle = handle};
+const struct service_type reviews_service = {
+    .name = "reviews", .port = BOOKINFO_PORT, .handle = handle};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BookInfo's contract, without a network: a fake stands in for server.c and answers the calls.
  *
- * Place   tests samples/bookinfo/src
+ * Place   tests samples/bookinfo/src and samples/serve/answer.c
  */
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "exchange.h"
+#include "bookinfo.h"
 #include "test.h"
 
 /* --- the fake: one request, and what the services that it calls answer --- */

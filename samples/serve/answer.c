@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON answers, and the headers that keep a trace together across the services.
  *
- * Place   used by every service of BookInfo
+ * Place   used by every service of the samples
  */
 #include "answer.h"
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bookinfo SERVICE [PORT]: one of the four services of BookInfo on HTTP/1.1.
+/* PROGRAM SERVICE [PORT]: one of the services of a sample program on HTTP/1.1.
  *
  *   stream of http/server -> struct request -> service_type.handle
  *                               exchange_call: resolve -> fetch on a new connection -> callback
  *
- * Place   the program in the images examples-bookinfo-*; the image's environment says which version
+ * Place   called by the main functions of bookinfo and ratingsapp
  * Owns    the loop, the server, one pool for each service that it calls
  * Limits  DESTINATIONS_MAX services; a name is resolved again after RESOLVED_MS
  * Spec    SIGTERM: serves on for LINGER_MS, because others still hear of its end, then drains
  */
+#include "server.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +18,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "exchange.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "io/resolver.h"
 
 enum {
-    PORT = 9080,
     DESTINATIONS_MAX = 4,
     FORWARD_MAX = 32,
     RESOLVED_MS = 5000,
@@ -45,7 +45,7 @@ struct server {
     struct http_server *http;
     const struct service_type *type;
     void *service_state;
-    struct bookinfo_conf conf;
+    const void *conf;
     struct destination destinations[DESTINATIONS_MAX];
 };
 
@@ -182,7 +182,9 @@ void exchange_call(struct exchange *exchange, const struct exchange_call *call,
     request->on_call = on_done;
     request->destination = to;
     request->call = (struct http_fetch_request){
+        .method = call->method,
         .path = arena_strdup(exchange->arena, call->path),
+        .body = call->body,
         .authority = arena_printf(exchange->arena, "%s:%u", call->host, call->port),
         .response_size_max = EXCHANGE_REPLY_MAX,
         .timeout_ms = call->timeout_ms,
@@ -203,6 +205,15 @@ struct slice exchange_header(struct exchange *exchange, const char *name)
     return http_headers_value(&request_of(exchange)->head->headers, slice_str(name));
 }
 
+static void open_to_all(struct http_headers *headers, struct arena *arena)
+{
+    http_headers_add(headers, arena, SLICE("access-control-allow-origin"), SLICE("*"));
+    http_headers_add(headers, arena, SLICE("access-control-allow-methods"),
+                     SLICE("GET, POST, OPTIONS, PUT, PATCH, DELETE"));
+    http_headers_add(headers, arena, SLICE("access-control-allow-headers"),
+                     SLICE("X-Requested-With,content-type"));
+}
+
 void exchange_reply(struct exchange *exchange, int status, const char *content_type,
                     struct slice body)
 {
@@ -221,6 +232,8 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
     if (exchange->set_cookie)
         http_headers_add(&head.headers, exchange->arena, SLICE("set-cookie"),
                          slice_str(exchange->set_cookie));
+    if (exchange->open_to_all)
+        open_to_all(&head.headers, exchange->arena);
     rc = http_stream_send_head(request->stream, &head, empty);
     if (rc == 0 && !empty)
         rc = http_stream_send_data(request->stream, body, true);
@@ -271,7 +284,7 @@ static void on_stream(struct http_stream *stream, void *ctx)
 
     request->server = server;
     request->stream = stream;
-    request->exchange.conf = &server->conf;
+    request->exchange.conf = server->conf;
     request->exchange.service_state = server->service_state;
     request->exchange.arena = http_stream_arena(stream);
     loop_timer_init(&request->timeout, on_call_failed, request);
@@ -281,53 +294,25 @@ static void on_stream(struct http_stream *stream, void *ctx)
 
 /* --- the program --- */
 
-static const char *env_text(const char *name, const char *otherwise)
+const char *server_env_text(const char *name, const char *otherwise)
 {
     const char *value = getenv(name);
 
     return value && *value ? value : otherwise;
 }
 
-static unsigned env_number(const char *name, unsigned otherwise, unsigned max)
+unsigned server_env_number(const char *name, unsigned otherwise, unsigned max)
 {
     uint64_t value;
 
     return slice_parse_u64(slice_str(getenv(name)), max, &value) == 0 ? (unsigned)value : otherwise;
 }
 
-/* NAME_HOSTNAME with SERVICES_DOMAIN behind it, for as long as the process lives. */
-static const char *env_host(struct arena *arena, const char *name, const char *otherwise)
+static const struct service_type *service_find(const struct program *program, const char *name)
 {
-    const char *domain = env_text("SERVICES_DOMAIN", "");
-
-    return arena_printf(arena, "%s%s%s", env_text(name, otherwise), *domain ? "." : "", domain);
-}
-
-static void conf_read(struct bookinfo_conf *conf, struct arena *arena)
-{
-    *conf = (struct bookinfo_conf){
-        .details_host = env_host(arena, "DETAILS_HOSTNAME", "details"),
-        .reviews_host = env_host(arena, "REVIEWS_HOSTNAME", "reviews"),
-        .ratings_host = env_host(arena, "RATINGS_HOSTNAME", "ratings"),
-        .details_port = env_number("DETAILS_SERVICE_PORT", PORT, UINT16_MAX),
-        .reviews_port = env_number("REVIEWS_SERVICE_PORT", PORT, UINT16_MAX),
-        .ratings_port = env_number("RATINGS_SERVICE_PORT", PORT, UINT16_MAX),
-        .ratings_enabled = strcmp(env_text("ENABLE_RATINGS", "false"), "true") == 0,
-        .star_color = env_text("STAR_COLOR", "black"),
-        .podname = env_text("HOSTNAME", ""),
-        .clustername = env_text("CLUSTER_NAME", "null"),
-        .flood_factor = env_number("FLOOD_FACTOR", 0, 10000),
-    };
-}
-
-static const struct service_type *service_find(const char *name)
-{
-    static const struct service_type *const all[] = {&details_service, &ratings_service,
-                                                     &reviews_service, &productpage_service};
-
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        if (strcmp(all[i]->name, name) == 0)
-            return all[i];
+    for (size_t i = 0; program->services[i]; i++) {
+        if (strcmp(program->services[i]->name, name) == 0)
+            return program->services[i];
     }
     return NULL;
 }
@@ -389,7 +374,7 @@ static int open_all(struct server *server, unsigned port, struct error *err)
     if (rc == 0)
         rc = listen_everywhere(server->http, port, err);
     if (rc == 0 && server->type->open)
-        server->service_state = server->type->open(&server->conf);
+        server->service_state = server->type->open(server->conf);
     return rc;
 }
 
@@ -404,27 +389,29 @@ static void close_all(struct server *server)
     loop_free(server->loop);
 }
 
-int main(int argc, char **argv)
+int server_main(const struct program *program, int argc, char **argv)
 {
     SCOPED(arena_deinit) struct arena arena;
-    struct server server = {.type = argc > 1 ? service_find(argv[1]) : NULL};
+    struct server server = {.type = argc > 1 ? service_find(program, argv[1]) : NULL};
     struct error err = {0};
-    uint64_t port = PORT;
+    uint64_t port = 0;
     char text[ERR_PATH_SIZE + ERR_REASON_SIZE];
     int rc;
 
     arena_init(&arena, 0);
     if (!server.type || (argc > 2 && slice_parse_u64(slice_str(argv[2]), UINT16_MAX, &port) < 0)) {
-        fprintf(stderr, "usage: bookinfo productpage|details|reviews|ratings [PORT]\n");
+        fprintf(stderr, "usage: %s SERVICE [PORT]\n", program->name);
         return 2;
     }
-    conf_read(&server.conf, &arena);
+    if (argc < 3)
+        port = server_env_number("PORT", server.type->port, UINT16_MAX);
+    server.conf = program->conf_read(&arena);
     rc = open_all(&server, (unsigned)port, &err);
     if (rc < 0) {
-        fprintf(stderr, "bookinfo: %s\n",
+        fprintf(stderr, "%s: %s\n", program->name,
                 err.code ? err_format(&err, text, sizeof text) : err_text(rc));
     } else {
-        fprintf(stderr, "bookinfo: %s on port %u\n", server.type->name, (unsigned)port);
+        fprintf(stderr, "%s: %s on port %u\n", program->name, server.type->name, (unsigned)port);
         serve(&server);
     }
     close_all(&server);

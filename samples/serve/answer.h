@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the services share in reading requests and answering JSON.
  *
- * Place   details.c, ratings.c, reviews.c, productpage.c
+ * Place   used by every service of the samples
  */
-#ifndef BOOKINFO_ANSWER_H
-#define BOOKINFO_ANSWER_H
+#ifndef SERVE_ANSWER_H
+#define SERVE_ANSWER_H
 
 #include <jansson.h>
 
@@ -19,10 +19,10 @@ void answer_error(struct exchange *exchange, int status, const char *text);
 /* True and the rest of the path when the request is for a path below `prefix` ("/reviews/"). */
 bool answer_path(const struct exchange *exchange, const char *prefix, struct slice *ret_rest);
 
-/* The headers that details and reviews pass on: traces, and who asks. NULL at the end. */
+/* The headers that a service passes on: traces, and who asks. NULL at the end. */
 extern const char *const answer_forward_all[];
 
-/* The same for productpage, which sets end-user itself. */
+/* The same for BookInfo's productpage, which sets end-user itself. */
 extern const char *const answer_forward_page[];
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request that a BookInfo service answers: what came in, what goes out, and calls in between.
+/* One request that a sample service answers: what came in, what goes out, and calls in between.
  *
- * Place   the contract between the services (details.c, ratings.c, reviews.c, productpage.c), which
- *         know no network, and server.c, which knows nothing of books; tests stand in for server.c
+ * Place   the contract between the services (bookinfo/src, ratingsapp/src), which know no network,
+ *         and server.c, which knows nothing of books and fruits; tests stand in for server.c
  * Owns    an exchange lives in its own arena until its reply
  * Limits  request bodies up to EXCHANGE_BODY_MAX bytes; one call at a time
  */
-#ifndef BOOKINFO_EXCHANGE_H
-#define BOOKINFO_EXCHANGE_H
+#ifndef SERVE_EXCHANGE_H
+#define SERVE_EXCHANGE_H
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -16,37 +16,29 @@
 
 enum { EXCHANGE_BODY_MAX = 64 * 1024, EXCHANGE_REPLY_MAX = 1024 * 1024 };
 
-/* Where the services are and how this one behaves; read from the environment at start. */
-struct bookinfo_conf {
-    const char *details_host, *reviews_host, *ratings_host; /* with the domain, without the port */
-    unsigned details_port, reviews_port, ratings_port;
-    bool ratings_enabled;    /* reviews: asks ratings for stars */
-    const char *star_color;  /* reviews: "black" or "red" */
-    const char *podname;     /* reviews: $HOSTNAME, or "" */
-    const char *clustername; /* reviews: $CLUSTER_NAME, or "null" */
-    unsigned flood_factor;   /* productpage: extra calls of reviews for each page */
-};
-
 struct exchange {
     /* the request, borrowed until the reply */
     struct slice method;
     struct slice path;  /* without the query */
     struct slice query; /* without the question mark */
     struct slice body;
-    const struct bookinfo_conf *conf;
+    const void *conf;    /* what program.conf_read made */
     void *service_state; /* what service_type.open made */
     struct arena *arena; /* lives as long as the exchange */
     void *state;         /* the handler's, in the arena */
     /* extra headers of the reply, terminated, NULL for none; set before exchange_reply */
     const char *location;
     const char *set_cookie;
+    bool open_to_all; /* any page of any site may read the reply (CORS) */
 };
 
-/* A call of another service. Everything is copied. */
+/* A call of another service. Everything is copied but the body, which the exchange keeps. */
 struct exchange_call {
     const char *host;
     unsigned port;
     const char *path;
+    const char *method; /* NULL: GET */
+    struct slice body;
     uint32_t timeout_ms;
     const char *const *forward; /* names of request headers to pass on, NULL at the end */
     const char *end_user;       /* value of header end-user, or NULL */
@@ -70,12 +62,10 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
 /* A service: `open` may be NULL, and gets what `close` frees. */
 struct service_type {
     const char *name;
-    void *(*open)(const struct bookinfo_conf *conf);
+    unsigned port; /* without an argument and $PORT */
+    void *(*open)(const void *conf);
     void (*close)(void *service_state);
     void (*handle)(struct exchange *exchange);
 };
-
-extern const struct service_type details_service, ratings_service, reviews_service,
-    productpage_service;
 
 #endif
