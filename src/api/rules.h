@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the rule files of Istio's kinds share: telling a problem, and checks of common values.
  *
- * Place   validate.c runs the rules; rules_route.c, rules_destination.c, rules_gateway.c hold them
+ * Place   validate.c runs the rules; rules_*.c hold them
  */
 #ifndef WEFT_API_RULES_H
 #define WEFT_API_RULES_H
@@ -37,5 +37,7 @@ void rules_export_to(struct rules *rules, const char *const *items, size_t count
 void rules_virtual_service(struct rules *rules, const struct api_virtual_service *object);
 void rules_destination_rule(struct rules *rules, const struct api_destination_rule *object);
 void rules_gateway(struct rules *rules, const struct api_gateway *object);
+void rules_service_entry(struct rules *rules, const struct api_service_entry *object);
+void rules_workload_entry(struct rules *rules, const struct api_workload_entry *object);
 
 #endif

@@ -132,6 +132,8 @@ static void run_rules(struct rules *rules, const struct api_kind *kind, const js
         struct api_virtual_service route;
         struct api_destination_rule destination;
         struct api_gateway gateway;
+        struct api_service_entry entry;
+        struct api_workload_entry workload;
     } it;
     struct error err = {0};
 
@@ -146,6 +148,12 @@ static void run_rules(struct rules *rules, const struct api_kind *kind, const js
     else if (kind->schema == &api_gateway_schema &&
              api_decode(kind->schema, object, arena, &it.gateway, &err) == 0)
         rules_gateway(rules, &it.gateway);
+    else if (kind->schema == &api_service_entry_schema &&
+             api_decode(kind->schema, object, arena, &it.entry, &err) == 0)
+        rules_service_entry(rules, &it.entry);
+    else if (kind->schema == &api_workload_entry_schema &&
+             api_decode(kind->schema, object, arena, &it.workload, &err) == 0)
+        rules_workload_entry(rules, &it.workload);
     if (err.code != 0)
         rules_tell(rules, err.code, err.path, "%s", err.reason);
 }

@@ -11,7 +11,8 @@
 #include "control/reconcile.h"
 #include "wire/json.h"
 
-static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RULE, MESH_GATEWAY};
+static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RULE, MESH_GATEWAY,
+                                       MESH_SERVICE_ENTRY};
 
 struct status {
     const struct source *source;

@@ -51,6 +51,7 @@ struct kube_resource {
     X(DESTINATION_RULE, "networking.istio.io", "v1", "destinationrules", "DestinationRule", true)  \
     X(GATEWAY, "networking.istio.io", "v1", "gateways", "Gateway", true)                           \
     X(SERVICE_ENTRY, "networking.istio.io", "v1", "serviceentries", "ServiceEntry", true)          \
+    X(WORKLOAD_ENTRY, "networking.istio.io", "v1", "workloadentries", "WorkloadEntry", true)       \
     X(SIDECAR, "networking.istio.io", "v1", "sidecars", "Sidecar", true)
 
 enum kube_resource_id {

@@ -2,9 +2,9 @@
 /* The builder: objects in, dirty marks, snapshots out.
  *
  *   put/remove  replaces one node and marks what it touches:
- *                 Service                    services, endpoints, problems
+ *                 Service, ServiceEntry      services, endpoints, problems
  *                 EndpointSlice              the set of its service
- *                 Pod                        workloads, the sets that may point to it
+ *                 Pod, WorkloadEntry         workloads, the sets that may point to it
  *                 Node                       all sets
  *                 VirtualService, ...        rules, problems
  *   snapshot    rebuilds the marked parts and shares the others with the snapshot before
@@ -27,7 +27,7 @@ struct mesh_builder {
     struct map objects[MESH_KIND_COUNT]; /* "namespace/name" -> struct mesh_node */
     struct map failures;                 /* "kind/namespace/name" -> struct failure */
     struct map slices;                   /* "namespace/service" -> struct slice_list */
-    struct map sets;                     /* "namespace/service" -> struct mesh_endpoint_node */
+    struct map sets;                     /* set_key -> struct mesh_endpoint_node */
     struct map dirty_sets;               /* "namespace/service" -> itself (any pointer) */
     bool dirty_services, dirty_workloads, dirty_rules, dirty_problems, dirty_all_sets;
     bool dirty_config;
@@ -54,6 +54,14 @@ enum { KEY_SIZE = 640 };
 static struct slice make_key(char *out, const char *namespace, const char *name)
 {
     (void)snprintf(out, KEY_SIZE, "%s/%s", namespace, name);
+    return slice_str(out);
+}
+
+/* Of a service's set: "namespace/service", or "namespace//host" for a host of a ServiceEntry. */
+static struct slice set_key(char *out, const struct mesh_service *service)
+{
+    (void)snprintf(out, KEY_SIZE, "%s/%s%s", service->meta.namespace, service->entry ? "/" : "",
+                   service->entry ? service->hostname : service->meta.name);
     return slice_str(out);
 }
 
@@ -166,15 +174,24 @@ static void slice_link(struct mesh_builder *builder, struct mesh_node *node, boo
     }
 }
 
-/* A pod may be pointed to by any service of its namespace. */
+/* A pod or a workload entry may be pointed to by any service of its namespace. */
 static void mark_namespace(struct mesh_builder *builder, const char *namespace)
 {
     char prefix[KEY_SIZE];
     struct slice key = make_key(prefix, namespace, "");
 
-    MAP_EACH (entry, &builder->slices)
+    MAP_EACH (entry, &builder->sets)
         if (slice_starts_with(entry->key, key))
             mark_set(builder, entry->key);
+}
+
+static void mark_entry(struct mesh_builder *builder, const struct mesh_node *node)
+{
+    char buffer[KEY_SIZE];
+
+    builder->dirty_services = builder->dirty_problems = true;
+    for (size_t i = 0; i < node->entry.count; i++)
+        mark_set(builder, set_key(buffer, &node->entry.services[i]));
 }
 
 static void mark(struct mesh_builder *builder, struct mesh_node *node, bool is_new)
@@ -191,6 +208,12 @@ static void mark(struct mesh_builder *builder, struct mesh_node *node, bool is_n
         break;
     case MESH_POD:
         builder->dirty_workloads = true;
+        mark_namespace(builder, node->meta.namespace);
+        break;
+    case MESH_SERVICE_ENTRY:
+        mark_entry(builder, node);
+        break;
+    case MESH_WORKLOAD_ENTRY:
         mark_namespace(builder, node->meta.namespace);
         break;
     case MESH_NODE:
@@ -342,27 +365,78 @@ static struct mesh_node **part_take(struct mesh_part *part, const struct map *ob
     return nodes + start;
 }
 
+static int age_cmp(const void *a, const void *b)
+{
+    const struct mesh_service *x = *(const struct mesh_service *const *)a;
+    const struct mesh_service *y = *(const struct mesh_service *const *)b;
+    int order = mesh_meta_cmp(&x->meta, &y->meta);
+
+    if (order == 0)
+        order = (x->entry != NULL) - (y->entry != NULL);
+    return order ? order : strcmp(x->hostname, y->hostname);
+}
+
+/* By host and namespace; of those that share both, the one that counts is first: a Kubernetes
+ * Service, else the oldest. */
 static int host_cmp(const void *a, const void *b)
 {
-    return strcmp((*(const struct mesh_service *const *)a)->hostname,
-                  (*(const struct mesh_service *const *)b)->hostname);
+    const struct mesh_service *x = *(const struct mesh_service *const *)a;
+    const struct mesh_service *y = *(const struct mesh_service *const *)b;
+    int order = strcmp(x->hostname, y->hostname);
+
+    if (order == 0)
+        order = strcmp(x->meta.namespace, y->meta.namespace);
+    if (order == 0)
+        order = (x->entry != NULL) - (y->entry != NULL);
+    return order ? order : mesh_meta_cmp(&x->meta, &y->meta);
+}
+
+static bool same_place(const struct mesh_service *a, const struct mesh_service *b)
+{
+    return strcmp(a->hostname, b->hostname) == 0 &&
+           strcmp(a->meta.namespace, b->meta.namespace) == 0;
+}
+
+/* All services and hosts of service entries, by host; of equal ones only the first. */
+static void services_collect(struct mesh_services_part *services)
+{
+    size_t total = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < services->part.node_count; i++) {
+        const struct mesh_node *node = services->part.nodes[i];
+
+        total += node->kind == MESH_SERVICE ? 1 : node->entry.count;
+    }
+    services->by_host = ARENA_ARRAY(&services->part.arena, const struct mesh_service *, total + 1);
+    for (size_t i = 0; i < services->part.node_count; i++) {
+        const struct mesh_node *node = services->part.nodes[i];
+
+        if (node->kind == MESH_SERVICE)
+            services->by_host[services->count++] = &node->service;
+        for (size_t j = 0; node->kind != MESH_SERVICE && j < node->entry.count; j++)
+            services->by_host[services->count++] = &node->entry.services[j];
+    }
+    qsort(services->by_host, services->count, sizeof(*services->by_host), host_cmp);
+    for (size_t i = 0; i < services->count; i++)
+        if (kept == 0 || !same_place(services->by_host[kept - 1], services->by_host[i]))
+            services->by_host[kept++] = services->by_host[i];
+    services->count = kept;
 }
 
 static struct mesh_services_part *build_services(struct mesh_builder *builder)
 {
     struct mesh_services_part *services = MEM_NEW(struct mesh_services_part);
-    struct mesh_node **nodes;
 
     mesh_part_init(&services->part);
-    nodes = part_take(&services->part, &builder->objects[MESH_SERVICE]);
-    services->count = services->part.node_count;
+    (void)part_take(&services->part, &builder->objects[MESH_SERVICE]);
+    (void)part_take(&services->part, &builder->objects[MESH_SERVICE_ENTRY]);
+    services_collect(services);
     services->by_age =
         ARENA_ARRAY(&services->part.arena, const struct mesh_service *, services->count + 1);
-    services->by_host =
-        ARENA_ARRAY(&services->part.arena, const struct mesh_service *, services->count + 1);
-    for (size_t i = 0; i < services->count; i++)
-        services->by_age[i] = services->by_host[i] = &nodes[i]->service;
-    qsort(services->by_host, services->count, sizeof(*services->by_host), host_cmp);
+    if (services->count)
+        memcpy(services->by_age, services->by_host, services->count * sizeof(*services->by_age));
+    qsort(services->by_age, services->count, sizeof(*services->by_age), age_cmp);
     return services;
 }
 
@@ -445,11 +519,18 @@ static struct mesh_node *find_node(enum mesh_kind kind, const char *namespace, c
 static struct mesh_endpoint_node *builder_set(struct mesh_builder *builder,
                                               const struct mesh_service *service)
 {
+    enum mesh_kind kind = service->entry ? MESH_SERVICE_ENTRY : MESH_SERVICE;
     char buffer[KEY_SIZE];
-    struct slice key = make_key(buffer, service->meta.namespace, service->meta.name);
+    struct slice key = set_key(buffer, service);
     struct mesh_endpoint_node *set = map_get(&builder->sets, key);
-    const struct slice_list *list = map_get(&builder->slices, key);
-    struct mesh_endpoint_source source = {.find = find_node, .ctx = builder};
+    const struct slice_list *list = service->entry ? NULL : map_get(&builder->slices, key);
+    struct mesh_endpoint_source source = {
+        .service = service,
+        .owner = find_node(kind, service->meta.namespace, service->meta.name, builder),
+        .workload_entries = &builder->objects[MESH_WORKLOAD_ENTRY],
+        .pods = &builder->objects[MESH_POD],
+        .find = find_node,
+        .ctx = builder};
 
     if (set && !builder->dirty_all_sets && !map_get(&builder->dirty_sets, key))
         return set;
@@ -463,15 +544,29 @@ static struct mesh_endpoint_node *builder_set(struct mesh_builder *builder,
     return set;
 }
 
-/* Forgets sets of services that are gone. */
-static void drop_sets(struct mesh_builder *builder)
+static void set_add(struct mesh_builder *builder, struct mesh_part *part,
+                    const struct mesh_service *service)
 {
+    part->sets[part->set_count++] = mesh_endpoint_node_ref(builder_set(builder, service));
+}
+
+/* Forgets sets of services that are gone: those that the part does not have. */
+static void drop_sets(struct mesh_builder *builder, const struct mesh_part *part)
+{
+    struct map kept;
+
+    if (builder->sets.count == part->set_count)
+        return;
+    map_init(&kept, 0);
+    for (size_t i = 0; i < part->set_count; i++)
+        (void)map_put(&kept, slice_make(&part->sets[i], sizeof(part->sets[i])), builder, NULL);
     MAP_EACH (entry, &builder->sets) {
-        if (!map_get(&builder->objects[MESH_SERVICE], entry->key)) {
-            mesh_endpoint_node_unref(entry->value);
-            (void)map_remove(&builder->sets, entry->key);
-        }
+        if (map_get(&kept, slice_make(&entry->value, sizeof(entry->value))))
+            continue;
+        mesh_endpoint_node_unref(entry->value);
+        (void)map_remove(&builder->sets, entry->key);
     }
+    map_deinit(&kept);
 }
 
 static struct mesh_part *build_endpoints(struct mesh_builder *builder,
@@ -482,9 +577,8 @@ static struct mesh_part *build_endpoints(struct mesh_builder *builder,
     mesh_part_init(part);
     part->sets = ARENA_ARRAY(&part->arena, struct mesh_endpoint_node *, services->count + 1);
     for (size_t i = 0; i < services->count; i++)
-        part->sets[part->set_count++] =
-            mesh_endpoint_node_ref(builder_set(builder, services->by_host[i]));
-    drop_sets(builder);
+        set_add(builder, part, services->by_host[i]);
+    drop_sets(builder, part);
     return part;
 }
 

@@ -35,6 +35,8 @@ enum mesh_kind {
     MESH_VIRTUAL_SERVICE,
     MESH_DESTINATION_RULE,
     MESH_GATEWAY,
+    MESH_SERVICE_ENTRY,
+    MESH_WORKLOAD_ENTRY,
     MESH_KIND_COUNT,
 };
 
@@ -55,9 +57,11 @@ enum mesh_protocol {
 };
 
 enum mesh_resolution {
-    MESH_RESOLUTION_EDS,         /* a Service with a cluster address */
-    MESH_RESOLUTION_PASSTHROUGH, /* headless: the client's choice of address is kept */
-    MESH_RESOLUTION_ALIAS,       /* ExternalName: another name for a service */
+    MESH_RESOLUTION_EDS,             /* a Service with a cluster address; listed addresses */
+    MESH_RESOLUTION_PASSTHROUGH,     /* headless, NONE: the client's choice of address is kept */
+    MESH_RESOLUTION_ALIAS,           /* ExternalName: another name for a service */
+    MESH_RESOLUTION_DNS,             /* each address of the endpoints' names */
+    MESH_RESOLUTION_DNS_ROUND_ROBIN, /* the first address of one name */
 };
 
 /* ---- nodes of a snapshot; all are immutable, all texts terminated and never NULL unless said ----
@@ -90,11 +94,14 @@ struct mesh_port {
     enum mesh_protocol protocol;
 };
 
+/* A Kubernetes Service, or one host of a ServiceEntry. */
 struct mesh_service {
     struct mesh_meta meta;
-    const char *hostname; /* reviews.bookinfo.svc.cluster.local */
+    const struct api_service_entry_spec *entry; /* NULL: a Kubernetes Service */
+    const char *hostname;                       /* reviews.bookinfo.svc.cluster.local */
     enum mesh_resolution resolution;
-    const char *const *addresses; /* cluster IPs; none when headless */
+    bool is_external;             /* outside of the mesh */
+    const char *const *addresses; /* cluster IPs, none when headless; a ServiceEntry's also CIDRs */
     size_t address_count;
     const char *external_name; /* MESH_RESOLUTION_ALIAS: the target; else "" */
     const struct mesh_port *ports;
@@ -107,7 +114,7 @@ struct mesh_service {
     bool publishes_not_ready;
 };
 
-/* A pod, as far as the mesh cares. */
+/* A pod or a WorkloadEntry, as far as the mesh cares. */
 struct mesh_workload {
     struct mesh_meta meta;
     const char *const *addresses; /* pod IPs, first is the primary */
@@ -121,6 +128,7 @@ struct mesh_workload {
     const char *canonical_revision; /* ..., version, or "latest" */
     const char *region, *zone, *subzone; /* of its node, "" when unknown */
     bool mtls_capable;                   /* label security.istio.io/tlsMode: istio */
+    uint32_t weight;                     /* of a WorkloadEntry; 0: 1 */
     const struct mesh_port *ports;       /* named container ports: name and number */
     size_t port_count;
 };
@@ -131,11 +139,13 @@ struct mesh_endpoint_port {
 };
 
 struct mesh_endpoint {
-    const char *address;
+    const char *address;  /* a name, when the service's resolution is DNS */
     const char *hostname; /* "" or the pod's, for headless services */
     const char *node;
     const char *region, *zone, *subzone;
     bool ready, serving, terminating;
+    struct mesh_labels labels;            /* that subsets choose by */
+    uint32_t weight;                      /* 0: 1 */
     const struct mesh_workload *workload; /* NULL when the address is no known pod */
     const struct mesh_endpoint_port *ports;
     size_t port_count;
@@ -270,8 +280,12 @@ const struct mesh_config *mesh_config_get(const struct mesh *mesh);
 
 /* Oldest first. */
 const struct mesh_service *const *mesh_services(const struct mesh *mesh, size_t *ret_count);
-/* By full host name; NULL when unknown. */
+/* By full host name; NULL when unknown. When several namespaces have it, that of the first. */
 const struct mesh_service *mesh_service_find(const struct mesh *mesh, const char *hostname);
+/* That which proxies of `namespace` take for the host: their own namespace's, else the first that
+ * they may see; NULL when there is none. */
+const struct mesh_service *mesh_service_find_for(const struct mesh *mesh, const char *hostname,
+                                                 const char *namespace);
 /* The port of that number, or NULL. */
 const struct mesh_port *mesh_service_port(const struct mesh_service *service, uint32_t number);
 /* Whether proxies of `namespace` may see it (exportTo). */
@@ -320,7 +334,11 @@ bool mesh_host_covers(const char *pattern, const char *host);
 /* How the port's appProtocol or name says it is to be read. app_protocol may be NULL. */
 enum mesh_protocol mesh_protocol_parse(const char *app_protocol, const char *port_name,
                                        uint32_t port_number, bool udp);
+/* By its name alone ("HTTPS", "tcp"), as a ServiceEntry gives it; AUTO when unknown. */
+enum mesh_protocol mesh_protocol_named(const char *name);
 bool mesh_protocol_is_http(enum mesh_protocol protocol);
 bool mesh_protocol_is_http2(enum mesh_protocol protocol);
+/* Passed on as it is, told apart by the server name alone. */
+bool mesh_protocol_is_tls(enum mesh_protocol protocol);
 
 #endif

@@ -32,9 +32,14 @@ struct mesh_node {
     struct mesh_labels labels;
     union {
         struct mesh_service service;
-        struct mesh_workload workload;
+        struct mesh_workload workload;               /* MESH_POD, MESH_WORKLOAD_ENTRY */
         struct mesh_virtual_service virtual_service; /* before delegation */
         struct mesh_gateway gateway;
+        struct {
+            const struct api_service_entry_spec *spec;
+            const struct mesh_service *services; /* one a host */
+            size_t count;
+        } entry;
         struct {
             const struct api_endpoint_slice *slice;
             const char *service_name; /* "" when it belongs to none */
@@ -49,13 +54,13 @@ struct mesh_node {
     };
 };
 
-/* The endpoints of one service; refs to the pods that its items point to. */
+/* The endpoints of one service; refs to the nodes that its items point into. */
 struct mesh_endpoint_node {
     atomic_uint refs;
     struct arena arena;
     struct mesh_endpoint_set set;
-    struct mesh_node **pods;
-    size_t pod_count;
+    struct mesh_node **nodes;
+    size_t node_count;
 };
 
 /* The head of every part: what it keeps alive. */
@@ -71,7 +76,7 @@ struct mesh_part {
 struct mesh_services_part {
     struct mesh_part part;
     const struct mesh_service **by_age;
-    const struct mesh_service **by_host;
+    const struct mesh_service **by_host; /* then by namespace: several may have a host */
     size_t count;
 };
 
@@ -148,8 +153,12 @@ void mesh_service_read(struct mesh_node *node, const struct api_service *object,
 void mesh_workload_read(struct mesh_node *node, const struct api_pod *object);
 /* Region, zone and subzone of a Node. */
 void mesh_place_read(struct mesh_node *node);
-/* What the set of a service is made of: its slices, and how pods and nodes are found. */
+/* What the set of a service is made of: its slices, how pods and nodes are found, and what a
+ * selector chooses from ("namespace/name" -> struct mesh_node). */
 struct mesh_endpoint_source {
+    const struct mesh_service *service;
+    struct mesh_node *owner; /* of the service: the set keeps it */
+    const struct map *workload_entries, *pods;
     struct mesh_node *const *slices;
     size_t slice_count;
     struct mesh_node *(*find)(enum mesh_kind kind, const char *namespace, const char *name,
@@ -159,6 +168,10 @@ struct mesh_endpoint_source {
 struct mesh_endpoint_node *mesh_endpoint_node_new(const struct mesh_endpoint_source *source);
 struct mesh_endpoint_node *mesh_endpoint_node_ref(struct mesh_endpoint_node *node);
 void mesh_endpoint_node_unref(struct mesh_endpoint_node *node);
+
+/* entry.c */
+void mesh_service_entry_read(struct mesh_node *node, const struct api_service_entry *object);
+void mesh_workload_entry_read(struct mesh_node *node, const struct api_workload_entry *object);
 
 /* virtual.c */
 void mesh_virtual_service_read(struct mesh_node *node, const struct api_virtual_service *object,

@@ -46,6 +46,14 @@ static const struct {
                                &api_destination_rule_schema,
                                {"spec"}},
     [MESH_GATEWAY] = {"networking.istio.io", "Gateway", &api_gateway_schema, {"spec"}},
+    [MESH_SERVICE_ENTRY] = {"networking.istio.io",
+                            "ServiceEntry",
+                            &api_service_entry_schema,
+                            {"metadata.labels", "spec"}},
+    [MESH_WORKLOAD_ENTRY] = {"networking.istio.io",
+                             "WorkloadEntry",
+                             &api_workload_entry_schema,
+                             {"metadata.labels", "spec"}},
 };
 
 int mesh_kind_find(const char *api_version, const char *kind)
@@ -158,6 +166,12 @@ static void kind_read(struct mesh_node *node, const void *object, const char *do
     case MESH_GATEWAY:
         gateway_read(node, object);
         break;
+    case MESH_SERVICE_ENTRY:
+        mesh_service_entry_read(node, object);
+        break;
+    case MESH_WORKLOAD_ENTRY:
+        mesh_workload_entry_read(node, object);
+        break;
     default:
         break;
     }
@@ -179,7 +193,7 @@ static int validate(enum mesh_kind kind, const json_t *object, struct error *err
 {
     const struct api_kind *found;
 
-    if (kind != MESH_VIRTUAL_SERVICE && kind != MESH_DESTINATION_RULE && kind != MESH_GATEWAY)
+    if (strcmp(kinds[kind].group, "networking.istio.io") != 0)
         return 0;
     found = api_kind_find(kinds[kind].group, "", kinds[kind].name);
     ASSERT(found);

@@ -71,8 +71,8 @@ static void check_destination(struct finder *finder, const struct api_destinatio
         return;
     if (!mesh_host_resolve(destination->host, namespace, finder->mesh->domain, host, sizeof(host)))
         host[0] = '\0';
-    service = mesh_service_find(finder->mesh, host);
-    if (!service || !mesh_service_visible(service, finder->vs->meta.namespace)) {
+    service = mesh_service_find_for(finder->mesh, host, finder->vs->meta.namespace);
+    if (!service) {
         (void)snprintf(place, sizeof(place), "%.120s.host", field);
         mesh_problem_add(finder->part, MESH_VIRTUAL_SERVICE, &finder->vs->meta, "IST0101", place,
                          "host \"%s\" is not in the mesh; requests of this route are answered 503",

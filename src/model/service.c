@@ -70,6 +70,16 @@ bool mesh_protocol_is_http2(enum mesh_protocol protocol)
            protocol == MESH_PROTOCOL_GRPC_WEB;
 }
 
+bool mesh_protocol_is_tls(enum mesh_protocol protocol)
+{
+    return protocol == MESH_PROTOCOL_TLS || protocol == MESH_PROTOCOL_HTTPS;
+}
+
+enum mesh_protocol mesh_protocol_named(const char *name)
+{
+    return name_protocol(slice_str(name));
+}
+
 static void read_ports(struct mesh_service *service, const struct api_service_spec *spec,
                        struct arena *arena)
 {

@@ -92,24 +92,51 @@ const struct mesh_service *const *mesh_services(const struct mesh *mesh, size_t 
     return mesh->services->by_age;
 }
 
-static int service_find_cmp(const void *key, const void *item)
+/* Where the services of that host stand, or would stand. */
+static size_t find_place(const struct mesh *mesh, const char *hostname)
 {
-    return strcmp(key, (*(const struct mesh_service *const *)item)->hostname);
+    size_t low = 0;
+    size_t high = mesh->services->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (strcmp(mesh->services->by_host[middle]->hostname, hostname) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-static const struct mesh_service **find_place(const struct mesh *mesh, const char *hostname)
+static bool has_host(const struct mesh *mesh, size_t place, const char *hostname)
 {
-    if (mesh->services->count == 0)
-        return NULL;
-    return bsearch(hostname, mesh->services->by_host, mesh->services->count,
-                   sizeof(*mesh->services->by_host), service_find_cmp);
+    return place < mesh->services->count &&
+           strcmp(mesh->services->by_host[place]->hostname, hostname) == 0;
 }
 
 const struct mesh_service *mesh_service_find(const struct mesh *mesh, const char *hostname)
 {
-    const struct mesh_service **place = find_place(mesh, hostname);
+    size_t place = find_place(mesh, hostname);
 
-    return place ? *place : NULL;
+    return has_host(mesh, place, hostname) ? mesh->services->by_host[place] : NULL;
+}
+
+const struct mesh_service *mesh_service_find_for(const struct mesh *mesh, const char *hostname,
+                                                 const char *namespace)
+{
+    const struct mesh_service *found = NULL;
+
+    for (size_t i = find_place(mesh, hostname); has_host(mesh, i, hostname); i++) {
+        const struct mesh_service *service = mesh->services->by_host[i];
+
+        if (!mesh_service_visible(service, namespace))
+            continue;
+        if (strcmp(service->meta.namespace, namespace) == 0)
+            return service;
+        found = found ? found : service;
+    }
+    return found;
 }
 
 const struct mesh_port *mesh_service_port(const struct mesh_service *service, uint32_t number)
@@ -124,9 +151,11 @@ const struct mesh_endpoint_set *mesh_endpoints(const struct mesh *mesh,
                                                const struct mesh_service *service)
 {
     static const struct mesh_endpoint_set none;
-    const struct mesh_service **place = find_place(mesh, service->hostname);
 
-    return place ? &mesh->endpoints->sets[place - mesh->services->by_host]->set : &none;
+    for (size_t i = find_place(mesh, service->hostname); has_host(mesh, i, service->hostname); i++)
+        if (mesh->services->by_host[i] == service)
+            return &mesh->endpoints->sets[i]->set;
+    return &none;
 }
 
 static int address_find_cmp(const void *key, const void *item)

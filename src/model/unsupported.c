@@ -109,38 +109,60 @@ static void check_virtual(const struct teller *teller, const struct mesh_node *n
     const struct api_virtual_service_spec *spec = node->virtual_service.spec;
     char place[FIELD_SIZE];
 
-    if (spec->tls_count > 0)
-        tell(teller, "spec", "tls", "routes by server name (SNI); they have no effect");
     for (size_t i = 0; i < spec->http_count; i++) {
         (void)snprintf(place, sizeof(place), "spec.http[%zu]", i);
         check_route(teller, place, &spec->http[i]);
     }
-    for (size_t i = 0; i < spec->tcp_count; i++) {
-        for (size_t j = 0; j < spec->tcp[i].match_count; j++) {
-            (void)snprintf(place, sizeof(place), "spec.tcp[%zu].match[%zu]", i, j);
-            if (spec->tcp[i].match[j].destination_subnets_count > 0)
-                tell(teller, place, "destinationSubnets", "such a match; it never holds");
-        }
+}
+
+/* TLS that the gateway itself should end, or route by the names of another mesh. */
+static bool is_carried_out(const struct api_gateway_server *server)
+{
+    static const char *const plain[] = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TCP"};
+    const char *protocol = server->port ? mesh_text(server->port->protocol) : "";
+    const char *mode = server->tls && server->tls->mode ? server->tls->mode : "PASSTHROUGH";
+
+    if (!server->tls || server->tls->https_redirect) {
+        for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+            if (strcasecmp(protocol, plain[i]) == 0)
+                return true;
+        return false;
     }
+    return strcasecmp(protocol, "TCP") != 0 && strcmp(mode, "PASSTHROUGH") == 0;
 }
 
 static void check_gateway(const struct teller *teller, const struct mesh_node *node)
 {
-    static const char *const plain[] = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TCP"};
     const struct api_gateway_spec *spec = node->gateway.spec;
     char place[FIELD_SIZE];
 
     for (size_t i = 0; i < spec->servers_count; i++) {
-        const struct api_gateway_port *port = spec->servers[i].port;
-        bool is_plain = false;
+        const struct api_gateway_server *server = &spec->servers[i];
 
-        for (size_t j = 0; j < ARRAY_LEN(plain) && port && port->protocol; j++)
-            is_plain = is_plain || strcasecmp(port->protocol, plain[j]) == 0;
         (void)snprintf(place, sizeof(place), "spec.servers[%zu]", i);
-        if (!is_plain)
-            tell(teller, place, "port.protocol", "servers with TLS; the port is not opened");
-        if (spec->servers[i].bind && spec->servers[i].bind[0])
+        if (!is_carried_out(server))
+            tell(teller, place, server->tls ? "tls.mode" : "port.protocol",
+                 server->tls ? "TLS that ends at the gateway; the server is not opened"
+                             : "servers of this protocol; the server is not opened");
+        if (server->bind && server->bind[0])
             tell(teller, place, "bind", "an address of its own; all addresses are listened on");
+    }
+}
+
+static void check_entry(const struct teller *teller, const struct mesh_node *node)
+{
+    const struct api_service_entry_spec *spec = node->entry.spec;
+    char place[FIELD_SIZE];
+
+    if (strcmp(mesh_text(spec->resolution), "DYNAMIC_DNS") == 0)
+        tell(teller, "spec", "resolution",
+             "DYNAMIC_DNS; connections go to the address that the client has asked for");
+    for (size_t i = 0; i < spec->endpoints_count; i++) {
+        (void)snprintf(place, sizeof(place), "spec.endpoints[%zu]", i);
+        if (strncmp(mesh_text(spec->endpoints[i].address), "unix:", 5) == 0)
+            tell(teller, place, "address", "unix sockets; the endpoint is left out");
+        if (spec->endpoints[i].network && spec->endpoints[i].network[0])
+            tell(teller, place, "network", "several networks; it has no effect");
     }
 }
 
@@ -152,6 +174,8 @@ static void check_node(const struct teller *teller, const struct mesh_node *node
         check_virtual(teller, node);
     else if (node->kind == MESH_GATEWAY)
         check_gateway(teller, node);
+    else if (node->kind == MESH_SERVICE_ENTRY)
+        check_entry(teller, node);
 }
 
 int mesh_unsupported(enum mesh_kind kind, const json_t *object, mesh_on_unsupported *on_field,
@@ -183,10 +207,14 @@ static void add_problem(const char *field, const char *reason, void *ctx)
 
 void mesh_unsupported_find(struct mesh_problems_part *part, const struct mesh *mesh)
 {
-    for (size_t i = 0; i < mesh->rules->part.node_count; i++) {
-        struct owner owner = {.part = part, .node = mesh->rules->part.nodes[i]};
-        const struct teller teller = {.on_field = add_problem, .ctx = &owner};
+    const struct mesh_part *parts[] = {&mesh->rules->part, &mesh->services->part};
 
-        check_node(&teller, owner.node);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        for (size_t j = 0; j < parts[i]->node_count; j++) {
+            struct owner owner = {.part = part, .node = parts[i]->nodes[j]};
+            const struct teller teller = {.on_field = add_problem, .ctx = &owner};
+
+            check_node(&teller, owner.node);
+        }
     }
 }

@@ -2,13 +2,13 @@
 /* Pods as workloads, and the endpoint sets of services out of EndpointSlices, Pods and Nodes.
  *
  * Place   node.c, for each Pod and Node; builder.c, for each service whose endpoints are dirty
- * Owns    an endpoint set holds references to the pods that its items point to
+ * Owns    an endpoint set holds references to the nodes that its items point into
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "model/mesh_int.h"
+#include "model/endpoint_int.h"
 
 /* The controller's name: a ReplicaSet "reviews-v1-5c4b" of a Deployment is "reviews-v1". */
 static const char *controller_name(const struct api_pod *pod, const struct mesh_node *node,
@@ -84,8 +84,7 @@ static void read_ports(struct mesh_workload *workload, const struct api_pod_spec
     workload->ports = ports;
 }
 
-/* "region/zone/subzone", or with dots, as a pod label may give it. */
-static void split_locality(const char *text, const char **out[3], struct arena *arena)
+void mesh_locality_split(const char *text, const char **out[3], struct arena *arena)
 {
     struct slice rest = slice_str(text);
     struct slice piece;
@@ -95,12 +94,19 @@ static void split_locality(const char *text, const char **out[3], struct arena *
         *out[i] = arena_slice_str(arena, piece);
 }
 
-void mesh_workload_read(struct mesh_node *node, const struct api_pod *object)
+void mesh_workload_name(struct mesh_workload *workload)
 {
     static const char *const name_keys[] = {"service.istio.io/canonical-name",
                                             "app.kubernetes.io/name", "app", NULL};
     static const char *const revision_keys[] = {"service.istio.io/canonical-revision",
                                                 "app.kubernetes.io/version", "version", NULL};
+
+    workload->canonical_name = first_label(&workload->labels, name_keys, workload->workload);
+    workload->canonical_revision = first_label(&workload->labels, revision_keys, "latest");
+}
+
+void mesh_workload_read(struct mesh_node *node, const struct api_pod *object)
+{
     static const char *const locality_keys[] = {"topology.istio.io/locality", "istio-locality",
                                                 NULL};
     static const struct api_pod_spec empty;
@@ -113,12 +119,11 @@ void mesh_workload_read(struct mesh_node *node, const struct api_pod *object)
     workload->service_account = spec->service_account_name ? spec->service_account_name : "default";
     workload->node = mesh_text(spec->node_name);
     workload->workload = controller_name(object, node, &node->arena);
-    workload->canonical_name = first_label(&node->labels, name_keys, workload->workload);
-    workload->canonical_revision = first_label(&node->labels, revision_keys, "latest");
+    mesh_workload_name(workload);
     workload->mtls_capable =
         strcmp(mesh_text(mesh_label_get(&node->labels, "security.istio.io/tlsMode")), "istio") == 0;
     workload->region = workload->zone = workload->subzone = "";
-    split_locality(first_label(&node->labels, locality_keys, ""), locality, &node->arena);
+    mesh_locality_split(first_label(&node->labels, locality_keys, ""), locality, &node->arena);
     read_addresses(workload, object, &node->arena);
     if (spec->host_network)
         workload->address_count = 0; /* the node's address names no single pod */
@@ -130,16 +135,6 @@ void mesh_place_read(struct mesh_node *node)
     node->place.region = mesh_text(mesh_label_get(&node->labels, "topology.kubernetes.io/region"));
     node->place.zone = mesh_text(mesh_label_get(&node->labels, "topology.kubernetes.io/zone"));
     node->place.subzone = mesh_text(mesh_label_get(&node->labels, "topology.istio.io/subzone"));
-}
-
-static size_t count_endpoints(const struct mesh_endpoint_source *source)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < source->slice_count; i++)
-        for (size_t j = 0; j < source->slices[i]->slice->endpoints_count; j++)
-            count += source->slices[i]->slice->endpoints[j].addresses_count;
-    return count;
 }
 
 static const struct mesh_endpoint_port *copy_ports(const struct api_endpoint_slice *slice,
@@ -161,8 +156,13 @@ static const struct mesh_endpoint_port *copy_ports(const struct api_endpoint_sli
     return ports;
 }
 
+void mesh_endpoint_keep(struct endpoint_builder *builder, struct mesh_node *node)
+{
+    VEC_PUSH(&builder->nodes, mesh_node_ref(node));
+}
+
 /* The pod that an endpoint stands for; its reference is kept by the set. */
-static const struct mesh_workload *find_workload(struct mesh_endpoint_node *node,
+static const struct mesh_workload *find_workload(struct endpoint_builder *builder,
                                                  const struct mesh_endpoint_source *source,
                                                  const struct mesh_node *slice,
                                                  const struct api_endpoint *from)
@@ -175,7 +175,7 @@ static const struct mesh_workload *find_workload(struct mesh_endpoint_node *node
     pod = source->find(MESH_POD, slice->meta.namespace, from->target_ref->name, source->ctx);
     if (!pod)
         return NULL;
-    node->pods[node->pod_count++] = mesh_node_ref(pod);
+    mesh_endpoint_keep(builder, pod);
     return &pod->workload;
 }
 
@@ -222,10 +222,18 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET, text, &scratch) == 1 || inet_pton(AF_INET6, text, &scratch) == 1;
 }
 
-static void add_slice(struct mesh_endpoint_node *node, const struct mesh_endpoint_source *source,
-                      const struct mesh_node *slice, struct mesh_endpoint *items, size_t *count)
+bool mesh_endpoint_fits(const struct mesh_service *service, const char *address)
 {
-    struct arena *arena = &node->arena;
+    bool is_dns = service->resolution == MESH_RESOLUTION_DNS ||
+                  service->resolution == MESH_RESOLUTION_DNS_ROUND_ROBIN;
+
+    return is_address(address) || (is_dns && !strchr(address, '/') && !strchr(address, '*'));
+}
+
+static void add_slice(struct endpoint_builder *builder, const struct mesh_endpoint_source *source,
+                      const struct mesh_node *slice)
+{
+    struct arena *arena = &builder->node->arena;
     size_t port_count;
     const struct mesh_endpoint_port *ports = copy_ports(slice->slice, arena, &port_count);
 
@@ -236,31 +244,46 @@ static void add_slice(struct mesh_endpoint_node *node, const struct mesh_endpoin
         if (from->addresses_count == 0)
             continue;
         read_endpoint(&endpoint, from, arena);
-        endpoint.workload = find_workload(node, source, slice, from);
+        endpoint.workload = find_workload(builder, source, slice, from);
+        if (endpoint.workload)
+            endpoint.labels = endpoint.workload->labels;
         set_place(&endpoint, source, from, arena);
         for (size_t j = 0; j < from->addresses_count; j++) {
             if (!is_address(from->addresses[j]))
                 continue; /* a slice of names: such endpoints have no place in discovery */
             endpoint.address = arena_strdup(arena, from->addresses[j]);
-            items[(*count)++] = endpoint;
+            VEC_PUSH(&builder->items, endpoint);
         }
     }
 }
 
+/* A copy of a vector's items in the arena; the vector is gone. */
+#define MOVE_INTO(arena, vec, type, ret_items, ret_count)                                          \
+    do {                                                                                           \
+        type *moved = ARENA_ARRAY(arena, type, (vec)->count + 1);                                  \
+        if ((vec)->count)                                                                          \
+            memcpy(moved, (vec)->items, (vec)->count * sizeof(type));                              \
+        (ret_items) = moved;                                                                       \
+        (ret_count) = (vec)->count;                                                                \
+        VEC_DEINIT(vec);                                                                           \
+    } while (0)
+
 struct mesh_endpoint_node *mesh_endpoint_node_new(const struct mesh_endpoint_source *source)
 {
     struct mesh_endpoint_node *node = MEM_NEW(struct mesh_endpoint_node);
-    size_t count_max = count_endpoints(source);
-    struct mesh_endpoint *items;
+    struct endpoint_builder builder = {.node = node, .service = source->service};
 
     atomic_init(&node->refs, 1);
     arena_init(&node->arena, 512);
-    items = ARENA_ARRAY(&node->arena, struct mesh_endpoint, count_max + 1);
-    node->pods = ARENA_ARRAY(&node->arena, struct mesh_node *, count_max + 1);
+    if (source->owner)
+        mesh_endpoint_keep(&builder, source->owner);
     for (size_t i = 0; i < source->slice_count; i++)
-        add_slice(node, source, source->slices[i], items, &node->set.count);
-    qsort(items, node->set.count, sizeof(*items), endpoint_cmp);
-    node->set.items = items;
+        add_slice(&builder, source, source->slices[i]);
+    mesh_entry_endpoints_add(&builder, source);
+    if (builder.items.count)
+        qsort(builder.items.items, builder.items.count, sizeof(*builder.items.items), endpoint_cmp);
+    MOVE_INTO(&node->arena, &builder.items, struct mesh_endpoint, node->set.items, node->set.count);
+    MOVE_INTO(&node->arena, &builder.nodes, struct mesh_node *, node->nodes, node->node_count);
     return node;
 }
 
@@ -274,8 +297,8 @@ void mesh_endpoint_node_unref(struct mesh_endpoint_node *node)
 {
     if (!node || atomic_fetch_sub_explicit(&node->refs, 1, memory_order_acq_rel) != 1)
         return; /* acq_rel: as mesh_node_unref */
-    for (size_t i = 0; i < node->pod_count; i++)
-        mesh_node_unref(node->pods[i]);
+    for (size_t i = 0; i < node->node_count; i++)
+        mesh_node_unref(node->nodes[i]);
     arena_deinit(&node->arena);
     mem_free(node);
 }

@@ -11,6 +11,7 @@
 #include "xds/pb/file_access_log.h"
 #include "xds/pb/grpc_stats.h"
 #include "xds/pb/listener_filters_http.h"
+#include "xds/pb/listener_filters_tls.h"
 #include "xds/pb/router.h"
 #include "xds/pb/tcp_proxy.h"
 
@@ -325,6 +326,25 @@ void build_inspectors(struct arena *arena, struct pb_listener *listener)
                                      &pb_http_inspector_desc, &http));
     listener->has_listener_filters_timeout = true; /* 0: off */
     listener->continue_on_listener_filters_timeout = true;
+}
+
+void build_tls_inspector(struct arena *arena, struct pb_listener *listener)
+{
+    const struct pb_tls_inspector tls = {0};
+
+    PROTO_PUSH(arena, listener, listener_filters,
+               build_listener_filter(arena, "envoy.filters.listener.tls_inspector",
+                                     &pb_tls_inspector_desc, &tls));
+    listener->has_listener_filters_timeout = true; /* 0: off */
+    listener->continue_on_listener_filters_timeout = true;
+}
+
+void build_match_name(struct arena *arena, struct pb_filter_chain *chain, const char *name)
+{
+    if (!chain->filter_chain_match)
+        chain->filter_chain_match = ARENA_NEW(arena, struct pb_filter_chain_match);
+    if (strcmp(name, "*") != 0)
+        PROTO_PUSH(arena, chain->filter_chain_match, server_names, slice_str(name));
 }
 
 void build_match_http(struct arena *arena, struct pb_filter_chain *chain)

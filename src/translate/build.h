@@ -62,6 +62,10 @@ struct pb_listener *build_listener(struct arena *arena, const char *name, const 
                                    uint32_t port);
 /* Makes a listener detect protocols before it chooses a chain. */
 void build_inspectors(struct arena *arena, struct pb_listener *listener);
+/* Makes a listener read the server name of TLS; before build_inspectors. */
+void build_tls_inspector(struct arena *arena, struct pb_listener *listener);
+/* Adds a server name, perhaps with a wildcard, to what a chain asks for; "*" asks for none. */
+void build_match_name(struct arena *arena, struct pb_filter_chain *chain, const char *name);
 /* Plain-text HTTP/1.1 and HTTP/2, as the inspectors name it. */
 void build_match_http(struct arena *arena, struct pb_filter_chain *chain);
 

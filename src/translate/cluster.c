@@ -10,11 +10,12 @@
 #include "translate/build.h"
 #include "translate/translate_int.h"
 #include "xds/pb/cluster.h"
+#include "xds/pb/endpoint.h"
 #include "xds/pb/upstream_http.h"
 
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-enum { PASSTHROUGH_IDLE_S = 300, RING_SIZE_MIN = 1024 };
+enum { PASSTHROUGH_IDLE_S = 300, DNS_REFRESH_S = 60, RING_SIZE_MIN = 1024 };
 
 const char *cluster_name(struct arena *arena, uint32_t port, const char *subset, const char *host)
 {
@@ -44,7 +45,11 @@ enum cluster_source cluster_source(const struct translator *translator,
 
     if (wants_tls(policy))
         return CLUSTER_NOTHING;
-    return is_headless || is_passthrough_balancer(policy) ? CLUSTER_ORIGINAL : CLUSTER_EDS;
+    if (is_headless || is_passthrough_balancer(policy))
+        return CLUSTER_ORIGINAL;
+    if (service->resolution == MESH_RESOLUTION_DNS)
+        return CLUSTER_DNS;
+    return service->resolution == MESH_RESOLUTION_DNS_ROUND_ROBIN ? CLUSTER_ONE_NAME : CLUSTER_EDS;
 }
 
 /* ---- parts ---- */
@@ -331,6 +336,9 @@ static struct pb_cluster *new_outbound(const struct translator *translator, cons
         [CLUSTER_EDS] = {PB_CLUSTER_DISCOVERY_TYPE_EDS, PB_CLUSTER_LB_POLICY_LEAST_REQUEST},
         [CLUSTER_ORIGINAL] = {PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
                               PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED},
+        [CLUSTER_DNS] = {PB_CLUSTER_DISCOVERY_TYPE_STRICT_DNS, PB_CLUSTER_LB_POLICY_LEAST_REQUEST},
+        [CLUSTER_ONE_NAME] = {PB_CLUSTER_DISCOVERY_TYPE_LOGICAL_DNS,
+                              PB_CLUSTER_LB_POLICY_LEAST_REQUEST},
         [CLUSTER_NOTHING] = {PB_CLUSTER_DISCOVERY_TYPE_STATIC, PB_CLUSTER_LB_POLICY_ROUND_ROBIN},
     };
     struct arena *arena = translator->scratch;
@@ -346,6 +354,30 @@ static struct pb_cluster *new_outbound(const struct translator *translator, cons
     return cluster;
 }
 
+/* The names that a DNS cluster asks for. False when there are none, which Envoy would refuse. */
+static bool set_names(struct translator *translator, const struct mesh_service *service,
+                      const struct mesh_port *port, const struct mesh_subset *subset,
+                      struct pb_cluster *cluster)
+{
+    struct arena *arena = translator->scratch;
+    struct pb_cluster_load_assignment *out = ARENA_NEW(arena, struct pb_cluster_load_assignment);
+
+    endpoints_fill(translator, service, port, subset, out);
+    if (out->endpoints_count == 0)
+        return false;
+    if (cluster->type == PB_CLUSTER_DISCOVERY_TYPE_LOGICAL_DNS)
+        out->endpoints_count = out->endpoints[0]->lb_endpoints_count = 1;
+    cluster->load_assignment = out;
+    cluster->dns_lookup_family = translate_is_dual(translator) ? PB_CLUSTER_DNS_LOOKUP_FAMILY_ALL
+                                 : strcmp(translate_wildcard(translator), "::") == 0
+                                     ? PB_CLUSTER_DNS_LOOKUP_FAMILY_V6_ONLY
+                                     : PB_CLUSTER_DNS_LOOKUP_FAMILY_V4_ONLY;
+    cluster->has_dns_refresh_rate = true;
+    cluster->dns_refresh_rate.seconds = DNS_REFRESH_S;
+    cluster->respect_dns_ttl = true;
+    return true;
+}
+
 static void add_outbound(struct translator *translator, const struct mesh_service *service,
                          const struct mesh_port *port, const struct mesh_destination *destination,
                          const struct mesh_subset *subset)
@@ -358,7 +390,10 @@ static void add_outbound(struct translator *translator, const struct mesh_servic
     struct pb_cluster *cluster = new_outbound(translator, name, source);
     struct pb_struct *fields;
 
-    if (source == CLUSTER_EDS && policy.load_balancer)
+    if ((source == CLUSTER_DNS || source == CLUSTER_ONE_NAME) &&
+        !set_names(translator, service, port, subset, cluster))
+        return;
+    if (source != CLUSTER_ORIGINAL && source != CLUSTER_NOTHING && policy.load_balancer)
         set_balancer(arena, cluster, policy.load_balancer);
     set_pool(arena, cluster, port, policy.pool);
     if (policy.outlier)

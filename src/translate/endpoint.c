@@ -23,16 +23,13 @@ static uint32_t endpoint_port(const struct mesh_endpoint *endpoint, const struct
 static bool is_usable(const struct translator *translator, const struct mesh_service *service,
                       const struct mesh_endpoint *endpoint, const struct mesh_subset *subset)
 {
-    static const struct mesh_labels none;
-    const struct mesh_labels *labels = endpoint->workload ? &endpoint->workload->labels : &none;
-
     if (!endpoint->ready && !service->publishes_not_ready)
         return false;
     if (endpoint->terminating)
         return false;
     if (service->node_local && strcmp(endpoint->node, translator->scope->node) != 0)
         return false;
-    return !subset || mesh_labels_match(&subset->labels, labels);
+    return !subset || mesh_labels_match(&subset->labels, &endpoint->labels);
 }
 
 static int locality_cmp(const struct mesh_endpoint *a, const struct mesh_endpoint *b)
@@ -68,6 +65,11 @@ static struct pb_locality_lb_endpoints *add_group(struct arena *arena,
     return group;
 }
 
+static uint32_t weight_of(const struct mesh_endpoint *endpoint)
+{
+    return endpoint->weight ? endpoint->weight : 1;
+}
+
 static struct pb_lb_endpoint *new_endpoint(const struct translator *translator,
                                            const struct mesh_endpoint *from, uint32_t port)
 {
@@ -80,7 +82,7 @@ static struct pb_lb_endpoint *new_endpoint(const struct translator *translator,
     out->endpoint = ARENA_NEW(arena, struct pb_endpoint);
     out->endpoint->address = build_address(arena, from->address, port);
     out->has_load_balancing_weight = true;
-    out->load_balancing_weight = 1;
+    out->load_balancing_weight = weight_of(from);
     if (!workload)
         return out;
     out->metadata = build_metadata(arena, "istio", &fields);
@@ -92,17 +94,15 @@ static struct pb_lb_endpoint *new_endpoint(const struct translator *translator,
     return out;
 }
 
-static void add_assignment(struct translator *translator, const struct mesh_service *service,
-                           const struct mesh_port *port, const struct mesh_subset *subset)
+void endpoints_fill(struct translator *translator, const struct mesh_service *service,
+                    const struct mesh_port *port, const struct mesh_subset *subset,
+                    struct pb_cluster_load_assignment *ret)
 {
     struct arena *arena = translator->scratch;
     const struct mesh_endpoint_set *set = mesh_endpoints(translator->mesh, service);
     const struct mesh_endpoint **items =
         ARENA_ARRAY(arena, const struct mesh_endpoint *, set->count + 1);
-    struct pb_cluster_load_assignment out = {0};
     struct pb_locality_lb_endpoints *group = NULL;
-    const char *name =
-        cluster_name(arena, port->number, subset ? subset->name : "", service->hostname);
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++)
@@ -114,13 +114,23 @@ static void add_assignment(struct translator *translator, const struct mesh_serv
         if (i > 0 && strcmp(items[i - 1]->address, items[i]->address) == 0)
             continue; /* in two slices while it moves between them */
         if (!group || locality_cmp(items[i - 1], items[i]) != 0)
-            group = add_group(arena, &out, items[i]);
-        group->load_balancing_weight++;
+            group = add_group(arena, ret, items[i]);
+        group->load_balancing_weight += weight_of(items[i]);
         PROTO_PUSH(arena, group, lb_endpoints,
                    new_endpoint(translator, items[i], endpoint_port(items[i], port)));
     }
-    out.cluster_name = slice_str(name);
-    translate_add(translator, TRANSLATE_ENDPOINT, name, &pb_cluster_load_assignment_desc, &out);
+    ret->cluster_name =
+        slice_str(cluster_name(arena, port->number, subset ? subset->name : "", service->hostname));
+}
+
+static void add_assignment(struct translator *translator, const struct mesh_service *service,
+                           const struct mesh_port *port, const struct mesh_subset *subset)
+{
+    struct pb_cluster_load_assignment out = {0};
+
+    endpoints_fill(translator, service, port, subset, &out);
+    translate_add(translator, TRANSLATE_ENDPOINT, out.cluster_name.data,
+                  &pb_cluster_load_assignment_desc, &out);
 }
 
 void endpoints_make(struct translator *translator)

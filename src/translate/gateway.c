@@ -6,7 +6,8 @@
  *
  * Place   translate.c, for routers
  * Owns    nothing
- * Limits  plain HTTP and TCP servers; those with TLS are passed over (the model tells)
+ * Limits  TLS is passed on by server name (PASSTHROUGH); servers that end it are passed over, and
+ *         AUTO_PASSTHROUGH too (the model tells)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,18 @@
 #include "translate/tcp.h"
 #include "translate/translate_int.h"
 
+enum server_kind {
+    SERVER_HTTP,
+    SERVER_TCP,
+    SERVER_NAMES, /* TLS that is passed on by its server name */
+    SERVER_NONE,  /* not carried out */
+};
+
 struct server {
     const struct mesh_gateway *gateway;
     const struct api_gateway_server *spec;
     const char *name; /* of the gateway: "ns/name" */
+    enum server_kind kind;
 };
 
 /* All servers that share a listener. */
@@ -48,6 +57,19 @@ static bool is_http_protocol(const char *protocol)
         if (strcasecmp(protocol, names[i]) == 0)
             return true;
     return false;
+}
+
+static enum server_kind kind_of(const struct api_gateway_server *spec)
+{
+    const char *protocol = spec->port && spec->port->protocol ? spec->port->protocol : "";
+    const char *mode = spec->tls && spec->tls->mode ? spec->tls->mode : "PASSTHROUGH";
+    bool is_secure = strcasecmp(protocol, "TLS") == 0 || strcasecmp(protocol, "HTTPS") == 0;
+
+    if (is_http_protocol(protocol))
+        return SERVER_HTTP;
+    if (strcasecmp(protocol, "TCP") == 0 && !spec->tls)
+        return SERVER_TCP;
+    return is_secure && spec->tls && strcmp(mode, "PASSTHROUGH") == 0 ? SERVER_NAMES : SERVER_NONE;
 }
 
 /* The port that the pod listens on behind a Service's port of that number. */
@@ -88,12 +110,11 @@ static void collect(struct translator *translator, gateway_port_vec *ports)
             continue;
         for (size_t j = 0; j < gateways[i]->spec->servers_count; j++) {
             const struct api_gateway_server *spec = &gateways[i]->spec->servers[j];
-            const char *protocol = spec->port && spec->port->protocol ? spec->port->protocol : "";
-            bool is_http = is_http_protocol(protocol);
-            struct server server = {.gateway = gateways[i], .spec = spec};
+            struct server server = {.gateway = gateways[i], .spec = spec, .kind = kind_of(spec)};
+            bool is_http = server.kind == SERVER_HTTP;
             struct gateway_port *port;
 
-            if (!spec->port || (!is_http && strcasecmp(protocol, "TCP") != 0))
+            if (!spec->port || server.kind == SERVER_NONE)
                 continue;
             server.name = arena_printf(translator->scratch, "%s/%s", gateways[i]->meta.namespace,
                                        gateways[i]->meta.name);
@@ -242,28 +263,62 @@ static void add_http(struct translator *translator, const struct gateway_port *p
     add_route_config(translator, port, route_name);
 }
 
+/* A server and the virtual service whose names are compared with its hosts. */
+struct meeting {
+    const struct server *server;
+    const struct mesh_virtual_service *vs;
+};
+
+static bool server_covers(const char *name, void *ctx)
+{
+    const struct meeting *meeting = ctx;
+
+    for (size_t i = 0; i < meeting->server->spec->hosts_count; i++)
+        if (meet(meeting->server, meeting->server->spec->hosts[i], meeting->vs, name))
+            return true;
+    return false;
+}
+
+/* The chains of one virtual service for one server. */
+static void server_chains(struct translator *translator, const struct gateway_port *port,
+                          struct meeting *meeting, tcp_chain_vec *ret_chains)
+{
+    const struct route_context context = {
+        .port = port->number, .gateway = meeting->server->name, .vs = meeting->vs};
+    const struct tcp_names names = {.covers = server_covers, .ctx = meeting};
+
+    if (!mesh_virtual_service_bound(meeting->vs, context.gateway) ||
+        !mesh_virtual_service_visible(meeting->vs, translator->scope->namespace))
+        return;
+    if (meeting->server->kind == SERVER_NAMES)
+        tcp_chains_names(translator, &context, &names, ret_chains);
+    else
+        (void)tcp_chains_virtual(translator, &context, NULL, ret_chains);
+}
+
 static void add_tcp(struct translator *translator, const struct gateway_port *port,
                     struct pb_listener *listener)
 {
     size_t count;
     const struct mesh_virtual_service *const *all = mesh_virtual_services(translator->mesh, &count);
+    tcp_chain_vec chains = {0};
+    struct map taken;
 
+    map_init(&taken, 0);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < port->servers.count; j++) {
-            const struct route_context context = {
-                .port = port->number, .gateway = port->servers.items[j].name, .vs = all[i]};
-            struct pb_filter_chain *chain;
+            struct meeting meeting = {.server = &port->servers.items[j], .vs = all[i]};
 
-            if (!mesh_virtual_service_bound(all[i], context.gateway) ||
-                !mesh_virtual_service_visible(all[i], translator->scope->namespace))
-                continue;
-            chain = tcp_chain_virtual(translator, &context);
-            if (!chain)
-                continue;
-            PROTO_PUSH(translator->scratch, listener, filter_chains, chain);
-            return; /* without TLS there is nothing to tell a second one by */
+            server_chains(translator, port, &meeting, &chains);
         }
     }
+    for (size_t i = 0; i < chains.count; i++)
+        if (tcp_chain_claim(translator, &taken, listener, chains.items[i]))
+            PROTO_PUSH(translator->scratch, listener, filter_chains, chains.items[i]);
+    if (tcp_reads_names(listener))
+        build_tls_inspector(translator->scratch, listener);
+    map_deinit(&taken);
+    VEC_DEINIT(&chains);
 }
 
 static void add_listener(struct translator *translator, const struct gateway_port *port)

@@ -22,11 +22,11 @@ const struct mesh_service *http_destination_resolve(struct translator *translato
     if (!mesh_host_resolve(destination && destination->host ? destination->host : "", namespace,
                            mesh_domain(translator->mesh), host, sizeof(host)))
         host[0] = '\0';
-    service = mesh_service_find(translator->mesh, host);
+    service = mesh_service_find_for(translator->mesh, host, translator->scope->namespace);
     *ret_host = arena_strdup(translator->scratch, host);
     if (service && service->resolution == MESH_RESOLUTION_ALIAS) {
-        const struct mesh_service *target =
-            mesh_service_find(translator->mesh, service->external_name);
+        const struct mesh_service *target = mesh_service_find_for(
+            translator->mesh, service->external_name, translator->scope->namespace);
 
         *ret_host = target ? target->hostname : *ret_host;
         return target;

@@ -30,7 +30,7 @@ uint32_t inbound_target(const struct translator *translator, const struct mesh_p
 
 bool inbound_serves(const struct translator *translator, const struct mesh_service *service)
 {
-    return service->selector.count > 0 &&
+    return service->selector.count > 0 && !service->is_external &&
            strcmp(service->meta.namespace, translator->scope->namespace) == 0 &&
            mesh_labels_match(&service->selector, &translator->scope->labels);
 }

@@ -4,6 +4,7 @@
  *   HTTP ports     0.0.0.0_<port>   one for all services, routes by RDS "<port>"
  *   TCP, TLS       <VIP>_<port>     to the service's cluster
  *   sniffed ports  <VIP>_<port>     HTTP by RDS "<host>:<port>", anything else as TCP
+ *   without a VIP  0.0.0.0_<port>   TLS by server name, TCP by network; the first without either
  *   everything     virtualOutbound  15001: hands connections to the listeners above, by their
  *                                   original destination; passes on those that none is for
  *
@@ -22,17 +23,60 @@ static const char *bracketed(struct arena *arena, const char *address)
     return strchr(address, ':') ? arena_printf(arena, "[%s]", address) : address;
 }
 
-static struct pb_listener *new_listener(struct translator *translator, const char *address,
-                                        uint32_t port)
+/* One listener while services add their chains to it. */
+struct outbound {
+    struct pb_listener *listener;
+    uint32_t port;
+    bool is_wildcard;          /* on all addresses: other services may join */
+    bool has_http, reads_http; /* a chain for HTTP; it must be told from others */
+};
+
+struct outbounds {
+    struct translator *translator;
+    VEC(struct outbound *) items;
+    struct map by_name;
+    struct map taken; /* what chains ask for: Envoy refuses the same twice in a listener */
+};
+
+/* The listener of that address, made when there is none; *ret_new tells. */
+static struct outbound *outbound_get(struct outbounds *outbounds, const char *address,
+                                     uint32_t port, bool *ret_new)
 {
+    struct translator *translator = outbounds->translator;
     struct arena *arena = translator->scratch;
     const char *name = arena_printf(arena, "%s_%u", bracketed(arena, address), port);
-    struct pb_listener *listener = build_listener(arena, name, address, port);
+    struct outbound *outbound = map_get_str(&outbounds->by_name, name);
 
-    listener->traffic_direction = PB_TRAFFIC_DIRECTION_OUTBOUND;
+    *ret_new = !outbound;
+    if (outbound)
+        return outbound;
+    outbound = ARENA_NEW(arena, struct outbound);
+    outbound->port = port;
+    outbound->listener = build_listener(arena, name, address, port);
+    outbound->listener->traffic_direction = PB_TRAFFIC_DIRECTION_OUTBOUND;
     if (!translator->scope->interception_none)
-        listener->has_bind_to_port = true; /* false: reached through virtualOutbound only */
-    return listener;
+        outbound->listener->has_bind_to_port =
+            true; /* false: reached through virtualOutbound only */
+    (void)map_put(&outbounds->by_name, slice_str(name), outbound, NULL);
+    VEC_PUSH(&outbounds->items, outbound);
+    return outbound;
+}
+
+static struct outbound *wildcard_get(struct outbounds *outbounds, uint32_t port)
+{
+    struct translator *translator = outbounds->translator;
+    bool is_none = translator->scope->interception_none;
+    const char *address = is_none ? "127.0.0.1" : translate_wildcard(translator);
+    bool is_new;
+    struct outbound *outbound = outbound_get(outbounds, address, port, &is_new);
+
+    if (!is_new)
+        return outbound;
+    outbound->is_wildcard = true;
+    outbound->listener->default_filter_chain =
+        build_tcp_chain(translator->scratch, translator->config, "PassthroughFilterChain",
+                        translate_outside(translator));
+    return outbound;
 }
 
 /* The same on "::" for a proxy with addresses of both families. */
@@ -48,11 +92,11 @@ static void add_other_family(struct translator *translator, struct pb_listener *
     PROTO_PUSH(translator->scratch, listener, additional_addresses, other);
 }
 
-static struct pb_filter_chain *http_chain(struct translator *translator, const char *address,
+static struct pb_filter_chain *http_chain(struct translator *translator, struct slice address,
                                           uint32_t port, const char *route_name)
 {
     struct arena *arena = translator->scratch;
-    const char *prefix = arena_printf(arena, "outbound_%s_%u;", address, port);
+    const char *prefix = arena_printf(arena, "outbound_%.*s_%u;", SLICE_ARG(address), port);
     struct pb_hcm *hcm = build_hcm(arena, translator->config, BUILD_HCM_OUTBOUND, prefix);
     struct pb_filter_chain *chain;
 
@@ -62,45 +106,73 @@ static struct pb_filter_chain *http_chain(struct translator *translator, const c
     return chain;
 }
 
-static void add_http(struct translator *translator, uint32_t port)
+static void add_http_chain(struct outbounds *outbounds, struct outbound *outbound,
+                           const char *route_name)
 {
-    struct arena *arena = translator->scratch;
-    const char *address =
-        translator->scope->interception_none ? "127.0.0.1" : translate_wildcard(translator);
-    struct pb_listener *listener = new_listener(translator, address, port);
+    struct translator *translator = outbounds->translator;
 
-    if (translate_has(translator, TRANSLATE_LISTENER, listener->name.data))
+    if (outbound->has_http)
         return;
-    PROTO_PUSH(arena, listener, filter_chains,
-               http_chain(translator, address, port, arena_printf(arena, "%u", port)));
-    listener->default_filter_chain = build_tcp_chain(
-        arena, translator->config, "PassthroughFilterChain", translate_outside(translator));
-    build_inspectors(arena, listener);
-    add_other_family(translator, listener, port);
-    translate_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc, listener);
-    route_port_make(translator, port);
+    outbound->has_http = outbound->reads_http = true;
+    PROTO_PUSH(translator->scratch, outbound->listener, filter_chains,
+               http_chain(translator, outbound->listener->address->socket_address->address,
+                          outbound->port, route_name));
 }
 
-static void add_address(struct translator *translator, const struct mesh_service *service,
+static void add_http(struct outbounds *outbounds, uint32_t port)
+{
+    struct arena *arena = outbounds->translator->scratch;
+    struct outbound *outbound = wildcard_get(outbounds, port);
+
+    if (outbound->has_http)
+        return;
+    add_http_chain(outbounds, outbound, arena_printf(arena, "%u", port));
+    route_port_make(outbounds->translator, port);
+}
+
+static void add_tcp_chains(struct outbounds *outbounds, struct outbound *outbound,
+                           const struct mesh_service *service, const struct mesh_port *port,
+                           const char *cidr)
+{
+    const struct tcp_place place = {.cidr = cidr, .is_shared = outbound->is_wildcard};
+    tcp_chain_vec chains = {0};
+
+    tcp_chains_service(outbounds->translator, service, port, &place, &chains);
+    for (size_t i = 0; i < chains.count; i++)
+        if (tcp_chain_claim(outbounds->translator, &outbounds->taken, outbound->listener,
+                            chains.items[i]))
+            PROTO_PUSH(outbounds->translator->scratch, outbound->listener, filter_chains,
+                       chains.items[i]);
+    VEC_DEINIT(&chains);
+}
+
+/* A port that is not known to speak HTTP, on an address of the service. */
+static void add_address(struct outbounds *outbounds, const struct mesh_service *service,
                         const struct mesh_port *port, const char *address)
 {
-    struct arena *arena = translator->scratch;
+    struct translator *translator = outbounds->translator;
     const char *bind = translator->scope->interception_none ? "127.0.0.1" : address;
-    struct pb_listener *listener = new_listener(translator, bind, port->number);
+    bool is_new;
+    struct outbound *outbound = outbound_get(outbounds, bind, port->number, &is_new);
 
-    if (translate_has(translator, TRANSLATE_LISTENER, listener->name.data))
-        return;
+    if (!is_new)
+        return; /* an older service has the address */
     if (port->protocol == MESH_PROTOCOL_AUTO) {
-        const char *route = arena_printf(arena, "%s:%u", service->hostname, port->number);
-
-        PROTO_PUSH(arena, listener, filter_chains,
-                   http_chain(translator, bind, port->number, route));
-        build_inspectors(arena, listener);
+        add_http_chain(outbounds, outbound,
+                       arena_printf(translator->scratch, "%s:%u", service->hostname, port->number));
         route_service_make(translator, service, port);
     }
-    PROTO_PUSH(arena, listener, filter_chains,
-               tcp_chain_service(translator, service, port->number));
-    translate_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc, listener);
+    add_tcp_chains(outbounds, outbound, service, port, NULL);
+}
+
+/* The same without an address, or with a network: on all addresses, told apart by network and
+ * server name. A sniffed port without an address is HTTP by host name, or TCP. */
+static void add_anywhere(struct outbounds *outbounds, const struct mesh_service *service,
+                         const struct mesh_port *port, const char *cidr)
+{
+    if (port->protocol == MESH_PROTOCOL_AUTO && !cidr)
+        add_http(outbounds, port->number);
+    add_tcp_chains(outbounds, wildcard_get(outbounds, port->number), service, port, cidr);
 }
 
 /* Not the proxy's own address: its application may call itself directly. */
@@ -112,25 +184,66 @@ static bool is_own(const struct translator *translator, const char *address)
     return false;
 }
 
-static void add_port(struct translator *translator, const struct mesh_service *service,
+/* A headless service has a listener on each of its endpoints. */
+static void add_endpoints(struct outbounds *outbounds, const struct mesh_service *service,
+                          const struct mesh_port *port)
+{
+    const struct mesh_endpoint_set *set = mesh_endpoints(outbounds->translator->mesh, service);
+
+    for (size_t i = 0; i < set->count; i++)
+        if (!is_own(outbounds->translator, set->items[i].address))
+            add_address(outbounds, service, port, set->items[i].address);
+}
+
+static void add_port(struct outbounds *outbounds, const struct mesh_service *service,
                      const struct mesh_port *port)
 {
-    const struct mesh_endpoint_set *set;
-
     if (port->protocol == MESH_PROTOCOL_UDP)
         return;
     if (mesh_protocol_is_http(port->protocol)) {
-        add_http(translator, port->number);
+        add_http(outbounds, port->number);
         return;
     }
-    for (size_t i = 0; i < service->address_count; i++)
-        add_address(translator, service, port, service->addresses[i]);
-    if (service->resolution != MESH_RESOLUTION_PASSTHROUGH)
-        return;
-    set = mesh_endpoints(translator->mesh, service);
-    for (size_t i = 0; i < set->count; i++)
-        if (!is_own(translator, set->items[i].address))
-            add_address(translator, service, port, set->items[i].address);
+    for (size_t i = 0; i < service->address_count; i++) {
+        if (strchr(service->addresses[i], '/'))
+            add_anywhere(outbounds, service, port, service->addresses[i]);
+        else
+            add_address(outbounds, service, port, service->addresses[i]);
+    }
+    if (service->entry && service->address_count == 0)
+        add_anywhere(outbounds, service, port, NULL);
+    else if (!service->entry && service->resolution == MESH_RESOLUTION_PASSTHROUGH)
+        add_endpoints(outbounds, service, port);
+}
+
+/* All services are in: what the listener must read first is known now. */
+static void outbound_finish(struct translator *translator, struct outbound *outbound)
+{
+    struct pb_listener *listener = outbound->listener;
+
+    if (tcp_reads_names(listener))
+        build_tls_inspector(translator->scratch, listener);
+    if (outbound->reads_http)
+        build_inspectors(translator->scratch, listener);
+    if (outbound->is_wildcard)
+        add_other_family(translator, listener, outbound->port);
+    translate_add(translator, TRANSLATE_LISTENER, listener->name.data, &pb_listener_desc, listener);
+}
+
+static void add_outbounds(struct translator *translator)
+{
+    struct outbounds outbounds = {.translator = translator};
+
+    map_init(&outbounds.by_name, 0);
+    map_init(&outbounds.taken, 0);
+    for (size_t i = 0; i < translator->service_count; i++)
+        for (size_t j = 0; j < translator->services[i]->port_count; j++)
+            add_port(&outbounds, translator->services[i], &translator->services[i]->ports[j]);
+    for (size_t i = 0; i < outbounds.items.count; i++)
+        outbound_finish(translator, outbounds.items.items[i]);
+    VEC_DEINIT(&outbounds.items);
+    map_deinit(&outbounds.taken);
+    map_deinit(&outbounds.by_name);
 }
 
 static void add_virtual_outbound(struct translator *translator)
@@ -157,9 +270,7 @@ static void add_virtual_outbound(struct translator *translator)
 
 void listeners_make(struct translator *translator)
 {
-    for (size_t i = 0; i < translator->service_count; i++)
-        for (size_t j = 0; j < translator->services[i]->port_count; j++)
-            add_port(translator, translator->services[i], &translator->services[i]->ports[j]);
+    add_outbounds(translator);
     if (translator->scope->interception_none)
         return;
     add_virtual_outbound(translator);

@@ -52,6 +52,10 @@ static void add_names(struct hosts *hosts, struct pb_virtual_host *host,
     const char *names[4];
     size_t count = 0;
 
+    if (service->entry) {
+        add_domain(hosts, host, service->hostname);
+        return;
+    }
     names[count++] = service->hostname;
     if (is_own)
         names[count++] = name;
@@ -110,10 +114,11 @@ static void add_service(struct hosts *hosts, const struct mesh_service *service,
     add_names(hosts, host, service);
     add_aliases(hosts, host, service);
     for (size_t i = 0; i < service->address_count; i++)
-        add_domain(hosts, host,
-                   strchr(service->addresses[i], ':')
-                       ? arena_printf(translator->scratch, "[%s]", service->addresses[i])
-                       : service->addresses[i]);
+        if (!strchr(service->addresses[i], '/'))
+            add_domain(hosts, host,
+                       strchr(service->addresses[i], ':')
+                           ? arena_printf(translator->scratch, "[%s]", service->addresses[i])
+                           : service->addresses[i]);
     if (vs && vs->http_count > 0) {
         const struct route_context context = {.port = port, .gateway = "mesh", .vs = vs};
 
@@ -142,7 +147,8 @@ static void add_foreign_hosts(struct hosts *hosts)
         for (size_t j = 0; j < all[i]->host_count; j++) {
             struct pb_virtual_host *host;
 
-            if (mesh_service_find(translator->mesh, all[i]->hosts[j]))
+            if (mesh_service_find_for(translator->mesh, all[i]->hosts[j],
+                                      translator->scope->namespace))
                 continue;
             host = route_host_new(translator->scratch, all[i]->hosts[j], PORT_HTTP);
             add_domain(hosts, host, all[i]->hosts[j]);
@@ -184,6 +190,12 @@ static void add_outside(struct hosts *hosts)
     PROTO_PUSH(arena, hosts->config, virtual_hosts, host);
 }
 
+/* A sniffed port of a service without an address is told by its host name, as those of HTTP are. */
+static bool is_sniffed_anywhere(const struct mesh_service *service, const struct mesh_port *port)
+{
+    return service->entry && service->address_count == 0 && port->protocol == MESH_PROTOCOL_AUTO;
+}
+
 void route_port_make(struct translator *translator, uint32_t port)
 {
     const char *name = arena_printf(translator->scratch, "%u", port);
@@ -196,7 +208,8 @@ void route_port_make(struct translator *translator, uint32_t port)
     for (size_t i = 0; i < translator->service_count; i++) {
         const struct mesh_port *found = mesh_service_port(translator->services[i], port);
 
-        if (found && mesh_protocol_is_http(found->protocol))
+        if (found && (mesh_protocol_is_http(found->protocol) ||
+                      is_sniffed_anywhere(translator->services[i], found)))
             add_service(&hosts, translator->services[i], port);
     }
     if (port == PORT_HTTP)

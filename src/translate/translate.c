@@ -124,8 +124,9 @@ static void find_services(struct translator *translator)
     translator->services = ARENA_ARRAY(translator->scratch, const struct mesh_service *, count + 1);
     translator->aliases = ARENA_ARRAY(translator->scratch, const struct mesh_service *, count + 1);
     for (size_t i = 0; i < count; i++) {
-        if (!mesh_service_visible(all[i], translator->scope->namespace))
-            continue;
+        if (mesh_service_find_for(translator->mesh, all[i]->hostname,
+                                  translator->scope->namespace) != all[i])
+            continue; /* not visible, or another namespace's of that host counts here */
         if (all[i]->resolution == MESH_RESOLUTION_ALIAS)
             translator->aliases[translator->alias_count++] = all[i];
         else

@@ -11,6 +11,7 @@
 #include "translate/translate.h"
 #include "wire/proto.h"
 
+struct pb_cluster_load_assignment;
 struct pb_filter_chain;
 struct pb_listener;
 struct pb_metadata;
@@ -68,11 +69,17 @@ struct policy policy_find(const struct mesh_destination *destination,
 /* cluster.c, endpoint.c: add all resources of their type */
 void clusters_make(struct translator *translator);
 void endpoints_make(struct translator *translator);
+/* The endpoints of a service's port, or of a subset there, by locality. */
+void endpoints_fill(struct translator *translator, const struct mesh_service *service,
+                    const struct mesh_port *port, const struct mesh_subset *subset,
+                    struct pb_cluster_load_assignment *ret);
 /* "outbound|9080|v1|reviews.bookinfo.svc.cluster.local" */
 const char *cluster_name(struct arena *arena, uint32_t port, const char *subset, const char *host);
 enum cluster_source {
     CLUSTER_EDS,      /* endpoint discovery */
     CLUSTER_ORIGINAL, /* the original destination */
+    CLUSTER_DNS,      /* each address of its endpoints' names */
+    CLUSTER_ONE_NAME, /* the first address of the name of its one endpoint */
     CLUSTER_NOTHING,  /* none: what the policy asks for cannot be done, so nothing is sent */
 };
 /* Where a cluster has its endpoints from. */

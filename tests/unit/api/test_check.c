@@ -87,6 +87,7 @@ static void virtual_services(void **state)
     }
 }
 
+/* long: one table */
 static void other_kinds(void **state)
 {
     static const struct {
@@ -116,8 +117,52 @@ static void other_kinds(void **state)
         {"DestinationRule", "{host: a, trafficPolicy: {tls: {mode: MUTUAL}}}",
          "spec.trafficPolicy.tls: mode MUTUAL needs clientCertificate and privateKey, or "
          "credentialName"},
-        {"Sidecar", "{egress: [{hosts: ['./*']}]}",
-         "not supported: objects of kind Sidecar are not carried out yet"},
+        {"ProxyConfig", "{concurrency: 2}",
+         "not supported: objects of kind ProxyConfig are not carried out yet"},
+        {"ServiceEntry",
+         "{hosts: [a.com], ports: [{number: 80, name: http, protocol: HTTP}], "
+         "resolution: DNS}",
+         ""},
+        {"ServiceEntry", "{hosts: ['*']}", "spec.hosts[0]: invalid host \"*\""},
+        {"ServiceEntry", "{hosts: []}", "spec.hosts: number of items must be at least 1"},
+        {"ServiceEntry", "{hosts: ['*.a.com'], resolution: DNS}",
+         "spec.hosts[0]: hosts must be FQDN if no endpoints are provided for resolution mode DNS"},
+        {"ServiceEntry", "{hosts: [a.com], addresses: [10.0.0.0/8], resolution: DNS}",
+         "spec.addresses: CIDR addresses are allowed only for NONE/STATIC resolution types"},
+        {"ServiceEntry", "{hosts: [a.com], addresses: [10.0.0.0/33]}",
+         "spec.addresses[0]: \"10.0.0.0/33\" is not an IP address or a CIDR range"},
+        {"ServiceEntry", "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 80, name: b}]}",
+         "spec.ports[1]: service entry port 80 already defined"},
+        {"ServiceEntry", "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 81, name: a}]}",
+         "spec.ports[1]: service entry port name \"a\" already defined"},
+        {"ServiceEntry",
+         "{hosts: [a.com, b.com], resolution: STATIC, ports: [{number: 1, name: a, "
+         "protocol: TCP}]}",
+         "spec.hosts: multiple hosts provided with non-HTTP, non-TLS ports"},
+        {"ServiceEntry", "{hosts: [a.com], endpoints: [{address: 10.0.0.1}]}",
+         "spec.endpoints: no endpoints should be provided for resolution type none"},
+        {"ServiceEntry",
+         "{hosts: [a.com], resolution: DNS_ROUND_ROBIN, endpoints: [{address: "
+         "b.com}, {address: c.com}]}",
+         "spec.endpoints: there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN"},
+        {"ServiceEntry", "{hosts: [a.com], resolution: STATIC, endpoints: [{address: b.com}]}",
+         "spec.endpoints[0].address: \"b.com\" is not a valid IP address"},
+        {"ServiceEntry",
+         "{hosts: [a.com], resolution: STATIC, endpoints: [{address: 10.0.0.1, "
+         "ports: {x: 1}}]}",
+         "spec.endpoints[0].ports: endpoint port x is not defined by the service entry"},
+        {"ServiceEntry",
+         "{hosts: [a.com], resolution: STATIC, endpoints: [{address: 10.0.0.1}], "
+         "workloadSelector: {labels: {a: b}}}",
+         "spec.endpoints: only one of WorkloadSelector or Endpoints is allowed in Service Entry"},
+        {"WorkloadEntry", "{address: 10.0.0.1, ports: {http: 80}}", ""},
+        {"WorkloadEntry", "{labels: {a: b}}", "spec.address: address is required"},
+        {"WorkloadEntry", "{address: 'unix://a'}",
+         "spec.address: unix address must be an absolute path, or an abstract socket"},
+        {"WorkloadEntry", "{address: 10.0.0.1, ports: {http: 0}}",
+         "spec.ports[http]: port number 0 must be in the range 1..65535"},
+        {"WorkloadEntry", "{address: 10.0.0.1, locality: r//z}",
+         "spec.locality: invalid locality \"r//z\""},
         {"Sidecar", "{egress: [{}]}", "spec.egress[0].hosts: required value"},
     };
 

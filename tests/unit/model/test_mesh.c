@@ -280,6 +280,76 @@ static void a_broken_object_leaves_the_old_one(void **state)
     mesh_builder_free(builder);
 }
 
+static void entries_by_namespace(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_service *service;
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder,
+        "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: b, namespace: "
+        "b}, spec: {hosts: [x.com, y.com], ports: [{number: 80, name: http, protocol: HTTP}], "
+        "resolution: DNS}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: a, namespace: "
+        "a}, spec: {hosts: [X.com], exportTo: [.], ports: [{number: 443, name: tls, protocol: "
+        "TLS}]}}");
+    mesh = mesh_builder_snapshot(builder);
+    service = mesh_service_find_for(mesh, "x.com", "a"); /* its own, though the other is public */
+    assert_string_equal(service->meta.namespace, "a");
+    assert_int_equal(service->resolution, MESH_RESOLUTION_PASSTHROUGH);
+    assert_true(service->is_external);
+    assert_int_equal(mesh_endpoints(mesh, service)->count, 0);
+    service = mesh_service_find_for(mesh, "x.com", "c");
+    assert_string_equal(service->meta.namespace, "b");
+    assert_int_equal(mesh_endpoints(mesh, service)->count, 1);
+    assert_string_equal(mesh_endpoints(mesh, service)->items[0].address, "x.com");
+    assert_non_null(mesh_service_find_for(mesh, "y.com", "a"));
+    mesh_unref(mesh);
+    assert_int_equal(mesh_builder_remove(builder, MESH_SERVICE_ENTRY, "b", "b"), 1);
+    mesh = mesh_builder_snapshot(builder);
+    assert_null(mesh_service_find_for(mesh, "x.com", "c"));
+    assert_null(mesh_service_find(mesh, "y.com"));
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
+/* What a selector takes follows the workload entries and pods of the namespace. */
+static void selectors_take_workloads(void **state)
+{
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_service *service;
+    const struct mesh_endpoint_set *set;
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder, base);
+    put(builder, "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: e, "
+                 "namespace: shop}, spec: {hosts: [e.com], ports: [{number: 80, name: http, "
+                 "protocol: HTTP, targetPort: 9081}], resolution: STATIC, workloadSelector: "
+                 "{labels: {app: reviews}}}}");
+    mesh_unref(mesh_builder_snapshot(builder));
+    put(builder, "{apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: {name: vm, "
+                 "namespace: shop}, spec: {address: 192.168.0.1, labels: {app: reviews}, weight: "
+                 "5, locality: r/z/s}}");
+    mesh = mesh_builder_snapshot(builder);
+    service = mesh_service_find(mesh, "e.com");
+    set = mesh_endpoints(mesh, service);
+    assert_int_equal(set->count, 2); /* the pod and the machine */
+    assert_string_equal(set->items[1].address, "192.168.0.1");
+    assert_string_equal(set->items[1].zone, "z");
+    assert_int_equal(set->items[1].weight, 5);
+    assert_int_equal(set->items[1].ports[0].number, 9081);
+    service = mesh_service_find(mesh, "reviews.shop.svc.cluster.local");
+    assert_int_equal(mesh_endpoints(mesh, service)->count, 2); /* the slice's and the machine */
+    mesh_unref(mesh);
+    assert_int_equal(mesh_builder_remove(builder, MESH_WORKLOAD_ENTRY, "shop", "vm"), 1);
+    mesh = mesh_builder_snapshot(builder);
+    assert_int_equal(mesh_endpoints(mesh, mesh_service_find(mesh, "e.com"))->count, 1);
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +360,8 @@ int main(void)
         cmocka_unit_test(delegates_are_merged),
         cmocka_unit_test(problems_are_told),
         cmocka_unit_test(a_broken_object_leaves_the_old_one),
+        cmocka_unit_test(entries_by_namespace),
+        cmocka_unit_test(selectors_take_workloads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
