@@ -260,13 +260,19 @@ void h1_conn_body_start(struct h1_conn *conn, const struct h1_framing *framing)
     conn->out_left = framing->body == H1_BODY_LENGTH ? framing->length : 0;
 }
 
+/* A tunnel's direction ends when its last byte has left, not before. */
+static void tunnel_end(struct h1_conn *conn)
+{
+    if (conn->tunnel && !conn->dead && !h1_conn_has_output(conn))
+        conn_shutdown(conn->io);
+}
+
 /* Less was sent than content-length promised: the peer can only learn it from the connection. */
 static void body_end(struct http_stream *stream, struct h1_conn *conn)
 {
     if (conn->out_body == H1_BODY_LENGTH && conn->out_left > 0)
         conn->close_after = true;
-    if (conn->tunnel && !conn->dead)
-        conn_shutdown(conn->io);
+    tunnel_end(conn);
     stream->out_end = true;
     h1_conn_task(conn);
 }
@@ -326,6 +332,8 @@ static void on_writable(struct conn *io, void *ctx)
     if (conn->stream && conn->stream->writable_wanted &&
         conn->out.len - conn->out_at <= conn->limits->output_high_watermark / 2)
         stream_on_writable(conn->stream);
+    if (conn->stream && conn->stream->out_end)
+        tunnel_end(conn);
     if (!conn->dead && !h1_conn_has_output(conn) && conn->close_after && !conn->stream)
         h1_conn_task(conn);
 }
