@@ -50,9 +50,9 @@ static int frame_send(struct ws *ws, enum websocket_opcode opcode, struct slice 
     SCOPED(buf_deinit) struct buf out;
     int rc;
 
+    buf_init(&out, FRAME_HEAD_MAX + head.len + body.len);
     if (ws->finished || ws->closed)
         return ERR_CLOSED;
-    buf_init(&out, FRAME_HEAD_MAX + head.len + body.len);
     rc = websocket_frame_encode(opcode, head, body, NULL, &out);
     return rc < 0 ? rc : http_stream_send_data(ws->stream, buf_slice(&out), false);
 }
@@ -156,10 +156,10 @@ void ws_finish(struct ws *ws)
     SCOPED(buf_deinit) struct buf out;
     int rc = 0;
 
+    buf_init(&out, CONTROL_MAX);
     if (ws->finished || ws->closed)
         return;
     ws->finished = true;
-    buf_init(&out, CONTROL_MAX);
     if (websocket_close_encode(WEBSOCKET_CLOSE_NORMAL, NULL, &out) == 0)
         rc = http_stream_send_data(ws->stream, buf_slice(&out), true);
     if (rc < 0 && rc != ERR_AGAIN)

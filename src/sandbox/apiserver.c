@@ -187,7 +187,8 @@ static int listen_all(struct sandbox_apiserver *server, struct addr *ret_first, 
 static int server_open(struct sandbox_apiserver *server, struct error *err)
 {
     const char *path = arena_printf(&server->memory, "%s/store.db", server->options.folder);
-    struct http_server_options http = {.limits = {.streams_max = 1000}};
+    struct http_server_options http = {
+        .limits = {.streams_max = 1000, .head_size_max = APISERVER_HEAD_MAX}};
     struct tls_config *tls = NULL;
     struct addr first = {0};
     int rc = file_make_dirs(server->options.folder, 0700, err);

@@ -25,7 +25,8 @@
 
 enum {
     APISERVER_BODY_MAX = 3 * 1024 * 1024,
-    APISERVER_ATTEMPTS_MAX = 5, /* of a patch that met another writer */
+    APISERVER_HEAD_MAX = 1024 * 1024, /* as Go's: commands of exec are in the URL */
+    APISERVER_ATTEMPTS_MAX = 5,       /* of a patch that met another writer */
     APISERVER_GROUPS_MAX = 16,
 };
 

@@ -8,7 +8,11 @@
 
 #include "base/mem.h"
 #include "http/server.h"
+#include "io/netns.h"
+#include "kube/forward.h"
 #include "wire/url.h"
+
+enum { HEAD_MAX = 2 * 1024 * 1024 }; /* more than the API server lets through */
 
 struct node_http {
     struct node *node;
@@ -37,12 +41,49 @@ static struct node_pod *pod_find(struct node *node, struct slice ns, struct slic
     return NULL;
 }
 
+/* --- port-forward --- */
+
+struct forward {
+    char netns_path[NODE_NETNS_PATH_SIZE];
+};
+
+static int forward_dial(unsigned port, int *ret_fd, struct error *err, void *ctx)
+{
+    const struct forward *forward = ctx;
+
+    return netns_connect(forward->netns_path, port, ret_fd, err);
+}
+
+static void forward_close(void *ctx)
+{
+    mem_free(ctx);
+}
+
+static void forward_serve(struct http_stream *stream, const struct node_pod *pod,
+                          struct slice query)
+{
+    static const struct forward_target target = {.dial = forward_dial, .on_close = forward_close};
+    struct forward *forward = MEM_NEW(struct forward);
+
+    node_pod_netns(pod, forward->netns_path);
+    if (forward_accept(stream, query, &target, forward) == 0)
+        return;
+    mem_free(forward);
+    node_http_refuse(stream, 400,
+                     "port-forward needs SPDY/3.1 with portforward.k8s.io, or "
+                     "v4.channel.k8s.io with ports");
+}
+
+/* --- routes --- */
+
 static void route(struct node *node, struct http_stream *stream, struct slice target)
 {
     static const struct {
         const char *verb;
         void (*serve)(struct node *, struct http_stream *, struct node_container *, struct slice);
-    } verbs[] = {{"containerLogs", node_log_serve}, {"exec", node_exec_serve}};
+    } verbs[] = {{"containerLogs", node_log_serve},
+                 {"exec", node_exec_serve},
+                 {"attach", node_attach_serve}};
     struct arena *arena = http_stream_arena(stream);
     struct slice path, query, parts[5] = {0};
     struct node_pod *pod;
@@ -56,13 +97,13 @@ static void route(struct node *node, struct http_stream *stream, struct slice ta
         http_stream_respond(stream, 200, "text/plain", SLICE("ok"));
         return;
     }
-    if (slice_eq_str(parts[1], "attach")) {
-        node_http_refuse(stream, 501, "not supported: attach");
-        return;
-    }
-    pod = count == 5 ? pod_find(node, parts[2], parts[3]) : NULL;
+    pod = count >= 4 ? pod_find(node, parts[2], parts[3]) : NULL;
     if (!pod) {
         node_http_refuse(stream, 404, "pod \"%.*s\" is not on this node", SLICE_ARG(parts[3]));
+        return;
+    }
+    if (slice_eq_str(parts[1], "portforward")) {
+        forward_serve(stream, pod, query);
         return;
     }
     container = node_pod_container(pod, arena_slice_str(arena, parts[4]));
@@ -98,7 +139,8 @@ static void on_stream(struct http_stream *stream, void *ctx)
 int node_http_new(struct node *node, struct node_http **ret, struct error *err)
 {
     const char *path = node->instance->node_socket_path;
-    const struct http_server_options options = {.codec = HTTP_CODEC_HTTP1};
+    const struct http_server_options options = {.codec = HTTP_CODEC_HTTP1,
+                                                .limits = {.head_size_max = HEAD_MAX}};
     struct node_http *http = MEM_NEW(struct node_http);
     struct addr addr;
     int rc = addr_parse(slice_str(path), &addr);

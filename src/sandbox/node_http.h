@@ -34,6 +34,8 @@ void node_log_serve(struct node *node, struct http_stream *stream, struct node_c
                     struct slice query);
 void node_exec_serve(struct node *node, struct http_stream *stream,
                      struct node_container *container, struct slice query);
+void node_attach_serve(struct node *node, struct http_stream *stream,
+                       struct node_container *container, struct slice query);
 
 /* A line of a log file: "TIME stdout F text\n". False when it is not one. Borrows. */
 struct node_log_line {

@@ -170,6 +170,10 @@ void node_pod_wake_at(struct node_pod *pod, uint64_t at_ms);
 /* Takes up a pod that an earlier agent left on the disk; NULL when its folder holds none. */
 struct node_pod *node_pod_adopt(struct node *node, const char *uid);
 
+/* "/run/netns/..." of the pod (of the sandbox, for a pod of the host's network). */
+enum { NODE_NETNS_PATH_SIZE = 128 };
+void node_pod_netns(const struct node_pod *pod, char out[NODE_NETNS_PATH_SIZE]);
+
 /* node.c: the pod's address came or went, for the packet rules. */
 void node_pod_address(struct node_pod *pod, bool present);
 

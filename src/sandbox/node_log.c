@@ -82,8 +82,12 @@ static void line_append(struct log_session *session, struct slice bytes, struct 
     if (session->since_ms && clock_parse_rfc3339(line.time, &at_ms) == 0 &&
         at_ms < session->since_ms)
         return;
-    if (session->timestamps && !session->line_open)
-        buf_printf(out, "%.*s ", SLICE_ARG(line.time));
+    if (session->timestamps && !session->line_open) { /* conmon's zone is UTC, in numbers */
+        bool utc = slice_ends_with(line.time, SLICE("+00:00"));
+
+        buf_printf(out, "%.*s%s ", SLICE_ARG(slice_head(line.time, line.time.len - (utc ? 6 : 0))),
+                   utc ? "Z" : "");
+    }
     buf_append(out, line.text);
     if (line.full)
         buf_append_char(out, '\n');

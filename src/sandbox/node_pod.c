@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/net.h"
 #include "sandbox/node_int.h"
 
 enum { GRACE_DEFAULT_S = 30, GRACE_GONE_S = 1, DELETE_RETRY_MS = 1000 };
@@ -100,6 +101,16 @@ void node_pod_folder(const struct node_pod *pod, const char *leaf, char out[INST
 {
     snprintf(out, INSTANCE_PATH_SIZE, "%.110s/%.36s%s%.100s", pod->node->instance->pods_path,
              pod->uid, leaf[0] ? "/" : "", leaf);
+}
+
+void node_pod_netns(const struct node_pod *pod, char out[NODE_NETNS_PATH_SIZE])
+{
+    const struct instance *in = pod->node->instance;
+    bool host_network = json_path_bool(pod->object, "spec.hostNetwork", false);
+    char netns[NET_NAME_SIZE];
+
+    net_pod_netns(in, pod->uid, netns);
+    snprintf(out, NODE_NETNS_PATH_SIZE, "/run/netns/%.100s", host_network ? in->netns : netns);
 }
 
 void node_pod_view(const struct node_pod *pod, struct node_pod_view *ret)

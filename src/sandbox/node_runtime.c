@@ -237,6 +237,8 @@ static int create(const struct instance *in, const struct runtime_create *create
         argv[argc++] = "-t";
     if (create->stdin_open)
         argv[argc++] = "-i";
+    if (create->stdin_open && !create->stdin_once)
+        argv[argc++] = "--leave-stdin-open";
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, err_from_errno(errno), "cannot make a pipe");
     rc = spawn_conmon(argv, ends[1], err);

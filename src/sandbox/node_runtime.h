@@ -35,6 +35,7 @@ struct runtime_create {
     const char *bundle; /* holds config.json and rootfs */
     bool tty;
     bool stdin_open;
+    bool stdin_once; /* stdin ends with the first that attached */
 };
 
 /* Creates and starts; returns when the program runs. A failure of runc (program not found ...) is

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sandbox/net.h"
 #include "sandbox/node_int.h"
 #include "sandbox/node_oci.h"
 #include "sandbox/node_volume.h"
@@ -21,7 +20,7 @@ struct start_job {
     const struct instance *instance;
     char id[RUNTIME_ID_SIZE];
     char bundle[INSTANCE_PATH_SIZE];
-    char netns_path[128];
+    char netns_path[NODE_NETNS_PATH_SIZE];
     char *hostname;
     char *cgroup;
     json_t *inputs; /* private copies: container, podSecurity, env, command, args, mounts */
@@ -114,7 +113,9 @@ static int run_image(struct start_job *job, const struct image *image)
     const struct runtime_create create = {.id = job->id,
                                           .bundle = job->bundle,
                                           .tty = json_get_bool(container, "tty", false),
-                                          .stdin_open = json_get_bool(container, "stdin", false)};
+                                          .stdin_open = json_get_bool(container, "stdin", false),
+                                          .stdin_once =
+                                              json_get_bool(container, "stdinOnce", false)};
     int rc;
 
     job->stage = NODE_START_CONFIG;
@@ -254,17 +255,13 @@ int node_start(struct node_container *container, struct error *err)
     struct node_pod *pod = container->pod;
     const struct instance *in = pod->node->instance;
     struct start_job *job = MEM_NEW(struct start_job);
-    bool host_network = json_path_bool(pod->object, "spec.hostNetwork", false);
-    char netns[NET_NAME_SIZE];
     int rc;
 
     job->container = container;
     job->instance = in;
     snprintf(job->id, sizeof job->id, "%s", container->id);
     node_container_bundle(container, container->attempt, job->bundle);
-    net_pod_netns(in, pod->uid, netns);
-    snprintf(job->netns_path, sizeof job->netns_path, "/run/netns/%.100s",
-             host_network ? in->netns : netns);
+    node_pod_netns(pod, job->netns_path);
     job->hostname = mem_strdup(json_path_string_or(pod->object, "spec.hostname", pod->name));
     job->cgroup =
         mem_printf("%s/%s/%s.%u", in->cgroup, pod->uid, container->name, container->attempt);
