@@ -22,11 +22,14 @@ struct balance_point {
     uint32_t host;
 };
 
-void balance_init(struct balance *balance, enum balance_policy policy, unsigned choice_count)
+void balance_init(struct balance *balance, const struct balance_options *options)
 {
     memset(balance, 0, sizeof *balance);
-    balance->policy = policy;
-    balance->choice_count = choice_count ? choice_count : 2;
+    balance->options = *options;
+    if (options->choice_count == 0)
+        balance->options.choice_count = 2;
+    if (options->table_size == 0)
+        balance->options.table_size = BALANCE_TABLE_DEFAULT;
 }
 
 void balance_deinit(struct balance *balance)
@@ -34,7 +37,9 @@ void balance_deinit(struct balance *balance)
     mem_free(balance->eligible);
     mem_free(balance->heap);
     mem_free(balance->ring);
+    mem_free(balance->table);
     balance->eligible = NULL;
+    balance->table = NULL;
     balance->heap = NULL;
     balance->ring = NULL;
     balance->eligible_count = 0;
@@ -79,7 +84,7 @@ static double step_of(const struct balance *balance, uint32_t host)
     const struct balance_host *h = &balance->hosts[host];
     double weight = h->weight;
 
-    if (balance->policy == BALANCE_LEAST_REQUEST)
+    if (balance->options.policy == BALANCE_LEAST_REQUEST)
         weight /= (double)h->active + 1;
     return 1.0 / weight;
 }
@@ -136,6 +141,47 @@ static void build_ring(struct balance *balance)
     balance->ring_count = size;
 }
 
+/* A host's walk over the table: its own order of all entries, as the size is a prime. */
+struct walk {
+    uint64_t at;
+    uint64_t skip;
+    uint64_t due; /* turns times weight at which it takes its next entry */
+};
+
+/* Each host in turn takes the next free entry of its walk; the heaviest in every turn, a lighter
+ * one in its share of them. */
+static void build_table(struct balance *balance)
+{
+    uint32_t size = balance->options.table_size;
+    struct walk *walks = mem_calloc(balance->eligible_count, sizeof *walks);
+    uint64_t heaviest = 0;
+    uint32_t filled = 0;
+
+    balance->table = mem_calloc(size, sizeof *balance->table);
+    memset(balance->table, 0xff, size * sizeof *balance->table);
+    for (size_t i = 0; i < balance->eligible_count; i++) {
+        const struct balance_host *host = &balance->hosts[balance->eligible[i]];
+
+        heaviest = MAX(heaviest, (uint64_t)host->weight);
+        walks[i].at = host->key % size;
+        walks[i].skip = balance_hash(&host->key, sizeof host->key) % (size - 1) + 1;
+    }
+    for (uint64_t turn = 1; filled < size; turn++) {
+        for (size_t i = 0; i < balance->eligible_count && filled < size; i++) {
+            struct walk *walk = &walks[i];
+
+            if (turn * balance->hosts[balance->eligible[i]].weight < walk->due)
+                continue;
+            walk->due += heaviest;
+            while (balance->table[walk->at] != UINT32_MAX)
+                walk->at = (walk->at + walk->skip) % size;
+            balance->table[walk->at] = balance->eligible[i];
+            filled++;
+        }
+    }
+    mem_free(walks);
+}
+
 void balance_rebuild(struct balance *balance, const struct balance_host *hosts, size_t count,
                      bool all, struct rng *rng)
 {
@@ -155,9 +201,11 @@ void balance_rebuild(struct balance *balance, const struct balance_host *hosts, 
     if (balance->eligible_count == 0)
         return;
     balance->next = (size_t)rng_below(rng, balance->eligible_count);
-    if (balance->policy == BALANCE_RING_HASH)
+    if (balance->options.policy == BALANCE_RING_HASH)
         build_ring(balance);
-    else if (balance->weighted && balance->policy != BALANCE_RANDOM)
+    else if (balance->options.policy == BALANCE_MAGLEV && balance->eligible_count > 1)
+        build_table(balance);
+    else if (balance->weighted && balance->options.policy != BALANCE_RANDOM)
         build_heap(balance, rng);
 }
 
@@ -179,7 +227,7 @@ static uint32_t pick_least(const struct balance *balance, struct rng *rng)
 {
     uint32_t best = pick_random(balance, rng);
 
-    for (unsigned i = 1; i < balance->choice_count; i++) {
+    for (unsigned i = 1; i < balance->options.choice_count; i++) {
         uint32_t other = pick_random(balance, rng);
 
         if (balance->hosts[other].active < balance->hosts[best].active)
@@ -210,9 +258,11 @@ ptrdiff_t balance_pick(struct balance *balance, uint64_t hash, struct rng *rng)
         return -1;
     if (balance->eligible_count == 1)
         return (ptrdiff_t)balance->eligible[0];
-    switch (balance->policy) {
+    switch (balance->options.policy) {
     case BALANCE_RING_HASH:
         return (ptrdiff_t)pick_ring(balance, hash);
+    case BALANCE_MAGLEV:
+        return (ptrdiff_t)balance->table[hash % balance->options.table_size];
     case BALANCE_RANDOM:
         return (ptrdiff_t)pick_random(balance, rng);
     case BALANCE_LEAST_REQUEST:

@@ -103,8 +103,7 @@ struct cluster_conf {
     struct slice stat_name; /* alt_stat_name without its ';', or the name: for people */
     enum cluster_type type;
     bool added_by_api;
-    enum balance_policy policy;
-    unsigned choice_count;
+    struct balance_options balance;
     uint64_t connect_timeout_ms;
     uint64_t idle_timeout_ms;       /* of upstream connections; 0: none */
     uint64_t requests_per_conn_max; /* 0: no bound */

@@ -50,27 +50,43 @@ static int compile_type(const struct pb_cluster *in, struct cluster_conf *conf, 
     }
 }
 
-static int compile_policy(struct compiler *compiler, const struct pb_cluster *in,
-                          struct cluster_conf *conf, struct error *err)
+static bool is_prime(uint64_t number)
+{
+    for (uint64_t i = 2; i * i <= number; i++)
+        if (number % i == 0)
+            return false;
+    return number > 2; /* a walk needs a stride */
+}
+
+static int compile_policy(const struct pb_cluster *in, struct cluster_conf *conf, struct error *err)
 {
     switch (in->lb_policy) {
     case PB_CLUSTER_LB_POLICY_ROUND_ROBIN:
-        conf->policy = BALANCE_ROUND_ROBIN;
+        conf->balance.policy = BALANCE_ROUND_ROBIN;
         break;
     case PB_CLUSTER_LB_POLICY_LEAST_REQUEST:
-        conf->policy = BALANCE_LEAST_REQUEST;
+        conf->balance.policy = BALANCE_LEAST_REQUEST;
         if (in->lb_config_case == PB_CLUSTER_CASE_LEAST_REQUEST_LB_CONFIG)
-            conf->choice_count = in->least_request_lb_config->choice_count;
+            conf->balance.choice_count = in->least_request_lb_config->choice_count;
         break;
     case PB_CLUSTER_LB_POLICY_RANDOM:
-        conf->policy = BALANCE_RANDOM;
+        conf->balance.policy = BALANCE_RANDOM;
         break;
     case PB_CLUSTER_LB_POLICY_MAGLEV:
-        compile_unsupported(compiler, "cluster.lb_policy.MAGLEV (ring hash instead)");
-        conf->policy = BALANCE_RING_HASH;
+        conf->balance.policy = BALANCE_MAGLEV;
+        if (in->lb_config_case == PB_CLUSTER_CASE_MAGLEV_LB_CONFIG &&
+            in->maglev_lb_config->has_table_size) {
+            if (in->maglev_lb_config->table_size > BALANCE_TABLE_MAX ||
+                !is_prime(in->maglev_lb_config->table_size))
+                return err_set_path(err, ERR_INVALID, "maglev_lb_config.table_size",
+                                    "%llu is no prime of at most %d",
+                                    (unsigned long long)in->maglev_lb_config->table_size,
+                                    BALANCE_TABLE_MAX);
+            conf->balance.table_size = (uint32_t)in->maglev_lb_config->table_size;
+        }
         break;
     case PB_CLUSTER_LB_POLICY_RING_HASH:
-        conf->policy = BALANCE_RING_HASH;
+        conf->balance.policy = BALANCE_RING_HASH;
         break;
     case PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED:
         if (conf->type != CLUSTER_ORIGINAL_DST)
@@ -298,8 +314,7 @@ static int compile_fields(struct compiler *compiler, const struct pb_cluster *in
     conf->name = arena_slice_dup(&conf->resource.arena, in->name);
     conf->stat_name = arena_slice_dup(&conf->resource.arena,
                                       in->alt_stat_name.len ? in->alt_stat_name : in->name);
-    if ((rc = compile_type(in, conf, err)) < 0 ||
-        (rc = compile_policy(compiler, in, conf, err)) < 0 ||
+    if ((rc = compile_type(in, conf, err)) < 0 || (rc = compile_policy(in, conf, err)) < 0 ||
         (rc = compile_protocol(in, conf, err)) < 0 ||
         (rc = compile_transport(compiler, in, err)) < 0 || (rc = compile_bind(in, conf, err)) < 0)
         return rc;

@@ -176,7 +176,7 @@ static void build_levels(struct upstream_cluster *cluster)
         left -= MIN(level->load, left);
         if (panic)
             upstream_count(cluster, STATS_CLUSTER_lb_healthy_panic, 1);
-        balance_init(&level->balance, cluster->conf->policy, cluster->conf->choice_count);
+        balance_init(&level->balance, &cluster->conf->balance);
         balance_rebuild(&level->balance, cluster->items + level->start, level->count, panic,
                         &cluster->worker->rng);
     }

@@ -40,7 +40,7 @@ static void count_picks(enum balance_policy policy, const uint32_t *weights, uns
 
     rng_init(&rng, 42);
     fill(hosts, weights);
-    balance_init(&balance, policy, 0);
+    balance_init(&balance, &(struct balance_options){.policy = policy});
     balance_rebuild(&balance, hosts, HOSTS, false, &rng);
     for (int i = 0; i < PICKS; i++)
         counts[balance_pick(&balance, rng_u64(&rng), &rng)]++;
@@ -85,7 +85,8 @@ static void least_request_avoids_the_busy(void **state)
     rng_init(&rng, 1);
     fill(hosts, weights);
     hosts[2].active = 100;
-    balance_init(&balance, BALANCE_LEAST_REQUEST, 2);
+    balance_init(&balance,
+                 &(struct balance_options){.policy = BALANCE_LEAST_REQUEST, .choice_count = 2});
     balance_rebuild(&balance, hosts, HOSTS, false, &rng);
     for (int i = 0; i < PICKS; i++)
         busy += balance_pick(&balance, 0, &rng) == 2;
@@ -104,8 +105,8 @@ static void unavailable_hosts_are_left_out(void **state)
     (void)state;
     rng_init(&rng, 1);
     fill(hosts, weights);
-    for (int policy = BALANCE_ROUND_ROBIN; policy <= BALANCE_RING_HASH; policy++) {
-        balance_init(&balance, (enum balance_policy)policy, 0);
+    for (int policy = BALANCE_ROUND_ROBIN; policy <= BALANCE_MAGLEV; policy++) {
+        balance_init(&balance, &(struct balance_options){.policy = (enum balance_policy)policy});
         for (size_t i = 0; i < HOSTS; i++)
             hosts[i].available = i == 1;
         balance_rebuild(&balance, hosts, HOSTS, false, &rng);
@@ -133,7 +134,7 @@ static void rings_keep_most_keys(void **state)
     (void)state;
     rng_init(&rng, 1);
     fill(hosts, weights);
-    balance_init(&balance, BALANCE_RING_HASH, 0);
+    balance_init(&balance, &(struct balance_options){.policy = BALANCE_RING_HASH});
     balance_rebuild(&balance, hosts, HOSTS, false, &rng);
     for (uint64_t i = 0; i < 1000; i++) {
         uint64_t hash = balance_hash(&i, sizeof i);
@@ -150,6 +151,36 @@ static void rings_keep_most_keys(void **state)
     balance_deinit(&balance);
 }
 
+/* Shares by weight, and few keys move when a host leaves. */
+static void maglev(void **state)
+{
+    static const uint32_t weights[HOSTS] = {70, 20, 9, 1};
+    unsigned counts[HOSTS] = {0};
+    struct balance_host hosts[HOSTS];
+    struct balance balance;
+    ptrdiff_t before[1000];
+    unsigned moved = 0;
+    struct rng rng;
+
+    (void)state;
+    count_picks(BALANCE_MAGLEV, weights, counts);
+    assert_shares(counts, weights);
+    rng_init(&rng, 1);
+    fill(hosts, weights);
+    balance_init(&balance,
+                 &(struct balance_options){.policy = BALANCE_MAGLEV, .table_size = 10007});
+    balance_rebuild(&balance, hosts, HOSTS, false, &rng);
+    for (uint64_t i = 0; i < 1000; i++)
+        before[i] = balance_pick(&balance, balance_hash(&i, sizeof i), &rng);
+    hosts[3].available = false;
+    balance_rebuild(&balance, hosts, HOSTS, false, &rng);
+    for (uint64_t i = 0; i < 1000; i++)
+        if (before[i] != 3)
+            moved += balance_pick(&balance, balance_hash(&i, sizeof i), &rng) != before[i];
+    assert_in_range(moved, 0, 100);
+    balance_deinit(&balance);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +189,7 @@ int main(void)
         cmocka_unit_test(least_request_avoids_the_busy),
         cmocka_unit_test(unavailable_hosts_are_left_out),
         cmocka_unit_test(rings_keep_most_keys),
+        cmocka_unit_test(maglev),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static void static_cluster(void **state)
     if (compile(f, static_yaml, NULL, NULL, &conf, &set, &err) < 0)
         fail_msg("%s: %s", err.path, err.reason);
     assert_int_equal(conf->connect_timeout_ms, 1500);
-    assert_int_equal(conf->policy, BALANCE_LEAST_REQUEST);
+    assert_int_equal(conf->balance.policy, BALANCE_LEAST_REQUEST);
     assert_int_equal(conf->limits.conns_max, 7);
     assert_int_equal(conf->limits.retries_max, 9);
     assert_int_equal(conf->limits.requests_max, 1024);
