@@ -63,16 +63,18 @@ static void percent_decode(struct slice text, char *out, size_t size)
     out[len] = '\0';
 }
 
-static struct slice percent_encode(struct arena *arena, const char *text)
+struct slice grpc_message_encode(struct arena *arena, struct slice text)
 {
-    char *out = arena_bytes(arena, strlen(text) * 3 + 1);
+    char *out = arena_bytes(arena, text.len * 3 + 1);
     size_t len = 0;
 
-    for (const char *at = text; *at; at++) {
-        if (*at >= 0x20 && *at <= 0x7e && *at != '%')
-            out[len++] = *at;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c >= 0x20 && c <= 0x7e && c != '%')
+            out[len++] = (char)c;
         else
-            len += (size_t)snprintf(out + len, 4, "%%%02X", (unsigned char)*at);
+            len += (size_t)snprintf(out + len, 4, "%%%02X", c);
     }
     return slice_make(out, len);
 }
@@ -357,7 +359,8 @@ void grpc_call_finish(struct grpc_call *call, enum grpc_status status, const cha
     http_headers_add(&trailers, arena, SLICE("grpc-status"),
                      slice_str(arena_printf(arena, "%d", (int)status)));
     if (message && message[0])
-        http_headers_add(&trailers, arena, SLICE("grpc-message"), percent_encode(arena, message));
+        http_headers_add(&trailers, arena, SLICE("grpc-message"),
+                         grpc_message_encode(arena, slice_str(message)));
     if (http_stream_send_trailers(call->stream, &trailers) < 0)
         return; /* broken: on_finish says so */
 }

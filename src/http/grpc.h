@@ -72,6 +72,8 @@ void grpc_call_half_close(struct grpc_call *call);
 void grpc_call_finish(struct grpc_call *call, enum grpc_status status, const char *message);
 /* Ends at once; on_finish does not run. NULL is fine. */
 void grpc_call_cancel(struct grpc_call *call);
+/* A status message as grpc-message carries it: printable ASCII, the rest percent-encoded. */
+struct slice grpc_message_encode(struct arena *arena, struct slice text);
 struct http_stream *grpc_call_stream(struct grpc_call *call);
 /* The request's head (servers). */
 const struct http_head *grpc_call_head(struct grpc_call *call);

@@ -24,6 +24,7 @@
 #include "xds/pb/listener.h"
 #include "xds/pb/matcher.h"
 #include "xds/pb/route.h"
+#include "xds/pb/type.h"
 
 struct compiler {
     struct stats *stats;
@@ -63,6 +64,8 @@ void compile_unsupported(struct compiler *compiler, const char *feature);
 MUST_USE int compile_address(const struct pb_address *in, struct addr *ret, struct error *err);
 /* Milliseconds, or `fallback` when absent. */
 uint64_t compile_ms(bool has, struct pb_duration duration, uint64_t fallback);
+/* NULL is none of a hundred. */
+struct match_fraction compile_fraction(const struct pb_fractional_percent *in);
 MUST_USE int compile_regex(struct resource *resource, const struct pb_regex_matcher *in,
                            const struct regex **ret, struct error *err);
 MUST_USE int compile_string_matcher(struct resource *resource, const struct pb_string_matcher *in,

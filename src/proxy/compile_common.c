@@ -76,6 +76,20 @@ uint64_t compile_ms(bool has, struct pb_duration duration, uint64_t fallback)
     return ms < 0 ? 0 : (uint64_t)ms;
 }
 
+struct match_fraction compile_fraction(const struct pb_fractional_percent *in)
+{
+    struct match_fraction fraction = {0, 100};
+
+    if (in == NULL)
+        return fraction;
+    fraction.numerator = in->numerator;
+    if (in->denominator == PB_FRACTIONAL_PERCENT_DENOMINATOR_TYPE_TEN_THOUSAND)
+        fraction.denominator = 10000;
+    else if (in->denominator == PB_FRACTIONAL_PERCENT_DENOMINATOR_TYPE_MILLION)
+        fraction.denominator = 1000000;
+    return fraction;
+}
+
 static void drop_regex(void *object)
 {
     regex_free(object);

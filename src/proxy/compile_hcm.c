@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 #include "proxy/flags.h"
-#include "xds/pb/cors.h"
-#include "xds/pb/fault.h"
 #include "xds/pb/file_access_log.h"
 #include "xds/pb/grpc_stats.h"
 #include "xds/pb/istio_alpn.h"
@@ -269,17 +267,40 @@ static int compile_router(struct hcm_conf *conf, const struct pb_any *any, struc
     return 0;
 }
 
+static int compile_listed(struct hcm_conf *conf, const struct filter_ops *ops,
+                          const struct pb_http_filter *in, struct error *err)
+{
+    struct filter_conf *filter = &conf->filters[conf->filter_count];
+    void *message;
+
+    if (conf->filter_count == FILTERS_MAX)
+        return err_set(err, ERR_LIMIT, "more than %d filters", FILTERS_MAX);
+    if (proto_any_unpack(in->typed_config, ops->message, &conf->resource.arena, &message, NULL,
+                         err) < 0)
+        return err_prefix(err, "typed_config");
+    /* What is disabled here a route may still configure. */
+    if (ops->compile != NULL && !in->disabled &&
+        ops->compile(&conf->resource, message, &filter->conf, err) < 0)
+        return err_prefix(err, "typed_config");
+    filter->ops = ops;
+    filter->name = arena_slice_dup(&conf->resource.arena, in->name);
+    conf->filter_count++;
+    return 0;
+}
+
 /* Known filters; those without an effect of their own are accepted. */
 static int compile_http_filter(struct compiler *compiler, struct hcm_conf *conf,
                                const struct pb_http_filter *in, bool *ret_router, struct error *err)
 {
     static const struct proto_message *const inert[] = {
-        &pb_cors_desc, &pb_http_fault_desc, &pb_grpc_stats_config_desc, &pb_istio_alpn_config_desc,
-        &pb_peer_metadata_config_desc};
+        &pb_grpc_stats_config_desc, &pb_istio_alpn_config_desc, &pb_peer_metadata_config_desc};
     const struct pb_any *any =
         in->config_type_case == PB_HTTP_FILTER_CASE_TYPED_CONFIG ? in->typed_config : NULL;
     struct slice type = type_of(&conf->resource, any);
+    const struct filter_ops *ops = filter_find(type);
 
+    if (ops != NULL)
+        return compile_listed(conf, ops, in, err);
     if (in->disabled)
         return 0;
     if (slice_eq_str(type, pb_router_desc.name)) {
@@ -306,6 +327,7 @@ static int compile_http_filters(struct compiler *compiler, const struct pb_hcm *
 {
     bool router = false;
 
+    conf->filters = ARENA_ARRAY(&conf->resource.arena, struct filter_conf, FILTERS_MAX);
     for (size_t i = 0; i < in->http_filters_count; i++)
         if (compile_http_filter(compiler, conf, in->http_filters[i], &router, err) < 0)
             return err_prefix(err, "http_filters[%zu]", i);

@@ -21,6 +21,8 @@ struct route_ctx {
     struct arena *arena;
     const struct pb_route_configuration *in;
     const struct pb_virtual_host *host;
+    struct filter_overrides filters;      /* of the table */
+    struct filter_overrides host_filters; /* of the host, with the table's in them */
 };
 
 static int compile_path(struct route_ctx *ctx, const struct pb_route_match *in, struct route *route,
@@ -60,11 +62,6 @@ static int compile_path(struct route_ctx *ctx, const struct pb_route_match *in, 
     return 0;
 }
 
-static uint64_t denominator_of(int32_t denominator)
-{
-    return denominator == 0 ? 100 : denominator == 1 ? 10000 : 1000000;
-}
-
 static int compile_match(struct route_ctx *ctx, const struct pb_route_match *in,
                          struct route *route, struct error *err)
 {
@@ -94,11 +91,8 @@ static int compile_match(struct route_ctx *ctx, const struct pb_route_match *in,
             return err_prefix(err, "query_parameters[%zu]", i);
     }
     route->grpc_only = in->grpc != NULL;
-    if (in->runtime_fraction != NULL && in->runtime_fraction->default_value != NULL) {
-        route->fraction_numerator = in->runtime_fraction->default_value->numerator;
-        route->fraction_denominator =
-            denominator_of(in->runtime_fraction->default_value->denominator);
-    }
+    if (in->runtime_fraction != NULL && in->runtime_fraction->default_value != NULL)
+        route->fraction = compile_fraction(in->runtime_fraction->default_value);
     if (in->dynamic_metadata_count > 0)
         return err_set_path(err, ERR_UNSUPPORTED, "dynamic_metadata",
                             "not supported: matching on metadata");
@@ -111,6 +105,22 @@ static int compile_match(struct route_ctx *ctx, const struct pb_route_match *in,
 static struct slice optional_dup(struct arena *arena, struct slice text)
 {
     return text.len > 0 ? arena_slice_dup(arena, text) : slice_make(NULL, 0);
+}
+
+/* One entry of a typed_per_filter_config, of any level. */
+static int compile_override(struct route_ctx *ctx, struct slice name, const struct pb_any *value,
+                            struct filter_overrides *set, struct error *err)
+{
+    int rc = filter_override_add(ctx->resource, set, name, value, err);
+
+    if (rc == ERR_NOT_FOUND) {
+        char feature[160];
+
+        snprintf(feature, sizeof feature, "typed_per_filter_config.%.*s", SLICE_ARG(name));
+        compile_unsupported(ctx->compiler, feature);
+        return 0;
+    }
+    return rc < 0 ? err_prefix(err, "typed_per_filter_config[%.*s]", SLICE_ARG(name)) : 0;
 }
 
 static int compile_target(struct route_ctx *ctx,
@@ -127,8 +137,10 @@ static int compile_target(struct route_ctx *ctx,
     if (in->host_rewrite_specifier_case ==
         PB_WEIGHTED_CLUSTER_CLUSTER_WEIGHT_CASE_HOST_REWRITE_LITERAL)
         target->host_rewrite = optional_dup(ctx->arena, in->host_rewrite_literal);
-    if (in->typed_per_filter_config_count > 0)
-        compile_unsupported(ctx->compiler, "route.weighted_clusters.typed_per_filter_config");
+    for (size_t i = 0; i < in->typed_per_filter_config_count; i++)
+        if (compile_override(ctx, in->typed_per_filter_config[i]->key,
+                             in->typed_per_filter_config[i]->value, &target->filters, err) < 0)
+            return err->code;
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
                            in->request_headers_to_add_count, in->request_headers_to_remove,
                            in->request_headers_to_remove_count, &target->request_ops, err) < 0)
@@ -153,6 +165,7 @@ static int compile_targets(struct route_ctx *ctx, const struct pb_route_action *
         route->targets[0].cluster_name = arena_slice_dup(ctx->arena, in->cluster);
         route->targets[0].cluster_slot = names_slot(&ctx->compiler->clusters, in->cluster);
         route->targets[0].weight_end = 1;
+        route->targets[0].filters = route->filters;
         return 0;
     case PB_ROUTE_ACTION_CASE_CLUSTER_HEADER:
         route->cluster_header = compile_lower(ctx->arena, in->cluster_header);
@@ -166,6 +179,8 @@ static int compile_targets(struct route_ctx *ctx, const struct pb_route_action *
     }
     route->targets = ARENA_ARRAY(ctx->arena, struct route_target, weighted->clusters_count + 1);
     route->target_count = weighted->clusters_count;
+    for (size_t i = 0; i < weighted->clusters_count; i++)
+        route->targets[i].filters = route->filters;
     for (size_t i = 0; i < weighted->clusters_count; i++)
         if (compile_target(ctx, weighted->clusters[i], &total, &route->targets[i], err) < 0)
             return err_prefix(err, "weighted_clusters.clusters[%zu]", i);
@@ -231,6 +246,27 @@ static int compile_rewrite(struct route_ctx *ctx, struct slice prefix,
     return 0;
 }
 
+static void compile_cookie(struct arena *arena, const struct pb_route_action_hash_policy_cookie *in,
+                           struct route_hash *hash)
+{
+    const char *tail = in->path.len ? arena_printf(arena, "; Path=%.*s", SLICE_ARG(in->path)) : "";
+
+    hash->kind = ROUTE_HASH_COOKIE;
+    hash->name = arena_slice_dup(arena, in->name);
+    hash->cookie_made = in->has_ttl;
+    if (!in->has_ttl)
+        return;
+    if (in->ttl.seconds > 0)
+        tail = arena_printf(arena, "; Max-Age=%lld%s", (long long)in->ttl.seconds, tail);
+    for (size_t i = 0; i < in->attributes_count; i++) {
+        struct slice value = in->attributes[i]->value;
+
+        tail = arena_printf(arena, "%s; %.*s%s%.*s", tail, SLICE_ARG(in->attributes[i]->name),
+                            value.len ? "=" : "", SLICE_ARG(value));
+    }
+    hash->cookie_tail = slice_str(arena_printf(arena, "%s; HttpOnly", tail));
+}
+
 static void compile_hashes(struct route_ctx *ctx, const struct pb_route_action *in,
                            struct route *route)
 {
@@ -246,10 +282,7 @@ static void compile_hashes(struct route_ctx *ctx, const struct pb_route_action *
             hash->name = compile_lower(ctx->arena, policy->header->header_name);
             break;
         case PB_ROUTE_ACTION_HASH_POLICY_CASE_COOKIE:
-            hash->kind = ROUTE_HASH_COOKIE;
-            hash->name = arena_slice_dup(ctx->arena, policy->cookie->name);
-            if (policy->cookie->has_ttl)
-                compile_unsupported(ctx->compiler, "hash_policy.cookie.ttl");
+            compile_cookie(ctx->arena, policy->cookie, hash);
             break;
         case PB_ROUTE_ACTION_HASH_POLICY_CASE_CONNECTION_PROPERTIES:
             hash->kind = ROUTE_HASH_SOURCE_IP;
@@ -266,10 +299,44 @@ static void compile_hashes(struct route_ctx *ctx, const struct pb_route_action *
     }
 }
 
+/* The route's own mirrors, or the virtual host's, or the table's: levels are not added up. */
+static int compile_mirrors(struct route_ctx *ctx, const struct pb_route_action *in,
+                           struct route *route, struct error *err)
+{
+    struct pb_route_action_request_mirror_policy *const *policies = in->request_mirror_policies;
+    size_t count = in->request_mirror_policies_count;
+
+    if (count == 0) {
+        policies = ctx->host->request_mirror_policies;
+        count = ctx->host->request_mirror_policies_count;
+    }
+    if (count == 0) {
+        policies = ctx->in->request_mirror_policies;
+        count = ctx->in->request_mirror_policies_count;
+    }
+    if (count > ROUTE_MIRRORS_MAX)
+        return err_set_path(err, ERR_LIMIT, "request_mirror_policies", "more than %d",
+                            ROUTE_MIRRORS_MAX);
+    route->mirrors = ARENA_ARRAY(ctx->arena, struct route_mirror, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct route_mirror *mirror = &route->mirrors[route->mirror_count];
+
+        if (policies[i]->cluster.len == 0) {
+            compile_unsupported(ctx->compiler, "request_mirror_policies.cluster_header");
+            continue;
+        }
+        mirror->cluster_name = arena_slice_dup(ctx->arena, policies[i]->cluster);
+        mirror->cluster_slot = names_slot(&ctx->compiler->clusters, policies[i]->cluster);
+        mirror->keep_host = policies[i]->disable_shadow_host_suffix_append;
+        if (policies[i]->runtime_fraction != NULL)
+            mirror->fraction = compile_fraction(policies[i]->runtime_fraction->default_value);
+        route->mirror_count++;
+    }
+    return 0;
+}
+
 static void count_unsupported_action(struct compiler *compiler, const struct pb_route_action *in)
 {
-    if (in->request_mirror_policies_count > 0)
-        compile_unsupported(compiler, "route.request_mirror_policies");
     if (in->cors != NULL)
         compile_unsupported(compiler, "route.cors");
     if (in->hedge_policy != NULL)
@@ -309,6 +376,8 @@ static int compile_forward(struct route_ctx *ctx, const struct pb_route_action *
     route->idle_timeout_ms = compile_ms(in->has_idle_timeout, in->idle_timeout, UINT64_MAX);
     if ((unsigned)in->cluster_not_found_response_code < ARRAY_LEN(not_found))
         route->cluster_not_found_status = not_found[in->cluster_not_found_response_code];
+    if (compile_mirrors(ctx, in, route, err) < 0)
+        return err->code;
     compile_hashes(ctx, in, route);
     count_unsupported_action(ctx->compiler, in);
     return 0;
@@ -393,6 +462,11 @@ static int compile_one(struct route_ctx *ctx, const struct pb_route *in, struct 
     route->name = arena_slice_dup(ctx->arena, in->name);
     if (compile_match(ctx, in->match, route, err) < 0)
         return err_prefix(err, "match");
+    route->filters = ctx->host_filters;
+    for (size_t i = 0; i < in->typed_per_filter_config_count; i++)
+        if (compile_override(ctx, in->typed_per_filter_config[i]->key,
+                             in->typed_per_filter_config[i]->value, &route->filters, err) < 0)
+            return err->code;
     if (compile_action(ctx, in, route, err) < 0)
         return err->code;
     if (compile_header_ops(ctx->resource, in->request_headers_to_add,
@@ -403,13 +477,6 @@ static int compile_one(struct route_ctx *ctx, const struct pb_route *in, struct 
                            in->response_headers_to_add_count, in->response_headers_to_remove,
                            in->response_headers_to_remove_count, &route->response_ops, err) < 0)
         return compile_err_word(err, "response_");
-    for (size_t i = 0; i < in->typed_per_filter_config_count; i++) {
-        char feature[160];
-
-        snprintf(feature, sizeof feature, "route.typed_per_filter_config.%.*s",
-                 SLICE_ARG(in->typed_per_filter_config[i]->key));
-        compile_unsupported(ctx->compiler, feature);
-    }
     return 0;
 }
 
@@ -417,6 +484,11 @@ static int compile_host(struct route_ctx *ctx, const struct pb_virtual_host *in,
                         struct route_host *host, struct error *err)
 {
     ctx->host = in;
+    ctx->host_filters = ctx->filters;
+    for (size_t i = 0; i < in->typed_per_filter_config_count; i++)
+        if (compile_override(ctx, in->typed_per_filter_config[i]->key,
+                             in->typed_per_filter_config[i]->value, &ctx->host_filters, err) < 0)
+            return err->code;
     host->name = arena_slice_dup(ctx->arena, in->name);
     host->require_tls = in->require_tls != PB_VIRTUAL_HOST_TLS_REQUIREMENT_TYPE_NONE;
     host->attempt_count_sent = in->include_request_attempt_count;
@@ -468,6 +540,10 @@ static int compile_table(struct route_ctx *ctx, struct route_table *table, struc
     table->name = arena_slice_dup(ctx->arena, in->name);
     table->ignore_port = in->ignore_port_in_host_matching;
     table->most_specific_wins = in->most_specific_header_mutations_wins;
+    for (size_t i = 0; i < in->typed_per_filter_config_count; i++)
+        if (compile_override(ctx, in->typed_per_filter_config[i]->key,
+                             in->typed_per_filter_config[i]->value, &ctx->filters, err) < 0)
+            return err->code;
     table->hosts = ARENA_ARRAY(ctx->arena, struct route_host, in->virtual_hosts_count + 1);
     table->host_count = in->virtual_hosts_count;
     for (size_t i = 0; i < in->virtual_hosts_count; i++)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/grpc.h"
 #include "proxy/flags.h"
 #include "proxy/head_rules.h"
 #include "proxy/path.h"
@@ -20,7 +21,7 @@ static bool is_grpc(const struct http_head *head)
 {
     struct slice type = http_headers_value(&head->headers, SLICE("content-type"));
 
-    return slice_starts_with(type, SLICE("application/grpc"));
+    return head->version != HTTP_VERSION_1_0 && slice_starts_with(type, SLICE("application/grpc"));
 }
 
 /* The chosen cluster's operations come first; then the route's, the host's and the table's, or with
@@ -33,7 +34,7 @@ static void add_response_ops(struct request *request, struct http_head *head)
                                       request->table ? &request->table->response_ops : NULL};
     bool reverse = request->table != NULL && request->table->most_specific_wins;
 
-    if (request->route == NULL) /* without a route nobody's operations apply, as in Envoy */
+    if (request->route == NULL || request->bare) /* nobody's operations apply, as in Envoy */
         return;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         const struct header_ops *set = ops[reverse && i > 0 ? ARRAY_LEN(ops) - i : i];
@@ -52,6 +53,7 @@ void request_send_response(struct request *request, struct http_head *from, bool
 
     request->response_started = true;
     add_response_ops(request, from);
+    filter_response(request, from);
     head_rules_response(
         conf, from, request->arena,
         &(struct head_rules_facts){
@@ -75,6 +77,34 @@ void request_send_response(struct request *request, struct http_head *from, bool
         log_debug(http, "response head not sent: %s", err_text(rc));
 }
 
+/* A gRPC caller learns of failure from grpc-status in a head that ends the response. */
+static void fill_grpc_head(struct request *request, unsigned status, struct slice body,
+                           struct http_head *head)
+{
+    static const struct {
+        unsigned status;
+        int grpc;
+    } map[] = {{400, 13}, {401, 16}, {403, 7},  {404, 12},
+               {429, 14}, {502, 14}, {503, 14}, {504, 14}};
+    int code = request->reply_grpc_status;
+
+    for (size_t i = 0; i < ARRAY_LEN(map) && code == REQUEST_GRPC_BY_STATUS; i++)
+        if (map[i].status == status)
+            code = map[i].grpc;
+    if (code == REQUEST_GRPC_BY_STATUS)
+        code = 2;
+    head->status = 200;
+    head->content_length = -1;
+    http_headers_add(&head->headers, request->arena, SLICE("content-type"),
+                     SLICE("application/grpc"));
+    http_headers_add(&head->headers, request->arena, SLICE("grpc-status"),
+                     slice_str(arena_printf(request->arena, "%d", code)));
+    /* A reply to HEAD has no body to say it with, so Envoy says nothing. */
+    if (body.len > 0 && !slice_eq(request->head->method, SLICE("HEAD")))
+        http_headers_add(&head->headers, request->arena, SLICE("grpc-message"),
+                         grpc_message_encode(request->arena, body));
+}
+
 void request_reply(struct request *request, unsigned status, uint32_t flags, struct slice details,
                    struct slice body)
 {
@@ -87,23 +117,7 @@ void request_reply(struct request *request, unsigned status, uint32_t flags, str
     if (request->down == NULL || request->response_started)
         return;
     if (is_grpc(request->head)) {
-        static const struct {
-            unsigned status;
-            const char *grpc;
-        } map[] = {{400, "13"}, {401, "16"}, {403, "7"},  {404, "12"},
-                   {429, "14"}, {502, "14"}, {503, "14"}, {504, "14"}};
-        const char *code = "2";
-
-        for (size_t i = 0; i < ARRAY_LEN(map); i++)
-            if (map[i].status == status)
-                code = map[i].grpc;
-        head.status = 200;
-        head.content_length = -1;
-        http_headers_add(&head.headers, request->arena, SLICE("content-type"),
-                         SLICE("application/grpc"));
-        http_headers_add(&head.headers, request->arena, SLICE("grpc-status"), slice_str(code));
-        if (body.len > 0)
-            http_headers_add(&head.headers, request->arena, SLICE("grpc-message"), body);
+        fill_grpc_head(request, status, body, &head);
         no_body = true;
     } else if (body.len > 0) {
         http_headers_add(&head.headers, request->arena, SLICE("content-type"), SLICE("text/plain"));
@@ -123,6 +137,19 @@ void request_reply(struct request *request, unsigned status, uint32_t flags, str
     }
 }
 
+static void reply_head(struct request *request, struct http_head *head, struct slice details)
+{
+    request->info.details = details;
+    request->response_ended = true;
+    request_send_response(request, head, true, false);
+}
+
+void request_reply_head(struct request *request, struct http_head *head, struct slice details)
+{
+    request->bare = true;
+    reply_head(request, head, details);
+}
+
 void request_abort(struct request *request, uint32_t flags, struct slice details)
 {
     router_stop(request);
@@ -137,10 +164,10 @@ static void reply_redirect(struct request *request, unsigned status, struct slic
     struct http_head head = {.status = status, .content_length = 0};
 
     stats_inc(request->hcm->conf->stats, request->worker->index, STATS_HTTP_rq_redirect);
+    if (is_grpc(request->head))
+        fill_grpc_head(request, status, SLICE(""), &head);
     http_headers_add(&head.headers, request->arena, SLICE("location"), location);
-    request->info.details = SLICE("direct_response");
-    request->response_ended = true;
-    request_send_response(request, &head, true, false);
+    reply_head(request, &head, SLICE("direct_response"));
 }
 
 static void reply_direct(struct request *request)
@@ -152,6 +179,23 @@ static void reply_direct(struct request *request)
 }
 
 /* --- the request --- */
+
+void request_read_pause(struct request *request)
+{
+    if (request->down_paused || request->down == NULL)
+        return;
+    request->down_paused = true;
+    http_stream_read_pause(request->down);
+}
+
+void request_read_resume(struct request *request)
+{
+    if (!request->down_paused)
+        return;
+    request->down_paused = false;
+    if (request->down != NULL)
+        http_stream_read_resume(request->down);
+}
 
 static void fill_info(struct request *request)
 {
@@ -184,32 +228,20 @@ static const struct route_table *table_of(const struct request *request)
     return conf->route_slot < config->route_count ? config->routes[conf->route_slot] : NULL;
 }
 
-/* Finds the route; answers and returns false when there is none to follow. */
-static bool find_route(struct request *request)
+static void find_route(struct request *request)
 {
     struct http_head *head = request->head;
 
     request->table = table_of(request);
     if (request->table != NULL)
         request->host = route_table_host(request->table, head->authority);
-    if (request->host != NULL && request->host->require_tls &&
-        !slice_eq(http_headers_value(&head->headers, SLICE("x-forwarded-proto")), SLICE("https"))) {
-        struct slice host = head->authority;
-        char *location = arena_printf(request->arena, "https://%.*s%.*s", SLICE_ARG(host),
-                                      SLICE_ARG(head->path));
-
-        reply_redirect(request, 301, slice_str(location));
-        return false;
-    }
     if (request->host != NULL)
         request->route = route_host_match(request->host, head, request->random >> 32);
-    if (request->route != NULL) {
-        request->info.route_name = request->route->name;
-        return true;
-    }
-    stats_inc(request->hcm->conf->stats, request->worker->index, STATS_HTTP_no_route);
-    request_reply(request, 404, FLAG_NO_ROUTE, SLICE("route_not_found"), SLICE(""));
-    return false;
+    if (request->route == NULL)
+        return;
+    request->info.route_name = request->route->name;
+    /* One draw for all choices of this request, as Envoy has. */
+    request->target = route_pick(request->route, request->random & UINT32_MAX);
 }
 
 static void apply_request_ops(struct request *request)
@@ -227,18 +259,56 @@ static void apply_request_ops(struct request *request)
     }
 }
 
-static void forward(struct request *request, bool end)
+static void forward(struct request *request)
+{
+    apply_request_ops(request);
+    head_rules_rewrite(request->hcm->conf, request->route, request->target, request->head,
+                       request->arena);
+    router_start(request);
+}
+
+/* Answers a request for a host that takes TLS only; false when it is not one. */
+static bool redirect_to_tls(struct request *request)
 {
     struct http_head *head = request->head;
 
-    /* One draw for all choices of this request, as Envoy has. */
-    request->target = route_pick(request->route, request->random & UINT32_MAX);
-    apply_request_ops(request);
-    head_rules_rewrite(request->hcm->conf, request->route, request->target, head, request->arena);
-    router_start(request, end);
+    if (request->host == NULL || !request->host->require_tls ||
+        slice_eq(http_headers_value(&head->headers, SLICE("x-forwarded-proto")), SLICE("https")))
+        return false;
+    reply_redirect(request, 301,
+                   slice_str(arena_printf(request->arena, "https://%.*s%.*s",
+                                          SLICE_ARG(head->authority), SLICE_ARG(head->path))));
+    return true;
 }
 
-static void serve(struct request *request, bool end)
+static void follow_route(struct request *request)
+{
+    if (request->route == NULL) {
+        stats_inc(request->hcm->conf->stats, request->worker->index, STATS_HTTP_no_route);
+        request_reply(request, 404, FLAG_NO_ROUTE, SLICE("route_not_found"), SLICE(""));
+        return;
+    }
+    switch (request->route->action) {
+    case ROUTE_FORWARD:
+        forward(request);
+        break;
+    case ROUTE_REDIRECT:
+        reply_redirect(request, request->route->redirect.status,
+                       route_redirect_location(request->route, request->head, request->arena));
+        break;
+    case ROUTE_DIRECT:
+        reply_direct(request);
+        break;
+    }
+}
+
+void request_follow(struct request *request)
+{
+    follow_route(request);
+    request_read_resume(request);
+}
+
+static void serve(struct request *request)
 {
     struct http_head *head = request->head;
     const struct hcm_conf *conf = request->hcm->conf;
@@ -254,6 +324,10 @@ static void serve(struct request *request, bool end)
         request_reply(request, 400, 0, SLICE("path_normalization_failed"), SLICE(""));
         return;
     }
+    if (redirect && is_grpc(head)) { /* its clients follow no redirects */
+        request_reply(request, 400, 0, SLICE("path_normalization_failed"), SLICE(""));
+        return;
+    }
     head->path = path;
     if (redirect) {
         reply_redirect(request, 307, path);
@@ -265,18 +339,18 @@ static void serve(struct request *request, bool end)
         return;
     }
     head_rules_request(conf, head, request->arena, &request->worker->rng, &request->info);
-    if (!find_route(request))
+    find_route(request);
+    if (redirect_to_tls(request))
         return;
-    switch (request->route->action) {
-    case ROUTE_FORWARD:
-        forward(request, end);
+    switch (conf->filter_count > 0 ? filter_start(request) : FILTER_NEXT) {
+    case FILTER_NEXT:
+        follow_route(request);
         break;
-    case ROUTE_REDIRECT:
-        reply_redirect(request, request->route->redirect.status,
-                       route_redirect_location(request->route, head, request->arena));
+    case FILTER_WAIT:
+        if (!request->request_ended) /* else the connection is read on, to see it close */
+            request_read_pause(request);
         break;
-    case ROUTE_DIRECT:
-        reply_direct(request);
+    case FILTER_ANSWERED:
         break;
     }
 }
@@ -298,7 +372,7 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
         request_reply(request, 503, 0, SLICE("no_configuration"), SLICE(""));
         return;
     }
-    serve(request, end);
+    serve(request);
 }
 
 static void on_data(struct http_stream *stream, struct slice data, bool end, void *ctx)
@@ -387,6 +461,7 @@ static void finish(struct request *request)
     struct hcm *hcm = request->hcm;
     struct worker *worker = request->worker;
 
+    filter_end(request);
     router_stop(request);
     request->info.end_ms = loop_now_ms(worker->loop);
     if (request->head != NULL) {
@@ -420,6 +495,7 @@ static void on_stream(struct http_stream *stream, void *ctx)
     request->down = stream;
     request->arena = arena;
     request->random = rng_u64(&hcm->worker->rng);
+    request->reply_grpc_status = REQUEST_GRPC_BY_STATUS;
     request->gen = hcm->worker->gen ? worker_gen_hold(hcm->worker) : NULL;
     buf_init(&request->replay, REQUEST_REPLAY_MAX);
     list_append(&hcm->worker->requests, &request->node);

@@ -21,10 +21,6 @@ static const char *const internal_only[] = {
     "x-envoy-hedge-on-per-try-timeout",
     "x-envoy-original-path",
     "x-envoy-internal",
-    "x-envoy-fault-abort-request",
-    "x-envoy-fault-abort-request-percentage",
-    "x-envoy-fault-delay-request",
-    "x-envoy-fault-delay-request-percentage",
 };
 
 struct slice head_rules_uuid(struct rng *rng, struct arena *arena)

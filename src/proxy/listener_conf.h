@@ -12,6 +12,7 @@
 #include "base/prelude.h"
 #include "io/addr.h"
 #include "proxy/chain.h"
+#include "proxy/filter.h"
 #include "proxy/format.h"
 #include "proxy/path.h"
 #include "proxy/resource.h"
@@ -47,8 +48,6 @@ struct access_log_conf {
 
 enum hcm_server_header { HCM_SERVER_OVERWRITE, HCM_SERVER_APPEND, HCM_SERVER_PASS };
 
-struct hcm_fault; /* later */
-
 struct hcm_conf {
     struct resource resource; /* first */
     uint64_t hash;            /* of the bytes that it was compiled from */
@@ -71,6 +70,8 @@ struct hcm_conf {
     bool strip_port;
     struct slice via;
     struct path_options path;
+    struct filter_conf *filters; /* in their order, without the router */
+    size_t filter_count;
     bool upgrade_websocket;
     bool accept_http10;
     uint64_t stream_idle_timeout_ms;

@@ -49,6 +49,17 @@ struct match_query {
     bool present_wanted;
 };
 
+/* A share of requests. */
+struct match_fraction {
+    uint64_t numerator;
+    uint64_t denominator; /* 0: all of them */
+};
+
+/* Whether the request with that random number is one of the share. */
+static inline bool match_fraction_hit(const struct match_fraction *fraction, uint64_t random)
+{
+    return fraction->denominator == 0 || random % fraction->denominator < fraction->numerator;
+}
 bool match_text_test(const struct match_text *match, struct slice text);
 bool match_header_test(const struct match_header *match, const struct http_head *head);
 /* `query` is what follows '?', without it. The first value of the name counts, undecoded. */

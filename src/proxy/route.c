@@ -234,8 +234,7 @@ static bool route_matches(const struct route *route, const struct http_head *hea
     }
     if (route->grpc_only && !is_grpc(head))
         return false;
-    return route->fraction_denominator == 0 ||
-           random % route->fraction_denominator < route->fraction_numerator;
+    return match_fraction_hit(&route->fraction, random);
 }
 
 /* Tries the candidates of several ascending lists in ascending order of all. */

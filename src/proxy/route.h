@@ -14,11 +14,14 @@
 #define WEFT_PROXY_ROUTE_H
 
 #include "base/prelude.h"
+#include "proxy/filter.h"
 #include "proxy/header_ops.h"
 #include "proxy/lookup.h"
 #include "proxy/match.h"
 #include "proxy/resource.h"
 #include "proxy/retry.h"
+
+enum { ROUTE_MIRRORS_MAX = 8 };
 
 enum route_path_kind {
     ROUTE_PATH_PREFIX,
@@ -38,6 +41,15 @@ struct route_target {
     struct header_ops request_ops;
     struct header_ops response_ops;
     struct slice host_rewrite; /* data NULL: none */
+    struct filter_overrides filters;
+};
+
+/* Where copies of a route's requests go. */
+struct route_mirror {
+    uint32_t cluster_slot;
+    struct slice cluster_name;
+    struct match_fraction fraction;
+    bool keep_host; /* without "-shadow" */
 };
 
 struct route_rewrite {
@@ -60,6 +72,8 @@ struct route_hash {
     enum { ROUTE_HASH_HEADER, ROUTE_HASH_COOKIE, ROUTE_HASH_SOURCE_IP, ROUTE_HASH_QUERY } kind;
     struct slice name;
     bool terminal;
+    bool cookie_made;         /* who has no such cookie is given one */
+    struct slice cookie_tail; /* of its Set-Cookie, behind the value */
 };
 
 struct route {
@@ -74,8 +88,7 @@ struct route {
     struct match_query *queries;
     size_t query_count;
     bool grpc_only;
-    uint64_t fraction_numerator; /* of fraction_denominator; denominator 0: always */
-    uint64_t fraction_denominator;
+    struct match_fraction fraction;
     /* what to do */
     enum route_action action;
     struct route_target *targets; /* ROUTE_FORWARD: one or several */
@@ -92,8 +105,11 @@ struct route {
     unsigned cluster_not_found_status;
     struct route_hash *hashes;
     size_t hash_count;
-    struct route_redirect redirect; /* ROUTE_REDIRECT */
-    unsigned direct_status;         /* ROUTE_DIRECT */
+    struct route_mirror *mirrors;
+    size_t mirror_count;
+    struct filter_overrides filters; /* a target has its own, with these in it */
+    struct route_redirect redirect;  /* ROUTE_REDIRECT */
+    unsigned direct_status;          /* ROUTE_DIRECT */
     struct slice direct_body;
     struct header_ops request_ops;
     struct header_ops response_ops;

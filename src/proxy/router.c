@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/flags.h"
+#include "proxy/mirror.h"
 #include "proxy/path.h"
 #include "proxy/reset_text.h"
 
@@ -35,21 +36,6 @@ static uint64_t now_ms(const struct request *request)
 static bool limited(uint64_t limit)
 {
     return limit < UINT32_MAX; /* Istio's "no limit" is 2^32 - 1 */
-}
-
-static bool count_request(struct request *request)
-{
-    const struct cluster_conf *conf = upstream_conf(request->cluster);
-
-    if (!limited(conf->limits.requests_max))
-        return true;
-    if ((uint64_t)atomic_fetch_add_explicit(&conf->shared->gauges.requests, 1,
-                                            memory_order_relaxed) >= conf->limits.requests_max) {
-        atomic_fetch_sub_explicit(&conf->shared->gauges.requests, 1, memory_order_relaxed);
-        return false;
-    }
-    request->counted = true;
-    return true;
 }
 
 static bool count_retry(struct request *request)
@@ -79,15 +65,11 @@ static bool count_retry(struct request *request)
 
 static void uncount(struct request *request)
 {
-    struct cluster_gauges *gauges;
-
-    if (!request->counted && !request->retry_counted)
-        return;
-    gauges = &upstream_conf(request->cluster)->shared->gauges;
     if (request->counted)
-        atomic_fetch_sub_explicit(&gauges->requests, 1, memory_order_relaxed);
+        upstream_leave(request->cluster);
     if (request->retry_counted)
-        atomic_fetch_sub_explicit(&gauges->retries, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&upstream_conf(request->cluster)->shared->gauges.retries, 1,
+                                  memory_order_relaxed);
     request->counted = false;
     request->retry_counted = false;
 }
@@ -120,23 +102,8 @@ void router_stop(struct request *request)
         upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_tx_reset, 1);
     let_go(request);
     uncount(request);
-}
-
-static void resume_down(struct request *request)
-{
-    if (!request->down_paused)
-        return;
-    request->down_paused = false;
-    if (request->down != NULL)
-        http_stream_read_resume(request->down);
-}
-
-static void pause_down(struct request *request)
-{
-    if (request->down_paused || request->down == NULL)
-        return;
-    request->down_paused = true;
-    http_stream_read_pause(request->down);
+    if (request->mirrors != NULL)
+        mirror_release(request);
 }
 
 /* --- retries --- */
@@ -171,7 +138,7 @@ static void schedule_retry(struct request *request)
     if (policy->avoid_previous_hosts && request->tried_count < REQUEST_TRIED_MAX)
         request->tried[request->tried_count++] = request->endpoint;
     if (!request->request_ended)
-        pause_down(request);
+        request_read_pause(request);
     loop_timer_init(&request->backoff_timer, on_backoff, request);
     loop_timer_start(request->worker->loop, &request->backoff_timer, delay_ms);
 }
@@ -292,7 +259,7 @@ static void send_replay(struct request *request)
         return;
     rc = http_stream_send_data(request->up, buf_slice(&request->replay), end);
     if (rc == ERR_AGAIN && !end)
-        pause_down(request);
+        request_read_pause(request);
 }
 
 static void attempt(struct request *request)
@@ -327,13 +294,20 @@ static void attempt(struct request *request)
         log_debug(http, "request head not sent: %s", err_text(rc));
     if (request->info.attempts > 1) {
         send_replay(request);
-        resume_down(request);
+        request_read_resume(request);
     }
     if (request->request_ended)
         start_timers(request);
 }
 
 /* --- hash policies --- */
+
+static struct slice unquote(struct slice value)
+{
+    bool quoted = value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"';
+
+    return quoted ? slice_make(value.data + 1, value.len - 2) : value;
+}
 
 static struct slice cookie_value(const struct http_head *head, struct slice name,
                                  struct arena *arena)
@@ -344,9 +318,27 @@ static struct slice cookie_value(const struct http_head *head, struct slice name
     while (rest.data != NULL && slice_split_next(&rest, ';', &pair)) {
         pair = slice_trim(pair);
         if (slice_starts_with(pair, name) && pair.len > name.len && pair.data[name.len] == '=')
-            return slice_from(pair, name.len + 1);
+            return unquote(slice_from(pair, name.len + 1));
     }
     return slice_make(NULL, 0);
+}
+
+/* A cookie for who has none: the same for all requests of one connection, so that those under way
+ * together lead to one host. */
+static struct slice make_cookie(struct request *request, const struct route_hash *hash)
+{
+    char remote[ADDR_TEXT_SIZE];
+    char local[ADDR_TEXT_SIZE];
+    const char *both =
+        arena_printf(request->arena, "%s%s", addr_format(&request->info.downstream_remote, remote),
+                     addr_format(&request->info.downstream_local, local));
+    struct slice value = slice_str(arena_printf(
+        request->arena, "%016llx", (unsigned long long)balance_hash(both, strlen(both))));
+
+    request->set_cookie =
+        slice_str(arena_printf(request->arena, "%.*s=\"%.*s\"%.*s", SLICE_ARG(hash->name),
+                               SLICE_ARG(value), SLICE_ARG(hash->cookie_tail)));
+    return value;
 }
 
 static struct slice query_value(struct slice path, struct slice name)
@@ -373,6 +365,8 @@ static void compute_hash(struct request *request)
             break;
         case ROUTE_HASH_COOKIE:
             value = cookie_value(request->head, hash->name, request->arena);
+            if (value.len == 0 && hash->cookie_made)
+                value = make_cookie(request, hash);
             break;
         case ROUTE_HASH_QUERY:
             value = query_value(request->head->path, hash->name);
@@ -415,12 +409,12 @@ static void retry_headers(struct request *request)
         http_headers_remove(headers, slice_str(consumed[i]));
 }
 
-void router_start(struct request *request, bool end)
+void router_start(struct request *request)
 {
     const struct route *route = request->route;
     const struct cluster_conf *conf;
+    struct slice authority;
 
-    (void)end;
     if (request->target != NULL) {
         request->info.upstream_cluster = request->target->cluster_name;
         request->info.upstream_cluster_raw = request->target->cluster_name;
@@ -441,12 +435,14 @@ void router_start(struct request *request, bool end)
     request->replayable = route->retry != NULL && !request->tunnel;
     if (route->hash_count > 0)
         compute_hash(request);
-    if (!count_request(request)) {
-        upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_pending_overflow, 1);
+    if (!upstream_enter(request->cluster, &request->counted)) {
         reply_reset(request, HTTP_RESET_OVERFLOW);
         return;
     }
+    authority = request->head->authority;
     attempt(request);
+    if (route->mirror_count > 0 && !request->finished && !request->tunnel)
+        mirror_start(request, authority);
 }
 
 void router_data(struct request *request, struct slice data, bool end)
@@ -459,11 +455,13 @@ void router_data(struct request *request, struct slice data, bool end)
         buf_deinit(&request->replay);
         buf_init(&request->replay, REQUEST_REPLAY_MAX);
     }
+    if (request->mirrors != NULL)
+        mirror_data(request, data, end);
     if (request->up != NULL) {
         int rc = http_stream_send_data(request->up, data, end);
 
         if (rc == ERR_AGAIN && !end)
-            pause_down(request);
+            request_read_pause(request);
     }
     if (end)
         start_timers(request);
@@ -474,6 +472,8 @@ void router_trailers(struct request *request, const struct http_headers *trailer
     if (request->finished)
         return;
     request->replayable = false;
+    if (request->mirrors != NULL)
+        mirror_trailers(request, trailers);
     if (request->up != NULL) {
         int rc = http_stream_send_trailers(request->up, trailers);
 
@@ -524,6 +524,8 @@ static void up_on_head(struct http_stream *stream, struct http_head *head, bool 
         loop_timer_stop(request->worker->loop, &request->route_timer);
     request->replayable = false;
     request->info.details = SLICE("via_upstream");
+    if (request->set_cookie.len > 0)
+        http_headers_add(&head->headers, request->arena, SLICE("set-cookie"), request->set_cookie);
     if (end)
         end_response(request);
     request_send_response(request, head, end, true);
@@ -589,7 +591,7 @@ static void up_on_reset(struct http_stream *stream, enum http_reset reason, void
 static void up_on_writable(struct http_stream *stream, void *ctx)
 {
     (void)stream;
-    resume_down(ctx);
+    request_read_resume(ctx);
 }
 
 static void up_on_close(struct http_stream *stream, void *ctx)

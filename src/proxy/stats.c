@@ -156,6 +156,23 @@ void stats_each(struct stats *stats, void (*visit)(const struct stats_value *val
     mem_free(scopes);
 }
 
+enum { NAME_SIZE = 64 };
+
+/* A slot's name with `dot` where it has "__". */
+static const char *name_text(const char *name, char dot, char out[NAME_SIZE])
+{
+    size_t at = 0;
+
+    for (; *name != '\0' && at + 1 < NAME_SIZE; name++) {
+        bool mark = name[0] == '_' && name[1] == '_';
+
+        out[at++] = mark ? dot : *name;
+        name += mark;
+    }
+    out[at] = '\0';
+    return out;
+}
+
 struct text_ctx {
     bool used_only;
     bool (*keep)(struct slice name, void *ctx);
@@ -167,10 +184,12 @@ static void print_text(const struct stats_value *value, void *ctx)
 {
     struct text_ctx *text = ctx;
     char name[512];
+    char slot[NAME_SIZE];
 
     if (text->used_only && value->value == 0)
         return;
-    snprintf(name, sizeof name, "%s.%s.%s", value->prefix, value->scope_name, value->name);
+    snprintf(name, sizeof name, "%s.%s.%s", value->prefix, value->scope_name,
+             name_text(value->name, '.', slot));
     if (text->keep != NULL && !text->keep(slice_str(name), text->ctx))
         return;
     buf_printf(text->out, "%s: %" PRIu64 "\n", name, value->value);
@@ -202,6 +221,7 @@ void stats_print_prometheus(struct stats *stats, struct buf *out)
 {
     size_t count;
     struct stats_scope **scopes = sorted_scopes(stats, &count);
+    char text[NAME_SIZE];
 
     /* By metric, then by scope: the text form wants the series of a metric together. */
     for (size_t first = 0; first < count;) {
@@ -211,7 +231,9 @@ void stats_print_prometheus(struct stats *stats, struct buf *out)
         while (end < count && scopes[end]->kind == scopes[first]->kind)
             end++;
         for (unsigned slot = 0; slot < kind->slot_count; slot++) {
-            buf_printf(out, "# TYPE envoy_%s_%s %s\n", kind->prefix, kind->slots[slot].name,
+            const char *metric = name_text(kind->slots[slot].name, '_', text);
+
+            buf_printf(out, "# TYPE envoy_%s_%s %s\n", kind->prefix, metric,
                        kind->slots[slot].gauge ? "gauge" : "counter");
             for (size_t i = first; i < end; i++) {
                 struct slice name = slice_str(scopes[i]->name);
@@ -219,8 +241,7 @@ void stats_print_prometheus(struct stats *stats, struct buf *out)
                 /* Istio ends names with ';' so that its patterns find the end. */
                 if (slice_ends_with(name, SLICE(";")))
                     name = slice_head(name, name.len - 1);
-                buf_printf(out, "envoy_%s_%s{%s=\"", kind->prefix, kind->slots[slot].name,
-                           kind->label);
+                buf_printf(out, "envoy_%s_%s{%s=\"", kind->prefix, metric, kind->label);
                 stats_print_label(name, out);
                 buf_printf(out, "\"} %" PRIu64 "\n", stats_read(scopes[i], slot));
             }

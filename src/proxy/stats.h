@@ -22,7 +22,7 @@
 
 #include <stdatomic.h>
 
-/* X(slot, is_gauge); the slot's name is the name that people see. */
+/* X(slot, is_gauge); the slot's name is the name that people see, "__" standing for a dot. */
 #define STATS_CLUSTER_MAP(X)                                                                       \
     X(upstream_cx_total, 0)                                                                        \
     X(upstream_cx_active, 1)                                                                       \
@@ -74,7 +74,15 @@
     X(no_cluster, 0)                                                                               \
     X(rq_direct_response, 0)                                                                       \
     X(rq_redirect, 0)                                                                              \
-    X(rs_too_large, 0)
+    X(rs_too_large, 0)                                                                             \
+    X(rq_mirrored, 0)                                                                              \
+    X(rq_mirror_dropped, 0)                                                                        \
+    X(fault__delays_injected, 0)                                                                   \
+    X(fault__aborts_injected, 0)                                                                   \
+    X(fault__active_faults, 1)                                                                     \
+    X(fault__faults_overflow, 0)                                                                   \
+    X(cors__origin_valid, 0)                                                                       \
+    X(cors__origin_invalid, 0)
 
 #define STATS_TCP_MAP(X)                                                                           \
     X(downstream_cx_total, 0)                                                                      \

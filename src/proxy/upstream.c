@@ -413,6 +413,28 @@ void upstream_release(struct upstream_host *host)
 
 /* --- calls --- */
 
+bool upstream_enter(struct upstream_cluster *cluster, bool *ret_counted)
+{
+    struct cluster_gauges *gauges = &cluster->conf->shared->gauges;
+    uint64_t max = cluster->conf->limits.requests_max;
+
+    *ret_counted = false;
+    if (max >= UINT32_MAX) /* Istio's "no limit" is 2^32 - 1 */
+        return true;
+    if ((uint64_t)atomic_fetch_add_explicit(&gauges->requests, 1, memory_order_relaxed) >= max) {
+        atomic_fetch_sub_explicit(&gauges->requests, 1, memory_order_relaxed);
+        upstream_count(cluster, STATS_CLUSTER_upstream_rq_pending_overflow, 1);
+        return false;
+    }
+    *ret_counted = true;
+    return true;
+}
+
+void upstream_leave(struct upstream_cluster *cluster)
+{
+    atomic_fetch_sub_explicit(&cluster->conf->shared->gauges.requests, 1, memory_order_relaxed);
+}
+
 static int open_pool(struct upstream_host *host)
 {
     const struct cluster_conf *conf = host->cluster->conf;

@@ -58,6 +58,10 @@ const struct cluster_conf *upstream_conf(const struct upstream_cluster *cluster)
 struct upstream_host *upstream_pick(struct upstream_cluster *cluster,
                                     const struct upstream_pick *pick);
 void upstream_release(struct upstream_host *host);
+/* Asks the breaker of requests. False: it refuses, which is counted. True with *ret_counted set:
+ * upstream_leave has to follow. */
+bool upstream_enter(struct upstream_cluster *cluster, bool *ret_counted);
+void upstream_leave(struct upstream_cluster *cluster);
 /* Starts an HTTP call on the host's pool. ERR_LIMIT when a breaker refuses. */
 MUST_USE int upstream_stream(struct upstream_host *host, const struct http_stream_events *events,
                              void *ctx, struct http_stream **ret);

@@ -8,6 +8,7 @@
 #include "proxy/flags.h"
 #include "proxy/hcm.h"
 #include "proxy/inbound.h"
+#include "proxy/mirror.h"
 #include "proxy/request.h"
 #include "proxy/tcp_proxy.h"
 #include "proxy/upstream.h"
@@ -89,6 +90,7 @@ int worker_new(unsigned index, struct loop *main_loop, struct access_log_sinks *
     list_init(&worker->pending);
     list_init(&worker->tcp_sessions);
     list_init(&worker->requests);
+    list_init(&worker->mirrors);
     access_log_init(&worker->log, main_loop, sinks);
     telemetry_init(&worker->telemetry, node);
     refresh_clock(worker);
@@ -107,6 +109,7 @@ void worker_free(struct worker *worker)
     tcp_proxy_close_all(worker);
     LIST_EACH (node, &worker->hcms)
         hcm_free(CONTAINER_OF(node, struct hcm, node));
+    mirror_close_all(worker);
     for (size_t i = 0; i < worker->cluster_count; i++)
         upstream_free(worker->clusters[i]);
     mem_free(worker->clusters);

@@ -39,6 +39,8 @@ struct worker {
     struct list pending;   /* connections whose first bytes are awaited */
     struct list tcp_sessions;
     struct list requests; /* active, for idle time-outs */
+    struct list mirrors;  /* copies of requests under way */
+    size_t mirror_count;
     struct loop_timer tick;
     struct access_log log;
     struct telemetry telemetry;

@@ -3,7 +3,8 @@
 
   x-do: status=503, chunked, close, empty, reset, delay=MS, fail=N (503 for the first N attempts), headers, length
 
-Place   tests/differential; one port for each cluster, all in one thread of their own
+Place   tests/differential; one port for each cluster, all in one thread of their own. The last `mirrors` of them keep
+        what they see apart, since copies come in at a time of their own
 Limits  heads below 256 KiB
 """
 import asyncio
@@ -12,8 +13,9 @@ import threading
 
 
 class Echo:
-    def __init__(self, count):
-        self.seen, self.ports, started = {}, [], threading.Event()
+    def __init__(self, count, mirrors=0):
+        self.seen, self.mirrored, self.ports, started = {}, {}, [], threading.Event()
+        self.first_mirror = count - mirrors
         self.loop = asyncio.new_event_loop()
 
         async def listen():
@@ -54,8 +56,8 @@ class Echo:
         values = dict(headers)
         body = await self.body(reader, values)
         case = values.get("x-case", "?")
-        attempts = self.seen.setdefault(case, [])
         index = self.ports.index(writer.get_extra_info("sockname")[1])
+        attempts = (self.seen if index < self.first_mirror else self.mirrored).setdefault(case, [])
         attempts.append({"cluster": index, "line": line, "headers": headers, "body": body.decode("latin-1")})
         return await self.answer(writer, line, values.get("x-do", ""), len(attempts), index)
 

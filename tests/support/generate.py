@@ -93,11 +93,11 @@ def header_operations(rng, where, chance):
 
 
 def forward(rng, match):
-    action = {"timeout": rng.choice(["15s", "1s", "0s", "5s"])}
+    action = {"timeout": rng.choice(["15s", "1s", "0s", "5s"]), **mirrors(rng, 0.2)}
     if rng.random() < 0.25:
         action["weighted_clusters"] = {"clusters": [
             {"name": "b", "weight": 0},
-            {"name": "c", "weight": 100, **header_operations(rng, "weighted", 0.4)}]}
+            {"name": "c", "weight": 100, **header_operations(rng, "weighted", 0.4), **filter_overrides(rng, 0.2)}]}
     elif rng.random() < 0.08:
         action["cluster"] = "missing"
         if rng.random() < 0.5:
@@ -145,9 +145,78 @@ def redirect(rng):
     return action
 
 
+TYPE = "type.googleapis.com/envoy.extensions.filters."
+HUNDRED = {"numerator": 100, "denominator": "HUNDRED"}
+ALWAYS = [HUNDRED, {"numerator": 10000, "denominator": "TEN_THOUSAND"}, {"numerator": 1000000, "denominator": "MILLION"}]
+NEVER = [{"numerator": 0, "denominator": "HUNDRED"}, {}]
+
+
+def share(rng):
+    """A percentage that comes out the same every time."""
+    return rng.choice(ALWAYS * 2 + NEVER)
+
+
+def fault(rng):
+    out = {"@type": TYPE + "http.fault.v3.HTTPFault"}
+    if rng.random() < 0.7:
+        out["abort"] = {"percentage": share(rng), **rng.choice([
+            {"http_status": 503}, {"http_status": 418}, {"http_status": 200}, {"grpc_status": 14}, {"header_abort": {}}])}
+    if rng.random() < 0.4:
+        out["delay"] = {"percentage": share(rng), **rng.choice([{"fixed_delay": "0.002s"}, {"header_delay": {}}])}
+    if rng.random() < 0.2:
+        out["headers"] = [header_match(rng)]
+    if rng.random() < 0.1:
+        out["upstream_cluster"] = rng.choice(["a", "c"])
+    if rng.random() < 0.1:
+        out["max_active_faults"] = rng.choice([0, 5])
+    return out
+
+
+ORIGINS = ["http://a.test", "https://shop.test", "http://b.a.test:8080", "null"]
+
+
+def cors(rng):
+    out = {"@type": TYPE + "http.cors.v3.CorsPolicy"}
+    if rng.random() < 0.9:
+        out["allow_origin_string_match"] = [rng.choice([
+            {"exact": rng.choice(ORIGINS)}, {"exact": "*"}, {"prefix": "http://"}, {"suffix": ".test"},
+            {"safe_regex": {"regex": "https?://.*test"}}]) for _ in range(rng.choice([1, 1, 2]))]
+    for field, values in (("allow_methods", ["GET,POST", "*"]), ("allow_headers", ["x-user", "content-type,x-tier"]),
+                          ("expose_headers", ["x-up"]), ("max_age", ["86400"]), ("allow_credentials", [True, False]),
+                          ("allow_private_network_access", [True]), ("forward_not_matching_preflights", [True, False]),
+                          ("filter_enabled", [{"default_value": share(rng)}])):
+        if rng.random() < 0.4:
+            out[field] = rng.choice(values)
+    return out
+
+
+def filter_overrides(rng, chance):
+    """What one level says of the listener's filters, or nothing."""
+    out = {}
+    for name, make in (("fault", fault), ("cors", cors)):
+        if rng.random() < chance:
+            out[name] = make(rng)
+            if rng.random() < 0.1:
+                out[name] = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                             **rng.choice([{"disabled": True}, {"config": out[name]}])}
+    return {"typed_per_filter_config": out} if out else {}
+
+
+def mirrors(rng, chance):
+    if rng.random() >= chance:
+        return {}
+    policies = [{"cluster": rng.choice(["mirror", "mirror", "dead", "missing"])} for _ in range(rng.choice([1, 1, 2]))]
+    for policy in policies:
+        if rng.random() < 0.5:
+            policy["runtime_fraction"] = {"default_value": share(rng)}
+        if rng.random() < 0.2:
+            policy["disable_shadow_host_suffix_append"] = True
+    return {"request_mirror_policies": policies}
+
+
 def route(rng, number):
     match = route_match(rng)
-    out = {"name": f"r{number}", "match": match, **header_operations(rng, "route", 0.15)}
+    out = {"name": f"r{number}", "match": match, **header_operations(rng, "route", 0.15), **filter_overrides(rng, 0.15)}
     kind = rng.random()
     if kind < 0.8:
         out["route"] = forward(rng, match)
@@ -167,14 +236,14 @@ def route_configuration(rng):
         share = [domains.pop() for _ in range(min(len(domains), rng.choice([1, 1, 2])))]
         count = rng.randint(1, 6)
         hosts.append({"name": f"h{len(hosts)}", "domains": share, **header_operations(rng, "host", 0.1),
-                      "routes": [route(rng, number + i) for i in range(count)]})
+                      **filter_overrides(rng, 0.1), **mirrors(rng, 0.05), "routes": [route(rng, number + i) for i in range(count)]})
         number += count
         if rng.random() < 0.15:
             hosts[-1]["include_request_attempt_count"] = True
     if rng.random() < 0.7:
         hosts.append({"name": "rest", "domains": ["*"], "routes": [route(rng, number + i) for i in range(5)]})
     out = {"name": "generated", "virtual_hosts": hosts, "validate_clusters": False,
-           **header_operations(rng, "table", 0.1)}
+           **header_operations(rng, "table", 0.1), **filter_overrides(rng, 0.05), **mirrors(rng, 0.05)}
     if rng.random() < 0.3:
         out["ignore_port_in_host_matching"] = True
     if rng.random() < 0.2:
@@ -182,14 +251,20 @@ def route_configuration(rng):
     return out
 
 
-TYPE = "type.googleapis.com/envoy.extensions.filters."
+def filters(rng):
+    """The listener's filters: none, or those that overrides name."""
+    router = {"name": "envoy.filters.http.router", "typed_config": {"@type": TYPE + "http.router.v3.Router"}}
+    if rng.random() < 0.2:
+        return [router]
+    general = fault(rng) if rng.random() < 0.1 else {"@type": TYPE + "http.fault.v3.HTTPFault"}
+    return [{"name": "fault", "typed_config": general},
+            {"name": "cors", "typed_config": {"@type": TYPE + "http.cors.v3.Cors"}}, router]
 
 
 def connection_manager(rng):
     out = {"@type": TYPE + "network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "generated",
            "codec_type": "AUTO", "route_config": route_configuration(rng),
-           "http_filters": [{"name": "envoy.filters.http.router",
-                             "typed_config": {"@type": TYPE + "http.router.v3.Router"}}]}
+           "http_filters": filters(rng)}
     for field, chance in (("use_remote_address", 0.4), ("normalize_path", 0.4), ("merge_slashes", 0.3),
                           ("strip_matching_host_port", 0.0), ("strip_any_host_port", 0.15),
                           ("preserve_external_request_id", 0.2)):
@@ -222,7 +297,7 @@ def with_ports(manager, listen, admin, upstreams, dead):
     """The bootstrap as JSON text, which is YAML too."""
     def address(port):
         return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    clusters = [cluster(name, port) for name, port in zip("abc", upstreams)]
+    clusters = [cluster(name, port) for name, port in zip(("a", "b", "c", "mirror"), upstreams)]
     return json.dumps({
         "admin": {"address": address(admin)},
         "static_resources": {
@@ -260,6 +335,14 @@ def request(rng, number):
              ("Keep-Alive: 5", 0.03), ("X-Envoy-Max-Retries: 0", 0.04), ("X-Envoy-Internal: true", 0.04),
              ("X-Envoy-Expected-Rq-Timeout-Ms: 7", 0.03), ("Via: 1.1 other", 0.04), ("Upgrade: foo", 0.02)]
     lines += [line for line, chance in extra if rng.random() < chance]
+    if rng.random() < 0.3:
+        lines.append(f"Origin: {rng.choice(ORIGINS)}")
+    if rng.random() < (0.7 if method == "OPTIONS" else 0.05):
+        lines += ["Access-Control-Request-Method: PUT", "Access-Control-Request-Private-Network: true"]
+    for header, values in (("X-Envoy-Fault-Abort-Request", ["404", "100", "x"]), ("X-Envoy-Fault-Delay-Request", ["3", "x"]),
+                           ("X-Envoy-Fault-Abort-Request-Percentage", ["0", "100"]), ("Content-Type", ["application/grpc"])):
+        if rng.random() < 0.06:
+            lines.append(f"{header}: {rng.choice(values)}")
     body = b""
     if method in ("POST", "PUT", "PATCH") or rng.random() < 0.03:
         content = b"body " * rng.choice([0, 1, 10, 4000])
