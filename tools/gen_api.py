@@ -71,7 +71,7 @@ class Field:
                 self.values[key] = value
             else:
                 self.flags.add(key)
-        known = {"required", "immutable", "set", "atomic", "retain", "unbound"}
+        known = {"required", "immutable", "set", "atomic", "retain", "unbound", "present"}
         known_values = {"default", "enum", "merge", "keys", "min", "max", "as"}
         self.member_name = snake(self.values.get("as", name))
         for word in (self.flags - known) | (set(self.values) - known_values):
@@ -82,6 +82,7 @@ class Generator:
     def __init__(self):
         self.types = {}  # name -> {field name: Field}
         self.struct_fields = {}  # name -> the fields that its C struct holds, absent: all
+        self.atomic = set()  # types that server-side apply owns whole
         self.kinds = []
         self.bound = []  # types with a C struct, dependencies first
         self.schemas = {}  # definition text -> C name, of lists, maps and constrained scalars
@@ -95,6 +96,8 @@ class Generator:
             if name in self.types:
                 fail(path, "type %s is defined twice" % name)
             fields = dict(fields or {})
+            if fields.pop("_atomic", False):
+                self.atomic.add(name)
             if "_struct" in fields:
                 self.struct_fields[name] = fields.pop("_struct")
             self.types[name] = {key: Field(name, key, str(text)) for key, text in fields.items()}
@@ -109,9 +112,9 @@ class Generator:
             fields = self.types.setdefault(kind["type"], {})
             head = {"apiVersion": "string", "kind": "string"}
             if "spec" in kind:
-                head.update(metadata="1 ObjectMeta", spec=kind["spec"])
+                head.update(metadata="1 ObjectMeta present", spec=kind["spec"] + " present")
             if "status" in kind:
-                head["status"] = kind["status"]
+                head["status"] = kind["status"] + " present"
             for name, text in head.items():
                 fields.setdefault(name, Field(kind["type"], name, text))
             if kind.get("struct") and kind["type"] not in self.struct_fields:
@@ -244,6 +247,8 @@ class Generator:
                 parts += self.bounds(field)
             if shape == "list" and depth == 0:
                 parts += self.list_parts(field)
+            if shape == "map" and depth == 0 and "atomic" in field.flags:
+                parts.append(".is_atomic = true")
             name = self.define(", ".join(parts))
         return name
 
@@ -269,6 +274,8 @@ class Generator:
         for flag in ("required", "immutable"):
             if flag in field.flags:
                 parts.append(".%s = true" % flag)
+        if "present" in field.flags:
+            parts.append(".is_present = true")
         if field.pointer:
             parts.append(".keeps_zero = true")
         if "default" in field.values:
@@ -285,11 +292,11 @@ class Generator:
             if lines:
                 out += ["static const struct api_field fields_%s[] = {" % snake(name)] + lines + ["};"]
             retain = any("retain" in f.flags for f in fields.values() if not f.shape)
-            out.append("%sconst struct api_schema %s = {.type = API_OBJECT, .name = %s, .fields = %s, .field_count = %d%s%s};" % (
+            out.append("%sconst struct api_schema %s = {.type = API_OBJECT, .name = %s, .fields = %s, .field_count = %d%s%s%s};" % (
                 "" if name in self.bound else "static ", self.object_name(name), c_string(name),
                 "fields_" + snake(name) if lines else "NULL", len(lines),
                 ", .struct_size = sizeof(struct api_%s)" % snake(name) if name in self.bound else "",
-                ", .retain_keys = true" if retain else ""))
+                ", .retain_keys = true" if retain else "", ", .is_atomic = true" if name in self.atomic else ""))
         return out
 
     def column(self, column):

@@ -305,6 +305,10 @@ static void default_object(const struct api_schema *schema, json_t *json, unsign
             json_object_set_new(json, field->name, fresh);
             value = fresh;
         }
+        if (!value && field->is_present && field->schema->type == API_OBJECT) {
+            value = json_object();
+            json_object_set_new(json, field->name, value);
+        }
         if (value)
             default_value(field->schema, value, depth + 1);
     }

@@ -35,7 +35,8 @@ size_t api_check(const struct api_schema *schema, const json_t *json, api_on_pro
 MUST_USE int api_validate(const struct api_kind *kind, const json_t *object,
                           api_on_problem *on_problem, void *ctx, struct error *err);
 
-/* Puts in the defaults of absent fields, in the objects and list items that are present. */
+/* Puts in the defaults of absent fields, in the objects and list items that are present; and empty
+ * objects where Kubernetes has them. */
 void api_default(const struct api_schema *schema, json_t *json);
 
 #endif

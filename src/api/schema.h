@@ -51,6 +51,8 @@ struct api_field {
                                         number, while JSON has it right here (Volume's sources) */
     bool required;                   /* must be present */
     bool immutable;                  /* may not change after creation */
+    bool is_present;                 /* never NULL in Kubernetes: an object without it has it empty,
+                                        when it comes to who owns what */
     bool keeps_zero;                 /* a pointer in Kubernetes: false, 0, "" in a protobuf body are
                                         values; without it they mean absent */
     const char *default_json;        /* JSON text of the default, or NULL */
@@ -69,6 +71,7 @@ struct api_schema {
     const char *const *list_keys; /* of API_LIST_MAP: names, NULL at the end; else NULL */
     const char *merge_key;        /* strategic merge patch: NULL replaces the list as a whole; ""
                                      merges a list of scalars as a set */
+    bool is_atomic;               /* an object or map that server-side apply owns whole */
     bool retain_keys;             /* strategic merge: $retainKeys (volumes, update strategy) */
     const char *const *enums;     /* of a string: the allowed values, NULL at the end; else NULL */
     bool has_min, has_max;
