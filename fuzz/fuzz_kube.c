@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client may send to an API server: protobuf bodies, selectors, patches. The
- * first byte chooses.
+/* What a client may send to an API server: protobuf bodies, selectors, patches,
+ * field sets and server-side apply. The first byte chooses.
  */
 #include "api/schema.h"
+#include "kube/managed.h"
 #include "kube/patch.h"
 #include "kube/protobuf.h"
 #include "kube/selector.h"
@@ -40,12 +41,41 @@ static void patches(struct slice text)
     json_decref(target);
 }
 
+/* {"managedFields": {...}} is read as a set, and an object of that kind is applied to a pod that
+ * says so about its owners. */
+static void owners(struct slice text)
+{
+    const struct kube_type type = {.api = api_kind_find("", "v1", "Pod")->schema};
+    const struct kube_writer writer = {
+        .manager = "f", .api_version = "v1", .subresource = "", .time = "", .force = true};
+    struct kube_conflicts conflicts = {0};
+    json_t *config = NULL;
+    json_t *live = NULL;
+    json_t *result = NULL;
+
+    if (json_parse(text, NULL, &config, NULL) != 0)
+        return;
+    live =
+        json_pack("{s:{s:s, s:[{s:s, s:s, s:s, s:O}]}, s:{s:[{s:s}, {s:s}]}}", "metadata", "name",
+                  "p", "managedFields", "manager", "f", "operation", "Apply", "fieldsType",
+                  "FieldsV1", "fieldsV1", config, "spec", "containers", "name", "a", "name", "b");
+    if (json_is_object(config) &&
+        kube_managed_apply(type, live, config, &writer, &result, &conflicts, NULL) == 0) {
+        kube_managed_update(type, live, result, &writer);
+        kube_managed_keep_times(live, result);
+    }
+    kube_conflicts_deinit(&conflicts);
+    json_decref(result);
+    json_decref(live);
+    json_decref(config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_make(data + (size > 0), size - (size > 0));
     json_t *object = NULL;
 
-    switch (size ? data[0] % 3 : 0) {
+    switch (size ? data[0] % 4 : 0) {
     case 0:
         if (kube_protobuf_decode(rest, &object, NULL) == 0)
             json_decref(object);
@@ -53,8 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1:
         selectors(rest);
         break;
-    default:
+    case 2:
         patches(rest);
+        break;
+    default:
+        owners(rest);
     }
     return 0;
 }
