@@ -99,6 +99,7 @@ static void first_create(struct sandbox_apiserver *server, const char *group, co
     call->ns = ns;
     call->user = (struct apiserver_user){
         .name = "system:apiserver", .uid = "", .groups = {"system:masters", NULL}};
+    call->user_agent = SLICE("kube-apiserver");
     call->body = object;
     call->on_done = first_on_done;
     apiserver_call_run(call);

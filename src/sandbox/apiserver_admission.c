@@ -49,7 +49,7 @@ static const char *call_operation(const struct apiserver_call *call)
         return "CREATE";
     case APISERVER_UPDATE:
     case APISERVER_PATCH:
-        return "UPDATE";
+        return call->old == NULL ? "CREATE" : "UPDATE"; /* an apply may make the object */
     default:
         return "DELETE";
     }

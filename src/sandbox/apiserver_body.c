@@ -17,7 +17,7 @@ static const struct body_type {
     {"application/json-patch+json", BODY_JSON, true},
     {"application/merge-patch+json", BODY_JSON, true},
     {"application/strategic-merge-patch+json", BODY_JSON, true},
-    {"application/apply-patch+yaml", BODY_YAML, true},
+    {APISERVER_APPLY_TYPE, BODY_YAML, true},
 };
 
 static struct slice media_type(struct slice content_type)
@@ -34,7 +34,7 @@ static int fail_type(struct apiserver_call *call)
         "the body of the request was in an unknown format - accepted media types include: %s",
         call->verb == APISERVER_PATCH
             ? "application/json-patch+json, application/merge-patch+json, "
-              "application/strategic-merge-patch+json"
+              "application/strategic-merge-patch+json, " APISERVER_APPLY_TYPE
             : "application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
@@ -72,13 +72,12 @@ int apiserver_body_decode(struct apiserver_call *call, struct slice content_type
     }
     if (format == BODY_UNKNOWN)
         return fail_type(call);
-    if (slice_eq_str(type, "application/apply-patch+yaml"))
-        return apiserver_fail(call, 415, "UnsupportedMediaType",
-                              "not supported: server-side apply (application/apply-patch+yaml)");
     call->content_type = arena_slice_dup(&call->arena, type);
-    if (body_parse(format, body, &call->body, &err) != 0)
-        return apiserver_fail(call, 400, "BadRequest",
-                              "the object provided is unrecognized (must be of type %s): %s",
-                              call->kind ? call->kind->kind : "object", err.reason);
-    return 0;
+    if (body_parse(format, body, &call->body, &err) == 0)
+        return 0;
+    if (format == BODY_YAML && call->verb == APISERVER_PATCH)
+        return apiserver_fail(call, 400, "BadRequest", "error decoding YAML: %s", err.reason);
+    return apiserver_fail(call, 400, "BadRequest",
+                          "the object provided is unrecognized (must be of type %s): %s",
+                          call->kind ? call->kind->kind : "object", err.reason);
 }

@@ -238,7 +238,10 @@ void apiserver_delete_collection(struct apiserver_call *call)
         store_object_unref(found.items[i]);
     }
     VEC_DEINIT(&found);
-    call->result = json_pack("{s:s, s:s, s:{}, s:o}", "kind", call->kind->list_kind, "apiVersion",
-                             call->kind->api_version, "metadata", "items", items);
+    call->result =
+        json_pack("{s:s, s:s, s:{s:o}, s:o}", "kind", call->kind->list_kind, "apiVersion",
+                  call->kind->api_version, "metadata", "resourceVersion",
+                  json_sprintf("%llu", (unsigned long long)store_revision(call->server->store)),
+                  "items", items);
     apiserver_call_finish(call);
 }

@@ -246,6 +246,13 @@ static void idle_kind_warn(struct apiserver_call *call)
     }
 }
 
+int apiserver_hooks_admit(struct apiserver_call *call)
+{
+    if (strcmp(call->kind->plural, "pods") == 0 && call->kind->group[0] == '\0')
+        return apiserver_hooks_pod_admit(call);
+    return 0;
+}
+
 int apiserver_hooks_prepare(struct apiserver_call *call)
 {
     const struct hook_row *row = hooks_find(call->kind);

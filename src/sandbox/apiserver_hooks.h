@@ -15,8 +15,9 @@ void apiserver_hooks_pod_defaults(json_t *spec);
 /* Containers of a spec: at least one, names, images; adds causes below `path`. */
 void apiserver_hooks_containers_check(struct apiserver_call *call, const json_t *spec,
                                       const char *path);
-/* The ServiceAccount admission, tolerations, status. */
 MUST_USE int apiserver_hooks_pod_prepare(struct apiserver_call *call);
+/* The ServiceAccount admission, tolerations, status. */
+MUST_USE int apiserver_hooks_pod_admit(struct apiserver_call *call);
 void apiserver_hooks_pod_check(struct apiserver_call *call);
 MUST_USE int apiserver_hooks_service_prepare(struct apiserver_call *call);
 /* Validation, ClusterIP and node ports. */

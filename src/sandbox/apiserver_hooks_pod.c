@@ -192,9 +192,18 @@ static void toleration_add(json_t *spec, const char *key)
 int apiserver_hooks_pod_prepare(struct apiserver_call *call)
 {
     json_t *spec = json_object_get(call->object, "spec");
-    int rc;
 
     apiserver_hooks_pod_defaults(spec);
+    if (json_is_object(spec) && json_object_get(spec, "enableServiceLinks") == NULL)
+        json_object_set_new(spec, "enableServiceLinks", json_true());
+    return 0;
+}
+
+int apiserver_hooks_pod_admit(struct apiserver_call *call)
+{
+    json_t *spec = json_object_get(call->object, "spec");
+    int rc;
+
     if (call->old != NULL || !json_is_object(spec))
         return 0;
     rc = account_admit(call, spec);

@@ -461,6 +461,7 @@ static void request_on_head(struct http_stream *stream, struct http_head *head, 
     call->query = arena_slice_dup(&call->arena, call->query);
     path = arena_slice_dup(&call->arena, path);
     call->accept = accept_parse(header_value(stream, "accept"));
+    call->user_agent = arena_slice_dup(&call->arena, header_value(stream, "user-agent"));
     if (health_run(stream, path))
         return;
     if (user_check(call, stream, path) != 0) {

@@ -4,6 +4,7 @@
  *   apiserver_http.c   path, user, body --> struct apiserver_call --> answer in JSON, YAML, Table
  *   apiserver_read.c   get, list            apiserver_watch.c    watch
  *   apiserver_write.c  create, update, patch:  prepare -> mutate -> check -> validate -> commit
+ *                      apiserver_managed.c: server-side apply, and who owns which field
  *   apiserver_delete.c delete, deletecollection
  *
  * Place   apiserver*.c
@@ -83,6 +84,7 @@ struct apiserver_call {
     const char *subresource; /* "" for none */
     struct slice query;      /* not decoded */
     struct slice content_type;
+    struct slice user_agent; /* empty: a call of the server's own */
     enum apiserver_accept accept;
     struct apiserver_user user;
     json_t *body;           /* decoded; owned */
@@ -175,6 +177,18 @@ void apiserver_delete_collection(struct apiserver_call *call);
 /* After an update: removes an object that waits for its finalizers and has none left. */
 bool apiserver_delete_is_due(const json_t *object);
 
+/* --- apiserver_managed.c: who owns which field --- */
+
+#define APISERVER_APPLY_TYPE "application/apply-patch+yaml"
+
+/* fieldManager and force of a write. Sets a failure. */
+MUST_USE int apiserver_managed_check_options(struct apiserver_call *call);
+bool apiserver_managed_is_apply(const struct apiserver_call *call);
+/* call->body applied to call->old (NULL: it is new): a fresh object. Sets a failure. */
+MUST_USE int apiserver_managed_apply(struct apiserver_call *call, json_t **ret);
+/* Sets managedFields of call->object after any other write. */
+void apiserver_managed_update(struct apiserver_call *call);
+
 /* --- apiserver_object.c: metadata --- */
 
 /* Names, namespace, labels, annotations, owner references: adds causes. */
@@ -190,8 +204,11 @@ bool apiserver_object_is_dns_label(const char *text);
 
 /* --- apiserver_hooks.c: rules of single kinds --- */
 
-/* After schema defaults, before admission; `old` is NULL for a create. Sets a failure. */
+/* After schema defaults, before admission: defaults that depend on other fields, which the writer
+ * owns; `old` is NULL for a create. Sets a failure. */
 MUST_USE int apiserver_hooks_prepare(struct apiserver_call *call);
+/* The built-in admission, whose fields nobody owns. Sets a failure. */
+MUST_USE int apiserver_hooks_admit(struct apiserver_call *call);
 /* After admission, before the commit: allocations and validation; adds causes. */
 void apiserver_hooks_check(struct apiserver_call *call);
 

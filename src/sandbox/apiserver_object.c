@@ -214,7 +214,7 @@ static void check_name(struct apiserver_call *call)
 
 void apiserver_object_check_metadata(struct apiserver_call *call)
 {
-    if (call->verb == APISERVER_CREATE)
+    if (call->old == NULL)
         check_name(call);
     check_map(call, "labels", true);
     check_map(call, "annotations", false);

@@ -13,10 +13,12 @@ enum { STATUS_TEXT_SIZE = 2048 };
 json_t *apiserver_status_new(unsigned status, const char *reason, const char *message,
                              json_t *details)
 {
-    json_t *object = json_pack("{s:s, s:s, s:{}, s:s, s:o, s:s}", "kind", "Status", "apiVersion",
-                               "v1", "metadata", "status", status < 400 ? "Success" : "Failure",
-                               "message", json_string_slice(slice_str(message)), "reason", reason);
+    json_t *object = json_pack("{s:s, s:s, s:{}, s:s, s:o}", "kind", "Status", "apiVersion", "v1",
+                               "metadata", "status", status < 400 ? "Success" : "Failure",
+                               "message", json_string_slice(slice_str(message)));
 
+    if (reason[0])
+        json_set_string(object, "reason", reason);
     if (details != NULL)
         json_object_set_new(object, "details", details);
     json_object_set_new(object, "code", json_integer(status));

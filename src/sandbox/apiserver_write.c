@@ -13,6 +13,7 @@
  */
 #include "api/check.h"
 #include "base/clock.h"
+#include "kube/managed.h"
 #include "kube/patch.h"
 #include "sandbox/apiserver_int.h"
 
@@ -202,9 +203,8 @@ static bool keeps_status(const struct kind *kind)
 
 static void system_fields_make(json_t *object)
 {
-    static const char *const dropped[] = {"resourceVersion",   "selfLink",
-                                          "deletionTimestamp", "deletionGracePeriodSeconds",
-                                          "managedFields",     "generation"};
+    static const char *const dropped[] = {"resourceVersion", "selfLink", "deletionTimestamp",
+                                          "deletionGracePeriodSeconds", "generation"};
     json_t *metadata = metadata_of(object);
     char uuid[37];
     char now[CLOCK_RFC3339_SIZE];
@@ -216,22 +216,27 @@ static void system_fields_make(json_t *object)
     json_set_string(metadata, "creationTimestamp", apiserver_object_now(now));
 }
 
-static int prepare_create(struct apiserver_call *call)
+/* What the writer owns is settled between the kind's defaults and admission. */
+static int prepare_end(struct apiserver_call *call)
 {
-    json_t *object = json_deep_copy(call->body);
-    int rc;
+    int rc = apiserver_hooks_prepare(call);
 
-    call->object = object;
-    if (object == NULL)
-        return apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
-    rc = check_envelope(call, object);
+    if (rc != 0)
+        return rc;
+    apiserver_managed_update(call);
+    return apiserver_hooks_admit(call);
+}
+
+/* The state that is created is in call->object. */
+static int prepare_new(struct apiserver_call *call)
+{
+    json_t *object = call->object;
+    int rc = check_envelope(call, object);
+
     if (rc == 0)
         rc = check_names(call, object);
     if (rc != 0)
         return rc;
-    if (json_path_string_or(object, "metadata.resourceVersion", "")[0])
-        return apiserver_fail(call, 400, "BadRequest",
-                              "resourceVersion should not be set on objects to be created");
     nulls_drop(object);
     rc = check_schema(call, object);
     if (rc == 0)
@@ -244,7 +249,28 @@ static int prepare_create(struct apiserver_call *call)
     if (call->kind->has_generation)
         json_object_set_new(metadata_of(object), "generation", json_integer(1));
     defaults_set(call);
-    return apiserver_hooks_prepare(call);
+    return prepare_end(call);
+}
+
+static int prepare_create(struct apiserver_call *call)
+{
+    call->object = json_deep_copy(call->body);
+    if (call->object == NULL)
+        return apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
+    if (json_path_string_or(call->object, "metadata.resourceVersion", "")[0])
+        return apiserver_fail(call, 400, "BadRequest",
+                              "resourceVersion should not be set on objects to be created");
+    return prepare_new(call);
+}
+
+/* A server-side apply of an object that is not there. */
+static int prepare_apply_new(struct apiserver_call *call)
+{
+    if (call->subresource[0])
+        return apiserver_fail_not_found(call, call->kind, call->name);
+    if (apiserver_managed_apply(call, &call->object) != 0)
+        return ERR_INVALID;
+    return prepare_new(call);
 }
 
 /* --- update and patch --- */
@@ -300,6 +326,9 @@ static int update_wanted(struct apiserver_call *call, json_t **ret)
     } else if (call->body == NULL) {
         object = NULL;
         rc = apiserver_fail(call, 400, "BadRequest", "the patch was empty");
+    } else if (apiserver_managed_is_apply(call)) {
+        object = NULL;
+        rc = apiserver_managed_apply(call, &object);
     } else {
         object =
             is_sub(call, "scale") ? apiserver_sub_scale(call->kind, base) : json_deep_copy(base);
@@ -368,7 +397,6 @@ static void system_fields_keep(struct apiserver_call *call)
 
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         member_copy(metadata, old, kept[i]);
-    json_object_del(metadata, "managedFields");
 }
 
 /* Only the part that this resource or subresource may write. */
@@ -461,7 +489,9 @@ static int prepare_update(struct apiserver_call *call)
     int rc;
 
     if (old == NULL)
-        return apiserver_fail_not_found(call, call->kind, call->name);
+        return apiserver_managed_is_apply(call)
+                   ? prepare_apply_new(call)
+                   : apiserver_fail_not_found(call, call->kind, call->name);
     call->old = store_object_ref(old);
     rc = update_wanted(call, &wanted);
     if (rc != 0)
@@ -480,10 +510,12 @@ static int prepare_update(struct apiserver_call *call)
     scope_keep(call);
     system_fields_keep(call);
     check_finalizers(call);
-    if (is_sub(call, "status"))
+    if (is_sub(call, "status")) {
+        apiserver_managed_update(call);
         return 0;
+    }
     defaults_set(call);
-    return apiserver_hooks_prepare(call);
+    return prepare_end(call);
 }
 
 /* --- the pipeline --- */
@@ -509,7 +541,9 @@ static void write_attempt(struct apiserver_call *call)
 
     attempt_reset(call);
     call->attempt++;
-    rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
+    rc = apiserver_managed_check_options(call);
+    if (rc == 0)
+        rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
     if (rc != 0) {
         apiserver_call_finish(call);
         return;
@@ -563,7 +597,7 @@ static void write_answer(struct apiserver_call *call, struct store_object *store
 {
     json_t *tree = stored ? stored->tree : call->object;
 
-    call->status = call->verb == APISERVER_CREATE ? 201 : 200;
+    call->status = call->old == NULL ? 201 : 200;
     if (is_sub(call, "scale"))
         call->result = apiserver_sub_scale(call->kind, tree);
     else if (stored != NULL)
@@ -596,6 +630,7 @@ static void write_validated(struct apiserver_call *call)
     }
     if (call->old != NULL) {
         generation_bump(call);
+        kube_managed_keep_times(call->old->tree, call->object);
         if (json_equal(call->object, call->old->tree)) {
             write_answer(call, call->old);
             return;
@@ -606,7 +641,7 @@ static void write_validated(struct apiserver_call *call)
         return;
     }
     rc = commit(call, &stored);
-    if (rc == ERR_NOT_FOUND)
+    if (rc == ERR_NOT_FOUND || (rc == ERR_EXISTS && call->verb != APISERVER_CREATE))
         rc = ERR_CONFLICT;
     if (rc == ERR_CONFLICT && !call->revision_given && call->attempt < APISERVER_ATTEMPTS_MAX) {
         write_attempt(call);

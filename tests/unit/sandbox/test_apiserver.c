@@ -213,8 +213,8 @@ static void objects_and_errors(void **state)
          "{\"l\":\"x\"}"},
         {KUBE_PATCH_JSON, CM "/a", "[{\"op\":\"test\",\"path\":\"/data/l\",\"value\":\"y\"}]", 422,
          NULL, NULL},
-        {KUBE_PATCH_APPLY, CM "/a?fieldManager=t", "{\"data\":{}}", 415, "reason",
-         "\"UnsupportedMediaType\"", OWN},
+        {KUBE_PATCH_APPLY, CM "/a?fieldManager=t", "{\"data\":{}}", 400, "message",
+         "\"invalid object type: /, Kind=\"", false},
         {KUBE_DELETE, CM "/a", NULL, 200, "details.name", "\"a\""},
         {KUBE_DELETE, CM "/a", NULL, 404, NULL, NULL},
     };

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Field ownership of a call: who writes, onto what type, and server-side apply (a PATCH with
+ * application/apply-patch+yaml). The rules are kube/managed.h's; here are the requests' words and
+ * the answers'.
+ *
+ * Place   apiserver_write.c's prepare step, before rules of the kind and webhooks
+ */
+#include "api/check.h"
+#include "base/clock.h"
+#include "kube/managed.h"
+#include "sandbox/apiserver_int.h"
+
+enum { MANAGER_MAX = 128 };
+
+/* --- who writes what --- */
+
+static struct kube_type type_of(const struct kind *kind)
+{
+    if (kind->api != NULL)
+        return (struct kube_type){.api = kind->api->schema};
+    return (struct kube_type){.open = json_path_get(kind->crd_version, "schema.openAPIV3Schema"),
+                              .is_root = true};
+}
+
+static const char *manager_of(struct apiserver_call *call)
+{
+    struct slice given = apiserver_call_query(call, "fieldManager");
+    ptrdiff_t slash = slice_find_char(call->user_agent, '/');
+    struct slice agent = slash < 0 ? call->user_agent : slice_head(call->user_agent, (size_t)slash);
+
+    if (given.len == 0)
+        given = slice_head(agent, MIN(agent.len, (size_t)MANAGER_MAX));
+    return given.len > 0 ? arena_slice_str(&call->arena, given) : "unknown";
+}
+
+static struct kube_writer writer_of(struct apiserver_call *call)
+{
+    char now[CLOCK_RFC3339_SIZE];
+
+    return (struct kube_writer){
+        .manager = manager_of(call),
+        .api_version = call->kind->api_version,
+        .subresource = call->subresource,
+        .time = strcmp(call->subresource, "scale") == 0 /* as Kubernetes does */
+                    ? ""
+                    : arena_strdup(&call->arena, apiserver_object_now(now)),
+        .force = apiserver_call_query_bool(call, "force"),
+    };
+}
+
+void apiserver_managed_update(struct apiserver_call *call)
+{
+    struct kube_writer writer = writer_of(call);
+
+    if (!apiserver_managed_is_apply(call))
+        kube_managed_update(type_of(call->kind), call->old ? call->old->tree : NULL, call->object,
+                            &writer);
+}
+
+/* --- apply --- */
+
+bool apiserver_managed_is_apply(const struct apiserver_call *call)
+{
+    return slice_eq_str(call->content_type, APISERVER_APPLY_TYPE);
+}
+
+static int fail_option(struct apiserver_call *call, const char *reason, const char *field,
+                       const char *message)
+{
+    json_t *details =
+        json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "group", "meta.k8s.io", "kind", "PatchOptions",
+                  "causes", "reason", reason, "message", message, "field", field);
+    const char *text = arena_printf(
+        &call->arena, "PatchOptions.meta.k8s.io \"\" is invalid: %s: %s", field, message);
+
+    call->status = 422;
+    call->result = apiserver_status_new(422, "Invalid", text, details);
+    return ERR_INVALID;
+}
+
+int apiserver_managed_check_options(struct apiserver_call *call)
+{
+    struct slice manager = apiserver_call_query(call, "fieldManager");
+    bool is_apply = apiserver_managed_is_apply(call);
+
+    if (is_apply && manager.len == 0)
+        return fail_option(call, "FieldValueRequired", "fieldManager",
+                           "Required value: is required for apply patch");
+    if (!is_apply && call->verb == APISERVER_PATCH &&
+        apiserver_call_query(call, "force").data != NULL)
+        return fail_option(call, "FieldValueForbidden", "force",
+                           "Forbidden: may not be specified for non-apply patch");
+    if (manager.len > MANAGER_MAX)
+        return fail_option(call, "FieldValueTooLong", "fieldManager",
+                           "Too long: may not be more than 128 bytes");
+    return 0;
+}
+
+/* What an apply says about itself. */
+static int check_config(struct apiserver_call *call)
+{
+    const char *version = json_path_string_or(call->body, "apiVersion", "");
+    const char *kind = json_path_string_or(call->body, "kind", "");
+    const json_t *metadata = json_object_get(call->body, "metadata");
+
+    if (!json_is_object(call->body))
+        return apiserver_fail(call, 400, "BadRequest",
+                              "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+                              "json: cannot unmarshal %s into Go value of type "
+                              "map[string]interface {}",
+                              json_type_name(call->body));
+    if (strcmp(version, call->kind->api_version) != 0 || strcmp(kind, call->kind->kind) != 0)
+        return apiserver_fail(call, 400, "BadRequest", "invalid object type: %s%s, Kind=%s",
+                              strchr(version, '/') ? "" : "/", version, kind);
+    if (json_object_get(metadata, "managedFields") != NULL)
+        return apiserver_fail(call, 400, "BadRequest", "metadata.managedFields must be nil");
+    if (call->old == NULL && json_get_string(metadata, "uid") != NULL)
+        return apiserver_fail_conflict(call,
+                                       "uid mismatch: the provided object specified uid %s, and "
+                                       "no existing object was found",
+                                       json_get_string(metadata, "uid"));
+    return 0;
+}
+
+/* A configuration that is not of the kind's type. */
+static int fail_typed(struct apiserver_call *call, const char *path, const char *reason)
+{
+    const char *text = arena_printf(
+        &call->arena, "failed to create typed patch object (%s/%s; %s%s, Kind=%s): %s%s: %s",
+        json_path_string_or(call->body, "metadata.namespace", ""),
+        json_path_string_or(call->body, "metadata.name", ""), call->kind->group[0] ? "" : "/",
+        call->kind->api_version, call->kind->kind, path[0] ? "." : "", path, reason);
+
+    call->status = 500;
+    call->result = apiserver_status_new(500, "", text, NULL);
+    return ERR_INVALID;
+}
+
+static void config_on_problem(const struct error *problem, void *ctx)
+{
+    struct apiserver_call *call = ctx;
+
+    if (call->status == 0 && problem->code == ERR_EXISTS)
+        fail_typed(call, problem->path, "field not declared in schema");
+}
+
+/* The part of the configuration that this resource or subresource may apply. */
+static json_t *config_of(struct apiserver_call *call)
+{
+    json_t *config = json_copy(call->body);
+    bool is_status = strcmp(call->subresource, "status") == 0;
+    const char *name;
+    void *next;
+    json_t *value;
+
+    json_object_foreach_safe(config, next, name, value)
+    {
+        bool is_kept = !is_status || strcmp(name, "status") == 0 || strcmp(name, "kind") == 0 ||
+                       strcmp(name, "apiVersion") == 0;
+
+        if (!is_kept || (!is_status && call->kind->has_status && strcmp(name, "status") == 0))
+            json_object_del(config, name);
+    }
+    return config;
+}
+
+static int fail_conflicts(struct apiserver_call *call, struct kube_conflicts *conflicts)
+{
+    call->status = 409;
+    call->result = apiserver_status_new(409, "Conflict", conflicts->message,
+                                        json_pack("{s:O}", "causes", conflicts->causes));
+    kube_conflicts_deinit(conflicts);
+    return ERR_CONFLICT;
+}
+
+int apiserver_managed_apply(struct apiserver_call *call, json_t **ret)
+{
+    struct kube_writer writer = writer_of(call);
+    struct kube_conflicts conflicts = {0};
+    struct error err = {0};
+    json_t *base = call->old ? apiserver_read_present(call->kind, call->old) : NULL;
+    json_t *config;
+    int rc = check_config(call);
+
+    if (rc == 0 && call->kind->api != NULL)
+        api_check(call->kind->api->schema, call->body, config_on_problem, call);
+    if (rc != 0 || call->status != 0) {
+        json_decref(base);
+        return ERR_INVALID;
+    }
+    config = config_of(call);
+    rc = kube_managed_apply(type_of(call->kind), base, config, &writer, ret, &conflicts, &err);
+    json_decref(config);
+    json_decref(base);
+    if (rc == ERR_CONFLICT)
+        return fail_conflicts(call, &conflicts);
+    return rc ? fail_typed(call, err.path, err.reason) : 0;
+}
