@@ -99,54 +99,56 @@ static json_t *without_dynamic(const json_t *object)
 }
 
 static int patch_live(struct kube_client *client, const struct kube_request *where,
-                      const json_t *wanted, const json_t *live, enum apply_outcome *ret_outcome,
-                      struct error *err)
+                      const json_t *wanted, struct error *err)
 {
     struct kube_request request = *where;
 
-    *ret_outcome = APPLY_UNCHANGED;
-    if (apply_is_subset(wanted, live))
-        return 0;
-    *ret_outcome = APPLY_UPDATED;
     request.verb = KUBE_PATCH_STRATEGIC;
     request.query = "fieldManager=weft";
     request.body = wanted;
     return kube_call_wait(client, &request, NULL, err);
 }
 
-int apply_object(struct kube_client *client, const json_t *object, enum apply_outcome *ret_outcome,
-                 struct error *err)
+/* ERR_EXISTS: somebody was faster. */
+static int create(struct kube_client *client, const struct kube_request *where,
+                  const json_t *object, struct error *err)
+{
+    struct kube_request request = *where;
+
+    request.verb = KUBE_CREATE;
+    request.name = NULL;
+    request.body = object;
+    request.query = "fieldManager=weft";
+    return kube_call_wait(client, &request, NULL, err);
+}
+
+int apply_object(struct kube_client *client, const json_t *object, bool dry_run,
+                 enum apply_outcome *ret_outcome, struct error *err)
 {
     struct kube_resource resource;
     struct kube_request request = {.verb = KUBE_GET,
                                    .resource = &resource,
                                    .ns = kube_namespace(object),
                                    .name = kube_name(object)};
-    json_t *live = NULL;
-    json_t *wanted;
+    SCOPED(json_drop) json_t *live = NULL;
+    SCOPED(json_drop) json_t *wanted = NULL;
     int rc = resource_of(object, &resource, err);
 
     if (rc < 0)
         return rc;
     rc = kube_call_wait(client, &request, &live, err);
     if (rc == ERR_NOT_FOUND) {
-        request.verb = KUBE_CREATE;
-        request.name = NULL;
-        request.body = object;
-        request.query = "fieldManager=weft";
         *ret_outcome = APPLY_CREATED;
-        rc = kube_call_wait(client, &request, NULL, err);
-        if (rc != ERR_EXISTS)
-            return rc;
-        return apply_object(client, object, ret_outcome, err);
+        rc = dry_run ? 0 : create(client, &request, object, err);
+        return rc == ERR_EXISTS ? apply_object(client, object, dry_run, ret_outcome, err) : rc;
     }
     if (rc < 0)
         return rc;
     wanted = without_dynamic(object);
-    rc = patch_live(client, &request, wanted, live, ret_outcome, err);
-    json_decref(wanted);
-    json_decref(live);
-    return rc;
+    *ret_outcome = apply_is_subset(wanted, live) ? APPLY_UNCHANGED : APPLY_UPDATED;
+    if (*ret_outcome == APPLY_UNCHANGED || dry_run)
+        return 0;
+    return patch_live(client, &request, wanted, err);
 }
 
 int apply_delete(struct kube_client *client, const json_t *object, bool *ret_found,

@@ -14,8 +14,8 @@
 enum apply_outcome { APPLY_UNCHANGED, APPLY_CREATED, APPLY_UPDATED };
 
 /* Brings `object` about, waiting for each answer. What the server or others added to a live object
- * is left alone. The error names kind and name. */
-MUST_USE int apply_object(struct kube_client *client, const json_t *object,
+ * is left alone. dry_run: only tells what would be done. The error names kind and name. */
+MUST_USE int apply_object(struct kube_client *client, const json_t *object, bool dry_run,
                           enum apply_outcome *ret_outcome, struct error *err);
 /* Deletes it; *ret_found tells whether it was there. */
 MUST_USE int apply_delete(struct kube_client *client, const json_t *object, bool *ret_found,

@@ -11,7 +11,7 @@ static const struct {
     int (*run)(struct cli *cli, int argc, char **argv); /* NULL: known, not supported yet */
     const char *summary;
 } commands[] = {
-    {"install", NULL, cli_install, "Install the mesh into a cluster, or bring it up to date"},
+    {"install", "apply", cli_install, "Install the mesh into a cluster, or bring it up to date"},
     {"uninstall", NULL, cli_uninstall, "Remove the mesh from a cluster"},
     {"manifest", NULL, cli_manifest, "Print the objects of an installation (manifest generate)"},
     {"kube-inject", NULL, cli_kube_inject, "Add sidecars to the workloads of a file"},

@@ -92,6 +92,21 @@ void cli_document_print(const json_t *document)
     buf_deinit(&text);
 }
 
+void cli_tree_print(const json_t *tree, const char *format)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    if (strcmp(format, "json") == 0) {
+        (void)json_format(tree, JSON_FORMAT_PRETTY, &text);
+        buf_append_char(&text, '\n');
+    } else {
+        (void)yaml_format(tree, &text);
+    }
+    fwrite(text.data, 1, text.len, stdout);
+    buf_deinit(&text);
+}
+
 /* The last one wins: --set over files. */
 static const char *profile_find(const json_t *documents, const struct cli_list *sets)
 {
@@ -145,4 +160,31 @@ int cli_values_load(const struct cli_list *files, const struct cli_list *sets,
     *ret = values;
     memset(&values, 0, sizeof values);
     return 0;
+}
+
+int cli_values_load_revision(const struct cli_list *files, const struct cli_list *sets,
+                             const char *revision, struct install_values *ret, struct error *err)
+{
+    SCOPED(mem_drop) char *assignment = revision ? mem_printf("revision=%s", revision) : NULL;
+    struct cli_list all = *sets;
+
+    if (assignment && all.count == CLI_LIST_MAX)
+        return err_set(err, ERR_LIMIT, "--set is given more than %d times", CLI_LIST_MAX - 1);
+    if (assignment)
+        all.items[all.count++] = assignment;
+    return cli_values_load(files, &all, ret, err);
+}
+
+bool cli_confirmed(bool yes, const char *question)
+{
+    char line[16];
+
+    if (yes)
+        return true;
+    fputs(question, stdout);
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
+        return true;
+    printf("Cancelled.\n");
+    return false;
 }

@@ -32,8 +32,16 @@ MUST_USE int cli_text_read(const char *path, struct buf *text, struct error *err
 MUST_USE int cli_documents_read(const char *path, json_t **ret, struct error *err);
 /* Prints a document as YAML, and "---" behind it. */
 void cli_document_print(const json_t *document);
+/* Prints a tree as -o says: "json" or "yaml". */
+void cli_tree_print(const json_t *tree, const char *format);
 /* Values from -f files and --set assignments, over the profile that they ask for. */
 MUST_USE int cli_values_load(const struct cli_list *files, const struct cli_list *sets,
                              struct install_values *ret, struct error *err);
+/* The same with --revision, which may be NULL. */
+MUST_USE int cli_values_load_revision(const struct cli_list *files, const struct cli_list *sets,
+                                      const char *revision, struct install_values *ret,
+                                      struct error *err);
+/* Asks `question` on standard output, unless `yes`; says "Cancelled." when the answer is not yes. */
+bool cli_confirmed(bool yes, const char *question);
 
 #endif

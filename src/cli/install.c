@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weft install, weft uninstall: the objects of a mesh to a cluster and away again.
+/* weft install: the objects of a mesh to a cluster, part by part, and nothing that has not changed.
+ *
+ *   values (profile, -f, --set) -> install_objects -> for each component: create or change what
+ *   differs, wait for its Deployments -> remove what the former values had and these have not
+ *
+ * Place   bin/weft; cli/apply writes, cli/installed finds what is there
+ * Spec    istioctl install: its questions, progress lines and exit codes
  */
 #include "cli/apply.h"
 #include "cli/cli.h"
 #include "cli/common.h"
+#include "cli/installed.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -11,25 +18,32 @@
 #include "wire/json.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-enum { READY_TIMEOUT_DEFAULT_S = 300, POLL_MS = 200 };
+enum { POLL_MS = 200 };
 
 /* The parts that progress is told of, in order. */
 static const struct component {
+    const char *label; /* of its objects */
     const char *title;
-    const char *deployment; /* waited for; NULL: nothing to wait for */
 } components[] = {
-    {"Custom resource definitions", NULL},
-    {"Control plane (istiod)", "istiod"},
-    {"Ingress gateway (istio-ingressgateway)", "istio-ingressgateway"},
+    {"Base", "Istio core"},
+    {"Pilot", "Istiod"},
+    {"IngressGateways", "Ingress gateways"},
+    {"EgressGateways", "Egress gateways"},
 };
 
-static size_t component_of(const json_t *object)
+struct install {
+    struct kube_client *client;
+    const json_t *objects;
+    uint64_t timeout_ms; /* of each component */
+    bool dry_run;
+};
+
+static const char *component_of(const json_t *object)
 {
-    if (strcmp(json_path_string_or(object, "kind", ""), "CustomResourceDefinition") == 0)
-        return 0;
-    return strncmp(kube_name(object), "istio-ingressgateway", 20) == 0 ? 2 : 1;
+    const char *label = kube_label(object, INSTALL_COMPONENT_LABEL);
+
+    return label ? label : "";
 }
 
 /* --- readiness --- */
@@ -46,39 +60,37 @@ static bool deployment_is_ready(const json_t *deployment)
 }
 
 /* Why a pod does not run, of the Deployment's pods; "" when nobody says. */
-static void pods_complain(struct kube_client *client, const char *name, char *out, size_t size)
+static void pods_complain(struct kube_client *client, const json_t *deployment, char *out,
+                          size_t size)
 {
-    char *query = mem_printf("labelSelector=app%%3D%s", name);
-    struct kube_request request = {.verb = KUBE_GET,
-                                   .resource = kube_resource_get(KUBE_RESOURCE_POD),
-                                   .ns = INSTALL_NAMESPACE,
-                                   .query = query};
+    SCOPED(mem_drop)
+    char *query = mem_printf("labelSelector=app%%3D%s",
+                             json_path_string_or(deployment, "spec.selector.matchLabels.app", ""));
     SCOPED(json_drop) json_t *list = NULL;
     size_t i;
     json_t *pod;
 
     out[0] = 0;
-    if (kube_call_wait(client, &request, &list, NULL) >= 0) {
-        json_array_foreach(json_object_get(list, "items"), i, pod)
-        {
-            const json_t *waiting = json_path_get(pod, "status.containerStatuses[0].state.waiting");
+    if (installed_query(client, KUBE_RESOURCE_POD, INSTALL_NAMESPACE, query, &list, NULL) < 0)
+        return;
+    json_array_foreach(list, i, pod)
+    {
+        const json_t *waiting = json_path_get(pod, "status.containerStatuses[0].state.waiting");
 
-            if (waiting)
-                snprintf(out, size, "; pod %s: %s: %s", kube_name(pod),
-                         json_path_string_or(waiting, "reason", "waiting"),
-                         json_path_string_or(waiting, "message", ""));
-        }
+        if (waiting)
+            snprintf(out, size, "; pod %s: %s: %s", kube_name(pod),
+                     json_path_string_or(waiting, "reason", "waiting"),
+                     json_path_string_or(waiting, "message", ""));
     }
-    mem_free(query);
 }
 
-static int deployment_wait(struct kube_client *client, const char *name, uint64_t timeout_ms,
+static int deployment_wait(struct kube_client *client, const json_t *wanted, uint64_t timeout_ms,
                            struct error *err)
 {
     struct kube_request request = {.verb = KUBE_GET,
                                    .resource = kube_resource_get(KUBE_RESOURCE_DEPLOYMENT),
-                                   .ns = INSTALL_NAMESPACE,
-                                   .name = name};
+                                   .ns = kube_namespace(wanted),
+                                   .name = kube_name(wanted)};
     uint64_t start_ms = clock_monotonic_ms();
     char complaint[256];
 
@@ -94,8 +106,8 @@ static int deployment_wait(struct kube_client *client, const char *name, uint64_
             break;
         clock_sleep_ms(POLL_MS);
     }
-    pods_complain(client, name, complaint, sizeof complaint);
-    return err_set(err, ERR_TIMEOUT, "deployment %s is not ready after %llu s%s", name,
+    pods_complain(client, wanted, complaint, sizeof complaint);
+    return err_set(err, ERR_TIMEOUT, "deployment %s is not ready after %llu s%s", kube_name(wanted),
                    (unsigned long long)timeout_ms / 1000, complaint);
 }
 
@@ -105,20 +117,20 @@ struct tally {
     size_t created, updated, unchanged;
 };
 
-static int component_apply(struct kube_client *client, const json_t *objects, size_t component,
+static int component_apply(const struct install *install, const struct component *component,
                            struct tally *tally, struct error *err)
 {
     size_t i;
     json_t *object;
 
-    json_array_foreach(objects, i, object)
+    json_array_foreach(install->objects, i, object)
     {
         enum apply_outcome outcome;
         int rc;
 
-        if (component_of(object) != component)
+        if (strcmp(component_of(object), component->label) != 0)
             continue;
-        rc = apply_object(client, object, &outcome, err);
+        rc = apply_object(install->client, object, install->dry_run, &outcome, err);
         if (rc < 0)
             return rc;
         tally->created += outcome == APPLY_CREATED;
@@ -128,56 +140,107 @@ static int component_apply(struct kube_client *client, const json_t *objects, si
     return 0;
 }
 
-static int component_install(struct kube_client *client, const json_t *objects, size_t component,
-                             uint64_t timeout_ms, struct error *err)
+static int component_wait(const struct install *install, const struct component *component,
+                          struct error *err)
 {
-    struct tally tally = {0};
-    uint64_t start_ms = clock_monotonic_ms();
-    int rc = component_apply(client, objects, component, &tally, err);
+    size_t i;
+    json_t *object;
 
-    if (rc >= 0 && tally.created + tally.updated + tally.unchanged == 0)
-        return 0; /* not part of this profile */
-    if (rc >= 0 && components[component].deployment)
-        rc = deployment_wait(client, components[component].deployment, timeout_ms, err);
-    if (rc < 0)
-        return rc;
-    printf("✔ %s: ", components[component].title);
-    if (tally.created + tally.updated == 0)
-        printf("unchanged (%zu objects", tally.unchanged);
-    else
-        printf("%zu created, %zu changed, %zu unchanged (", tally.created, tally.updated,
-               tally.unchanged);
-    printf("%s%.1f s)\n", tally.created + tally.updated == 0 ? ", " : "",
-           (double)(clock_monotonic_ms() - start_ms) / 1000);
-    fflush(stdout);
+    json_array_foreach(install->objects, i, object)
+    {
+        int rc;
+
+        if (strcmp(component_of(object), component->label) != 0 ||
+            strcmp(json_path_string_or(object, "kind", ""), "Deployment") != 0)
+            continue;
+        rc = deployment_wait(install->client, object, install->timeout_ms, err);
+        if (rc < 0)
+            return rc;
+    }
     return 0;
 }
 
-static bool confirmed(bool yes, const char *question)
+static void component_print(const struct install *install, const struct component *component,
+                            const struct tally *tally, uint64_t start_ms)
 {
-    char line[16];
-
-    if (yes)
-        return true;
-    printf("%s Proceed? (y/N) ", question);
+    printf("✔ %s installed", component->title);
+    if (install->dry_run)
+        printf(" (dry run: %zu to create, %zu to change, %zu unchanged)\n", tally->created,
+               tally->updated, tally->unchanged);
+    else if (tally->created + tally->updated == 0)
+        printf(" (unchanged: %zu objects)\n", tally->unchanged);
+    else
+        printf(" (%zu created, %zu changed, %zu unchanged; %.1f s)\n", tally->created,
+               tally->updated, tally->unchanged, (double)(clock_monotonic_ms() - start_ms) / 1000);
     fflush(stdout);
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+static int component_install(const struct install *install, const struct component *component,
+                             struct error *err)
+{
+    struct tally tally = {0};
+    uint64_t start_ms = clock_monotonic_ms();
+    int rc = component_apply(install, component, &tally, err);
+
+    if (rc >= 0 && tally.created + tally.updated + tally.unchanged == 0)
+        return 0; /* not part of this profile */
+    if (rc >= 0 && !install->dry_run)
+        rc = component_wait(install, component, err);
+    if (rc >= 0)
+        component_print(install, component, &tally, start_ms);
+    return rc;
+}
+
+static bool is_wanted(const json_t *objects, const json_t *live)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(objects, i, object)
+    {
+        if (strcmp(kube_name(object), kube_name(live)) == 0 &&
+            strcmp(json_path_string_or(object, "kind", ""),
+                   json_path_string_or(live, "kind", "")) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What an earlier installation of the same revision had, and this one has not. */
+static int leftovers_remove(const struct install *install, const char *revision, struct error *err)
+{
+    SCOPED(json_drop) json_t *found = NULL;
+    size_t i;
+    json_t *object;
+    int rc = installed_list(install->client, revision, &found, err);
+
+    json_array_foreach(found, i, object)
+    {
+        if (rc >= 0 && !is_wanted(install->objects, object))
+            rc = installed_remove(install->client, object, err);
+    }
+    return rc;
 }
 
 static int install_run(const struct cli *cli, const struct install_values *values,
-                       uint64_t timeout_ms, struct error *err)
+                       struct install *install, struct error *err)
 {
     SCOPED(cli_cluster_close) struct cli_cluster cluster = {0};
     SCOPED(json_drop) json_t *objects = install_objects(values);
     SCOPED(json_drop) json_t *ns = install_namespace();
+    const char *revision = json_path_string_or(values->tree, "revision", "");
     enum apply_outcome outcome;
     int rc = cli_cluster_open(cli, &cluster, err);
 
     if (rc < 0)
         return rc;
-    rc = apply_object(cluster.client, ns, &outcome, err);
+    install->client = cluster.client;
+    install->objects = objects;
+    rc = apply_object(cluster.client, ns, install->dry_run, &outcome, err);
     for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(components); i++)
-        rc = component_install(cluster.client, objects, i, timeout_ms, err);
+        rc = component_install(install, &components[i], err);
+    if (rc >= 0 && !install->dry_run)
+        rc = leftovers_remove(install, *revision ? revision : "default", err);
     return rc;
 }
 
@@ -202,17 +265,20 @@ int cli_install(struct cli *cli, int argc, char **argv)
 {
     static struct cli_list no_list;
     struct cli_list files = no_list, sets = no_list;
-    const char *timeout = "300s";
+    const char *timeout = "300s", *revision = NULL;
     bool yes = false;
+    struct install install = {0};
     const struct cli_flag flags[] = {
         {"filename", 'f', CLI_FLAG_LIST, &files, "file of an IstioOperator"},
         {"set", 's', CLI_FLAG_LIST, &sets, "key=value, e.g. profile=demo, hub=..., tag=..."},
+        {"revision", 'r', CLI_FLAG_STRING, &revision, "name of this control plane beside others"},
         {"skip-confirmation", 'y', CLI_FLAG_BOOL, &yes, "do not ask"},
+        {"dry-run", 0, CLI_FLAG_BOOL, &install.dry_run, "only say what would be done"},
         {"readiness-timeout", 0, CLI_FLAG_STRING, &timeout, "how long to wait for a component"},
     };
     SCOPED(install_values_deinit) struct install_values values = {0};
+    SCOPED(mem_drop) char *question = NULL;
     struct error err = {0};
-    uint64_t timeout_ms = 0;
     int rc = cli_flags_parse(cli, argc, argv, flags, ARRAY_LEN(flags),
                              "weft install [-y] [-f FILE] [--set key=value]", &argc);
 
@@ -220,68 +286,17 @@ int cli_install(struct cli *cli, int argc, char **argv)
         return cli_flags_exit(rc);
     if (argc > 0)
         return cli_failf("unexpected argument \"%s\"", argv[1]);
-    if (timeout_parse(timeout, &timeout_ms, &err) < 0 ||
-        cli_values_load(&files, &sets, &values, &err) < 0)
+    if (timeout_parse(timeout, &install.timeout_ms, &err) < 0 ||
+        cli_values_load_revision(&files, &sets, revision, &values, &err) < 0)
         return cli_fail(&err);
-    if (!confirmed(yes, "This will install weft " WEFT_VERSION " into the cluster."))
+    question = mem_printf("This will install the weft " WEFT_VERSION
+                          " profile \"%s\" into the cluster. Proceed? (y/N) ",
+                          json_path_string_or(values.tree, "profile", ""));
+    if (!install.dry_run && !cli_confirmed(yes, question))
         return CLI_FAILED;
-    if (install_run(cli, &values, timeout_ms, &err) < 0)
+    if (install_run(cli, &values, &install, &err) < 0)
         return cli_fail(&err);
-    printf("✔ Installation complete\n");
+    printf(install.dry_run ? "✔ Dry run complete: nothing was changed\n"
+                           : "✔ Installation complete\n");
     return CLI_OK;
-}
-
-/* --- uninstall --- */
-
-static int uninstall_run(const struct cli *cli, struct error *err)
-{
-    SCOPED(cli_cluster_close) struct cli_cluster cluster = {0};
-    SCOPED(install_values_deinit) struct install_values values = {0};
-    SCOPED(json_drop) json_t *objects = NULL;
-    size_t removed = 0;
-    int rc = cli_cluster_open(cli, &cluster, err);
-
-    if (rc >= 0)
-        rc = install_values_init(&values, "default", err);
-    if (rc < 0)
-        return rc;
-    objects = install_objects(&values);
-    for (size_t i = json_array_size(objects); i > 0; i--) {
-        const json_t *object = json_array_get(objects, i - 1);
-        bool found;
-
-        if (component_of(object) == 0)
-            continue; /* users' objects would go with their definitions */
-        rc = apply_delete(cluster.client, object, &found, err);
-        if (rc < 0)
-            return rc;
-        removed += found;
-        if (found)
-            printf("  Removed %s %s\n", json_path_string_or(object, "kind", ""), kube_name(object));
-    }
-    printf("✔ Uninstall complete: %zu objects removed; definitions of resources, and namespace "
-           "%s, are left\n",
-           removed, INSTALL_NAMESPACE);
-    return 0;
-}
-
-int cli_uninstall(struct cli *cli, int argc, char **argv)
-{
-    bool yes = false, purge = false;
-    const struct cli_flag flags[] = {
-        {"purge", 0, CLI_FLAG_BOOL, &purge, "remove everything of the mesh"},
-        {"skip-confirmation", 'y', CLI_FLAG_BOOL, &yes, "do not ask"},
-    };
-    struct error err = {0};
-    int rc =
-        cli_flags_parse(cli, argc, argv, flags, ARRAY_LEN(flags), "weft uninstall --purge", &argc);
-
-    if (rc < 0)
-        return cli_flags_exit(rc);
-    if (!purge)
-        return cli_failf("at least one of the --revision, --filename or --purge flags must be set "
-                         "(only --purge is supported)");
-    if (!confirmed(yes, "All components of the mesh will be removed from the cluster."))
-        return CLI_FAILED;
-    return uninstall_run(cli, &err) < 0 ? cli_fail(&err) : CLI_OK;
 }
