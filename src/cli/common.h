@@ -41,7 +41,7 @@ MUST_USE int cli_values_load(const struct cli_list *files, const struct cli_list
 MUST_USE int cli_values_load_revision(const struct cli_list *files, const struct cli_list *sets,
                                       const char *revision, struct install_values *ret,
                                       struct error *err);
-/* Asks `question` on standard output, unless `yes`; says "Cancelled." when the answer is not yes. */
+/* Asks `question` on standard output, unless `yes`; says "Cancelled." after any other answer. */
 bool cli_confirmed(bool yes, const char *question);
 
 #endif

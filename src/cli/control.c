@@ -61,6 +61,12 @@ static struct slice proxy_name(const char *id)
     return piece;
 }
 
+const char *control_proxy_version(const json_t *proxy)
+{
+    return json_path_string_or(proxy, "weft_version",
+                               json_path_string_or(proxy, "istio_version", "unknown"));
+}
+
 struct row {
     json_t *proxy; /* borrowed */
     const char *name;

@@ -22,6 +22,8 @@ MUST_USE int control_pods(struct kube_client *client, const char *ns, const char
 /* GETs a page of one of those pods; *ret is a new tree. */
 MUST_USE int control_get(struct kube_client *client, const json_t *pod, const char *path,
                          json_t **ret, struct error *err);
+/* The proxy's own version: weft's, or the level of Istio that another proxy announces. Borrowed. */
+const char *control_proxy_version(const json_t *proxy);
 /* Every proxy that those pods serve: a new array of {"proxy": "pod.namespace", "istiod",
  * "cluster_id", "istio_version", "proxy_type", "cluster": {"sent", "acked", "nacks", "nack"}, ...},
  * sorted by proxy. */

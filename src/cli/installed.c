@@ -58,11 +58,11 @@ int installed_list(struct kube_client *client, const char *revision, json_t **re
 {
     SCOPED(json_drop) json_t *all = json_array();
     SCOPED(mem_drop)
-    char *query =
-        revision ? mem_printf("labelSelector=" INSTALL_COMPONENT_LABEL
-                              "+in+(Pilot,IngressGateways,EgressGateways),istio.io/rev%%3D%s",
-                              revision)
-                 : mem_strdup("labelSelector=" INSTALL_COMPONENT_LABEL);
+    char *query = revision
+                      ? mem_printf("labelSelector=" INSTALL_COMPONENT_LABEL
+                                   "+in+(Pilot,IngressGateways,EgressGateways),istio.io/rev%%3D%s",
+                                   revision)
+                      : mem_strdup("labelSelector=" INSTALL_COMPONENT_LABEL);
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         SCOPED(json_drop) json_t *list = NULL;

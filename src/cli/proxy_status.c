@@ -113,8 +113,7 @@ static void summary_print(const json_t *proxies)
         char *const row[] = {mem_strdup(json_path_string_or(proxy, "proxy", "")),
                              mem_strdup(json_path_string_or(proxy, "cluster_id", "")),
                              mem_strdup(json_path_string_or(proxy, "istiod", "")),
-                             mem_strdup(json_path_string_or(proxy, "istio_version", "")),
-                             subscribed(proxy)};
+                             mem_strdup(control_proxy_version(proxy)), subscribed(proxy)};
 
         table_row_add(&table, row);
     }
@@ -142,7 +141,7 @@ static void columns_print(const json_t *proxies)
         for (size_t k = 0; k < TYPES; k++)
             row[2 + k] = mem_strdup(state_of(json_object_get(proxy, column_types[k].key)));
         row[TYPES + 2] = mem_strdup(json_path_string_or(proxy, "istiod", ""));
-        row[TYPES + 3] = mem_strdup(json_path_string_or(proxy, "istio_version", ""));
+        row[TYPES + 3] = mem_strdup(control_proxy_version(proxy));
         table_row_add(&table, row);
     }
     table_print(&table);

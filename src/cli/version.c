@@ -61,7 +61,7 @@ static json_t *proxy_list(const json_t *proxies)
 
     json_array_foreach(proxies, i, proxy) json_array_append_new(
         list, json_pack("{s:s, s:s}", "ID", json_path_string_or(proxy, "proxy", ""), "IstioVersion",
-                        json_path_string_or(proxy, "istio_version", "")));
+                        control_proxy_version(proxy)));
     return list;
 }
 

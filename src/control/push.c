@@ -175,9 +175,10 @@ json_t *push_proxies(const struct push *push)
 
         if (!session->id)
             continue;
-        item = json_pack("{s:s, s:s, s:s, s:s}", "proxy", session->id, "proxy_type",
+        item = json_pack("{s:s, s:s, s:s, s:s, s:s*}", "proxy", session->id, "proxy_type",
                          session->scope.role == TRANSLATE_ROUTER ? "router" : "sidecar",
-                         "istio_version", session->version_text, "cluster_id", session->cluster_id);
+                         "istio_version", session->version_text, "cluster_id", session->cluster_id,
+                         "weft_version", session->weft_version_text);
         for (int type = 0; type < XDS_TYPE_COUNT; type++) {
             struct xds_server_facts facts = xds_server_facts(session->server, (enum xds_type)type);
 

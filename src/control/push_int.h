@@ -29,9 +29,10 @@ struct session {
     struct list node;
     struct grpc_call *call;
     struct xds_server *server;
-    struct arena arena; /* identity and scope */
-    const char *id;     /* node id; NULL before the first request */
-    const char *version_text;
+    struct arena arena;            /* identity and scope */
+    const char *id;                /* node id; NULL before the first request */
+    const char *version_text;      /* the Istio API level that it announces */
+    const char *weft_version_text; /* NULL: not weft-proxy */
     const char *cluster_id;
     struct translate_scope scope;
     char *key;                       /* of the scope */

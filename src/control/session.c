@@ -146,6 +146,8 @@ static int scope_fill(struct session *session, const struct pb_node *node)
     addresses_set(session, pb_struct_get_string(metadata, "INSTANCE_IPS"), parts[1]);
     session->version_text =
         text_or(arena, pb_struct_get_string(metadata, "ISTIO_VERSION"), "unknown");
+    session->weft_version_text =
+        text_or(arena, pb_struct_get_string(metadata, "WEFT_VERSION"), NULL);
     session->cluster_id =
         text_or(arena, pb_struct_get_string(metadata, "CLUSTER_ID"), "Kubernetes");
     return 0;

@@ -67,6 +67,8 @@ json_t *install_object(struct install_run *run, const char *api_version, const c
                        const char *component, char *name);
 /* meshConfig with what follows from revision and namespace; a new tree. */
 json_t *install_mesh_config(const struct install_run *run);
+/* Where proxies get their certificates: "HOST:port"; mem_free it. */
+char *install_ca_address(const struct install_run *run);
 /* The text at the path, or the fallback when it is absent or empty. */
 const char *install_text(const struct install_run *run, const char *path, const char *fallback);
 

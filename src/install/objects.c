@@ -59,9 +59,12 @@ static bool kind_is_namespaced(const char *kind)
 json_t *install_object(struct install_run *run, const char *api_version, const char *kind,
                        const char *component, char *name)
 {
-    json_t *object = json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s}}}", "apiVersion", api_version,
-                               "kind", kind, "metadata", "name", name, "labels", "istio.io/rev",
-                               run->revision, INSTALL_COMPONENT_LABEL, component);
+    json_t *object =
+        json_pack("{s:s, s:s, s:{s:s, s:{s:s}}}", "apiVersion", api_version, "kind", kind,
+                  "metadata", "name", name, "labels", INSTALL_COMPONENT_LABEL, component);
+
+    if (strcmp(component, INSTALL_BASE) != 0) /* those are all revisions' */
+        json_set_string(json_path_get(object, "metadata.labels"), "istio.io/rev", run->revision);
 
     if (kind_is_namespaced(kind))
         json_set_string(json_object_get(object, "metadata"), "namespace", INSTALL_NAMESPACE);
@@ -109,6 +112,14 @@ json_t *install_mesh_config(const struct install_run *run)
     return mesh;
 }
 
+char *install_ca_address(const struct install_run *run)
+{
+    const char *given = install_text(run, "global.caAddress", NULL);
+
+    return given ? mem_strdup(given)
+                 : mem_printf("istiod%s." INSTALL_NAMESPACE ".svc:15012", run->suffix);
+}
+
 /* The whole tree, with what empty texts stand for. */
 static json_t *values_whole(const struct install_run *run)
 {
@@ -125,7 +136,10 @@ static json_t *injection_values(const struct install_run *run)
     json_t *ret = json_pack(
         "{s:O, s:O, s:s}", "global", json_object_get(tree, "global"), "sidecarInjectorWebhook",
         json_object_get(tree, "sidecarInjectorWebhook"), "revision", run->revision);
+    char *ca = install_ca_address(run);
 
+    json_set_string(json_object_get(ret, "global"), "caAddress", ca);
+    mem_free(ca);
     json_decref(tree);
     return ret;
 }

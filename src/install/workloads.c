@@ -255,7 +255,7 @@ static json_t *gateway_env(const struct install_run *run, const char *gateway)
     SCOPED(mem_drop)
     char *owner = mem_printf(
         "kubernetes://apis/apps/v1/namespaces/" INSTALL_NAMESPACE "/deployments/%s", gateway);
-    SCOPED(mem_drop) char *ca = mem_printf("istiod%s." INSTALL_NAMESPACE ".svc:15012", run->suffix);
+    SCOPED(mem_drop) char *ca = install_ca_address(run);
     json_t *env = json_pack(
         "[o, o, o, o, o, o, o, o, o]", env_text("PILOT_CERT_PROVIDER", "istiod"),
         env_text("CA_ADDR", ca), env_text("PROXY_CONFIG", config),

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { HTTP_SEGMENTS_MAX = 10 };
+enum { HTTP_SEGMENTS_MAX = 16 };
 
 struct request {
     struct sandbox_apiserver *server;
@@ -244,7 +244,7 @@ static bool resource_parse(struct apiserver_call *call, const struct path_parts 
     call->subresource = part(parts, at + 2);
     if (call->kind == NULL && !group_version_exists(call->server, group, version))
         return false;
-    if (parts->count > at + 3 || !place_fits(call)) {
+    if ((parts->count > at + 3 && strcmp(call->subresource, "proxy") != 0) || !place_fits(call)) {
         call->kind = NULL;
         apiserver_fail(call, 404, "NotFound", "the server could not find the requested resource");
         return false;
@@ -350,7 +350,7 @@ static void request_on_body(struct http_stream *stream, int code, struct slice b
 
 static bool is_node_stream(const struct apiserver_call *call)
 {
-    static const char *const names[] = {"log", "exec", "attach", "portforward"};
+    static const char *const names[] = {"log", "exec", "attach", "portforward", "proxy"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (call->subresource[0] && strcmp(call->subresource, names[i]) == 0)

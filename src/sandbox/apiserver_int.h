@@ -268,6 +268,11 @@ void apiserver_crd_prepare(struct apiserver_call *call);
 /* logs, exec, attach: relays to the node agent. Takes the call; answers the stream itself. */
 void apiserver_stream_start(struct apiserver_call *call, struct http_stream *stream);
 
+/* --- apiserver_proxy.c --- */
+
+/* Passes the request on to the pod's port, and takes the call; or sets a failure. */
+MUST_USE int apiserver_proxy_start(struct apiserver_call *call, struct http_stream *client);
+
 /* --- apiserver_http.c --- */
 
 void apiserver_http_on_stream(struct http_stream *stream, void *ctx);

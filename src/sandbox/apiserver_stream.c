@@ -153,6 +153,8 @@ static int stream_start(struct apiserver_call *call, struct http_stream *client)
     const struct store_object *pod = store_get(call->kind->bucket, call->ns, call->name);
     const char *container = "";
 
+    if (strcmp(call->subresource, "proxy") == 0)
+        return apiserver_proxy_start(call, client);
     if (pod == NULL)
         return apiserver_fail_not_found(call, call->kind, call->name);
     if (strcmp(call->subresource, "portforward") != 0)

@@ -277,6 +277,7 @@ static const struct subresource_row {
     {"", "pods", "exec", NULL, NULL, "PodExecOptions", "create,get"},
     {"", "pods", "attach", NULL, NULL, "PodAttachOptions", "create,get"},
     {"", "pods", "portforward", NULL, NULL, "PodPortForwardOptions", "create,get"},
+    {"", "pods", "proxy", NULL, NULL, "PodProxyOptions", "create,delete,get,patch,update"},
     {"", "pods", "binding", NULL, NULL, "Binding", "create"},
     {"", "pods", "ephemeralcontainers", NULL, NULL, "Pod", "get,patch,update"},
     {"", "pods", "eviction", "policy", "v1", "Eviction", "create"},

@@ -156,6 +156,23 @@ static void on_body(struct http_stream *stream, int code, struct slice body, voi
     mem_free(path);
 }
 
+static void on_delete_body(struct http_stream *stream, int code, struct slice body, void *ctx)
+{
+    struct fake_api *api = ctx;
+    char *path = mem_slice_dup(http_stream_head(stream)->path);
+
+    (void)body;
+    assert_int_equal(code, 0);
+    api->write_count++;
+    if (fake_api_get(api, path)) {
+        fake_api_delete(api, path);
+        reply(stream, 200, json_pack("{s:s, s:s}", "kind", "Status", "status", "Success"));
+    } else {
+        reply_status(stream, 404, "NotFound", "not found");
+    }
+    mem_free(path);
+}
+
 /* "/api/v1/[namespaces/x/]pods" is a collection, one segment more an object. */
 static bool is_object_path(const char *path)
 {
@@ -195,6 +212,8 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
     (void)end;
     if (slice_eq_str(head->method, "GET"))
         get(api, stream, head->path);
+    else if (slice_eq_str(head->method, "DELETE"))
+        http_stream_collect(stream, 1024 * 1024, on_delete_body, api);
     else
         http_stream_collect(stream, 1024 * 1024, on_body, api);
 }

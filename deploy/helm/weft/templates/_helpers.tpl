@@ -24,9 +24,11 @@
 {{- if ne $revision "default" -}}-{{ $revision }}{{- end -}}
 {{- end -}}
 
-{{/* Labels of every object. Takes (values, component). */}}
+{{/* Labels of every object. Takes (values, component). Base objects are all revisions'. */}}
 {{- define "weft.labels" -}}
+{{- if ne (index . 1) "Base" }}
 istio.io/rev: {{ include "weft.revision" (index . 0) }}
+{{- end }}
 operator.istio.io/component: {{ index . 1 }}
 {{- end -}}
 
@@ -38,6 +40,12 @@ operator.istio.io/component: {{ index . 1 }}
 {{- $_ := set $mesh "defaultConfig" (merge $mesh.defaultConfig (dict "discoveryAddress" $address)) -}}
 {{- if not $mesh.rootNamespace -}}{{- $_ := set $mesh "rootNamespace" (index . 1) -}}{{- end -}}
 {{- toYaml $mesh -}}
+{{- end -}}
+
+{{/* Where proxies get their certificates. Takes (values, namespace). */}}
+{{- define "weft.ca" -}}
+{{- $values := index . 0 -}}
+{{- $values.global.caAddress | default (printf "istiod%s.%s.svc:15012" (include "weft.suffix" $values) (index . 1)) -}}
 {{- end -}}
 
 {{/* The security context of our containers. */}}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that talk to a cluster, against a small API server.
+ */
+#include "capture.h"
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "fake_api.h"
+#include "wire/json.h"
+#include "wire/yaml.h"
+
+enum { WORDS_MAX = 16 };
+
+struct fixture {
+    struct loop *loop;
+    struct fake_api api;
+    char folder[64];
+    char *kubeconfig;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = MEM_NEW(struct fixture);
+    SCOPED(mem_drop) char *url = NULL;
+    SCOPED(mem_drop) char *text = NULL;
+
+    snprintf(f->folder, sizeof f->folder, "/tmp/weft-test-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    f->kubeconfig = mem_printf("%s/kubeconfig", f->folder);
+    assert_int_equal(loop_new(&f->loop), 0);
+    fake_api_init(&f->api, f->loop);
+    url = fake_api_url(&f->api);
+    text = mem_printf("current-context: a\ncontexts: [{name: a, context: {cluster: c}}]\n"
+                      "clusters: [{name: c, cluster: {server: '%s'}}]\n",
+                      url);
+    assert_int_equal(file_write(f->kubeconfig, slice_str(text), 0600, NULL), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_api_deinit(&f->api);
+    for (int i = 0; i < 5; i++)
+        loop_run_once(f->loop, 0);
+    loop_free(f->loop);
+    unlink(f->kubeconfig);
+    rmdir(f->folder);
+    mem_free(f->kubeconfig);
+    mem_free(f);
+    return 0;
+}
+
+static void put(struct fixture *f, const char *path, const char *yaml)
+{
+    json_t *tree = NULL;
+
+    assert_int_equal(yaml_parse_one(slice_str(yaml), NULL, &tree, NULL), 0);
+    fake_api_put(&f->api, path, tree);
+}
+
+/* Runs "istioctl WORDS" on the fixture's cluster, with `input` on standard input. */
+static void run(struct fixture *f, struct capture *ret, const char *words, const char *input)
+{
+    SCOPED(mem_drop) char *line = mem_printf("istioctl --kubeconfig %s %s", f->kubeconfig, words);
+    char *argv[WORDS_MAX];
+    int argc = 0;
+
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    capture_run(ret, cli_main, argc, argv, input, f->loop);
+}
+
+static void expect(struct fixture *f, const char *words, const char *out, const char *err, int code)
+{
+    struct capture capture;
+
+    run(f, &capture, words, NULL);
+    if (code != capture.code || strcmp(capture.out.data, out) != 0 ||
+        strcmp(capture.err.data, err) != 0)
+        fail_msg("%s: exit %d, out \"%s\", err \"%s\"", words, capture.code, capture.out.data,
+                 capture.err.data);
+    capture_deinit(&capture);
+}
+
+/* --- proxy-status, version --- */
+
+static void istiod_put(struct fixture *f, const char *proxies)
+{
+    json_t *tree = NULL;
+
+    put(f, "/api/v1/namespaces/istio-system/pods/istiod-1",
+        "{metadata: {name: istiod-1, namespace: istio-system, labels: {istio.io/rev: default}},"
+        " spec: {containers: [{image: 'hub:5000/pilot:1.2.3'}]}, status: {phase: Running}}");
+    assert_int_equal(yaml_parse_one(slice_str(proxies), NULL, &tree, NULL), 0);
+    json_object_set_new(f->api.objects,
+                        "/api/v1/namespaces/istio-system/pods/istiod-1:15014/proxy/debug/syncz",
+                        tree);
+}
+
+static const char two_proxies[] =
+    "[{proxy: sidecar~10.0.0.2~web-1.shop~shop.svc.cluster.local, cluster_id: Kubernetes,"
+    "  istio_version: 1.31.0, weft_version: 0.9.0, cluster: {sent: 3, acked: 3},"
+    "  listener: {sent: 3, acked: 2, nack: 'field x: wrong'}, route: {sent: 0, acked: 0}},"
+    " {proxy: router~10.0.0.1~gw-1.istio-system~istio-system.svc.cluster.local,"
+    "  cluster_id: Kubernetes, istio_version: 1.30.1, cluster: {sent: 1, acked: 1}}]";
+
+static void proxies(void **state)
+{
+    struct fixture *f = *state;
+
+    istiod_put(f, two_proxies);
+    expect(f, "proxy-status -n istio-system",
+           "NAME                  CLUSTER        ISTIOD       VERSION     SUBSCRIBED TYPES\n"
+           "gw-1.istio-system     Kubernetes     istiod-1     1.30.1      1 (CDS)\n",
+           "", 0);
+    expect(f, "ps -v 1 -n shop",
+           "NAME           CLUSTER        CDS        ECDS        EDS         LDS       RDS"
+           "          ISTIOD       VERSION\n"
+           "web-1.shop     Kubernetes     SYNCED     IGNORED     IGNORED     STALE     NOT SENT"
+           "     istiod-1     0.9.0\n",
+           "web-1.shop refused its LDS: field x: wrong\n", 0);
+    expect(f, "version",
+           "client version: " WEFT_VERSION "\ncontrol plane version: 1.2.3\n"
+           "data plane version: 1.30.1 (1 proxies), 0.9.0 (1 proxies)\n",
+           "", 0);
+}
+
+static void no_proxies(void **state)
+{
+    struct fixture *f = *state;
+
+    istiod_put(f, "[]");
+    expect(f, "version",
+           "client version: " WEFT_VERSION "\ncontrol plane version: 1.2.3\n"
+           "data plane version: none\n",
+           "", 0);
+}
+
+static void no_mesh(void **state)
+{
+    struct fixture *f = *state;
+
+    expect(f, "proxy-status", "", "Error: no running Istio pods in \"istio-system\"\n", 1);
+    expect(f, "version", "client version: " WEFT_VERSION "\n",
+           "Istio is not present in the cluster: no running Istio pods in namespace "
+           "\"istio-system\"\n",
+           0);
+}
+
+/* A cluster that is away is said in seconds, not waited for. */
+static void no_cluster(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    fake_api_down(&f->api);
+    run(f, &capture, "proxy-status", NULL);
+    assert_int_equal(capture.code, 1);
+    assert_non_null(strstr(capture.err.data, "Error: "));
+    capture_deinit(&capture);
+    fake_api_up(&f->api);
+}
+
+/* --- install, uninstall --- */
+
+static void install_is_idempotent(void **state)
+{
+    struct fixture *f = *state;
+    unsigned writes;
+
+    expect(f, "install --set profile=empty --dry-run",
+           "✔ Istio core installed (dry run: 15 to create, 0 to change, 0 unchanged)\n"
+           "✔ Dry run complete: nothing was changed\n",
+           "", 0);
+    assert_int_equal(f->api.write_count, 0);
+    for (int i = 0; i < 2; i++) {
+        struct capture capture;
+
+        writes = f->api.write_count;
+        run(f, &capture, "install --set profile=empty -y", NULL);
+        assert_int_equal(capture.code, 0);
+        assert_non_null(strstr(capture.out.data, "✔ Istio core installed ("));
+        assert_non_null(strstr(capture.out.data, "✔ Installation complete\n"));
+        assert_int_equal(f->api.write_count - writes, i == 0 ? 16 : 0);
+        capture_deinit(&capture);
+    }
+    assert_non_null(fake_api_get(&f->api, "/api/v1/namespaces/istio-system"));
+}
+
+static void install_asks(void **state)
+{
+    static const struct {
+        const char *answer;
+        int code;
+    } cases[] = {{"", 1}, {"\n", 1}, {"n\n", 1}, {"no\n", 1}, {"y\n", 0}, {"Yes\n", 0}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct capture capture;
+
+        run(f, &capture, "install --set profile=empty", cases[i].answer);
+        assert_int_equal(capture.code, cases[i].code);
+        assert_non_null(strstr(capture.out.data,
+                               "This will install the weft " WEFT_VERSION
+                               " profile \"empty\" into the cluster. Proceed? (y/N) "));
+        assert_int_equal(strstr(capture.out.data, "Cancelled.\n") != NULL, cases[i].code == 1);
+        assert_int_equal(f->api.write_count > 0, cases[i].code == 0);
+        f->api.write_count = 0;
+        if (i == 4)
+            f->api.write_count = 1; /* the second yes finds everything as it should be */
+        capture_deinit(&capture);
+    }
+}
+
+/* Everything that carries our label goes, and the root with its copies; other things stay. */
+static void purge(void **state)
+{
+    static const char *const ours[] = {
+        "/apis/apps/v1/namespaces/istio-system/deployments/istiod",
+        "/api/v1/namespaces/istio-system/configmaps/istio",
+        "/api/v1/namespaces/istio-system/secrets/istio-ca-secret",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.networking.istio.io",
+    };
+    struct fixture *f = *state;
+    struct capture capture;
+
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        SCOPED(mem_drop)
+        char *yaml = mem_printf("{metadata: {name: %s%s}}", strrchr(ours[i], '/') + 1,
+                                strstr(ours[i], "/namespaces/") ? ", namespace: istio-system" : "");
+
+        put(f, ours[i], yaml);
+    }
+    put(f, "/api/v1/namespaces/istio-system", "{metadata: {name: istio-system}}");
+    run(f, &capture, "uninstall --purge --dry-run", NULL);
+    assert_int_equal(capture.code, 0);
+    assert_int_equal(f->api.write_count, 0);
+    capture_deinit(&capture);
+    run(f, &capture, "uninstall --purge", "y\n");
+    assert_int_equal(capture.code, 0);
+    assert_non_null(strstr(capture.out.data, "All Istio resources will be pruned"));
+    assert_non_null(strstr(capture.out.data, "  Removed Deployment istio-system/istiod.\n"));
+    assert_non_null(strstr(capture.out.data, "✔ Uninstall complete\n"));
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        assert_null(fake_api_get(&f->api, ours[i]));
+    assert_non_null(fake_api_get(&f->api, "/api/v1/namespaces/istio-system"));
+    capture_deinit(&capture);
+    expect(f, "uninstall --revision canary -y", "",
+           "Error: could not find target revision canary\n", 1);
+}
+
+#define WITH_API(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_API(proxies),
+        WITH_API(no_proxies),
+        WITH_API(no_mesh),
+        WITH_API(no_cluster),
+        WITH_API(install_is_idempotent),
+        WITH_API(install_asks),
+        WITH_API(purge),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
