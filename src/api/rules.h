@@ -34,10 +34,12 @@ void rules_port(struct rules *rules, const char *path, int64_t port);
 void rules_duration(struct rules *rules, const char *path, bool has, int64_t ns);
 void rules_export_to(struct rules *rules, const char *const *items, size_t count);
 
-void rules_virtual_service(struct rules *rules, const struct api_virtual_service *object);
-void rules_destination_rule(struct rules *rules, const struct api_destination_rule *object);
-void rules_gateway(struct rules *rules, const struct api_gateway *object);
-void rules_service_entry(struct rules *rules, const struct api_service_entry *object);
-void rules_workload_entry(struct rules *rules, const struct api_workload_entry *object);
+/* The rules of a kind; `object` is its struct, decoded. */
+void rules_virtual_service(struct rules *rules, const void *object);
+void rules_destination_rule(struct rules *rules, const void *object);
+void rules_gateway(struct rules *rules, const void *object);
+void rules_service_entry(struct rules *rules, const void *object);
+void rules_sidecar(struct rules *rules, const void *object);
+void rules_workload_entry(struct rules *rules, const void *object);
 
 #endif

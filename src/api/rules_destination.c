@@ -120,9 +120,10 @@ static void check_policy(struct rules *rules, const char *path,
     }
 }
 
-void rules_destination_rule(struct rules *rules, const struct api_destination_rule *object)
+void rules_destination_rule(struct rules *rules, const void *object)
 {
-    const struct api_destination_rule_spec *spec = object->spec;
+    const struct api_destination_rule_spec *spec =
+        ((const struct api_destination_rule *)object)->spec;
     char path[64];
 
     if (!spec) {

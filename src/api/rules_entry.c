@@ -215,9 +215,9 @@ static void check_endpoints(struct rules *rules, const struct api_service_entry_
     }
 }
 
-void rules_service_entry(struct rules *rules, const struct api_service_entry *object)
+void rules_service_entry(struct rules *rules, const void *object)
 {
-    const struct api_service_entry_spec *spec = object->spec;
+    const struct api_service_entry_spec *spec = ((const struct api_service_entry *)object)->spec;
 
     if (!spec || spec->hosts_count == 0) {
         rules_tell(rules, ERR_INVALID, "spec.hosts", "service entry must have at least one host");
@@ -231,9 +231,10 @@ void rules_service_entry(struct rules *rules, const struct api_service_entry *ob
     rules_export_to(rules, spec->export_to, spec->export_to_count);
 }
 
-void rules_workload_entry(struct rules *rules, const struct api_workload_entry *object)
+void rules_workload_entry(struct rules *rules, const void *object)
 {
+    const struct api_workload_entry *of = object;
     static const struct api_workload_entry_spec empty;
 
-    check_workload(rules, "spec", true, object->spec ? object->spec : &empty);
+    check_workload(rules, "spec", true, of->spec ? of->spec : &empty);
 }

@@ -86,9 +86,9 @@ static void check_server(struct rules *rules, size_t index, const struct api_gat
     check_tls(rules, path, protocol, server->tls);
 }
 
-void rules_gateway(struct rules *rules, const struct api_gateway *object)
+void rules_gateway(struct rules *rules, const void *object)
 {
-    const struct api_gateway_spec *spec = object->spec;
+    const struct api_gateway_spec *spec = ((const struct api_gateway *)object)->spec;
     char path[PATH_SIZE];
 
     if (!spec || spec->servers_count == 0) {

@@ -291,9 +291,10 @@ static void check_l4(struct rules *rules, const char *list, size_t index,
     }
 }
 
-void rules_virtual_service(struct rules *rules, const struct api_virtual_service *object)
+void rules_virtual_service(struct rules *rules, const void *object)
 {
-    const struct api_virtual_service_spec *spec = object->spec;
+    const struct api_virtual_service_spec *spec =
+        ((const struct api_virtual_service *)object)->spec;
     char path[64];
 
     if (!spec) {

@@ -128,34 +128,30 @@ static void check_supported(struct rules *rules, const struct api_kind *kind)
 static void run_rules(struct rules *rules, const struct api_kind *kind, const json_t *object,
                       struct arena *arena)
 {
-    union {
-        struct api_virtual_service route;
-        struct api_destination_rule destination;
-        struct api_gateway gateway;
-        struct api_service_entry entry;
-        struct api_workload_entry workload;
-    } it;
+    static const struct {
+        const struct api_schema *schema;
+        void (*run)(struct rules *rules, const void *object);
+    } kinds[] = {
+        {&api_virtual_service_schema, rules_virtual_service},
+        {&api_destination_rule_schema, rules_destination_rule},
+        {&api_gateway_schema, rules_gateway},
+        {&api_service_entry_schema, rules_service_entry},
+        {&api_workload_entry_schema, rules_workload_entry},
+        {&api_sidecar_schema, rules_sidecar},
+    };
     struct error err = {0};
 
-    if (strcmp(kind->group, "networking.istio.io") != 0 || kind->schema->struct_size == 0)
-        return;
-    if (kind->schema == &api_virtual_service_schema &&
-        api_decode(kind->schema, object, arena, &it.route, &err) == 0)
-        rules_virtual_service(rules, &it.route);
-    else if (kind->schema == &api_destination_rule_schema &&
-             api_decode(kind->schema, object, arena, &it.destination, &err) == 0)
-        rules_destination_rule(rules, &it.destination);
-    else if (kind->schema == &api_gateway_schema &&
-             api_decode(kind->schema, object, arena, &it.gateway, &err) == 0)
-        rules_gateway(rules, &it.gateway);
-    else if (kind->schema == &api_service_entry_schema &&
-             api_decode(kind->schema, object, arena, &it.entry, &err) == 0)
-        rules_service_entry(rules, &it.entry);
-    else if (kind->schema == &api_workload_entry_schema &&
-             api_decode(kind->schema, object, arena, &it.workload, &err) == 0)
-        rules_workload_entry(rules, &it.workload);
-    if (err.code != 0)
-        rules_tell(rules, err.code, err.path, "%s", err.reason);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        void *decoded;
+
+        if (kinds[i].schema != kind->schema)
+            continue;
+        decoded = arena_alloc(arena, kind->schema->struct_size);
+        if (api_decode(kind->schema, object, arena, decoded, &err) == 0)
+            kinds[i].run(rules, decoded);
+        else
+            rules_tell(rules, err.code, err.path, "%s", err.reason);
+    }
 }
 
 static void on_schema_problem(const struct error *problem, void *ctx)

@@ -12,7 +12,7 @@
 #include "wire/json.h"
 
 static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RULE, MESH_GATEWAY,
-                                       MESH_SERVICE_ENTRY};
+                                       MESH_SERVICE_ENTRY, MESH_SIDECAR};
 
 struct status {
     const struct source *source;

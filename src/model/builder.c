@@ -222,6 +222,7 @@ static void mark(struct mesh_builder *builder, struct mesh_node *node, bool is_n
     case MESH_VIRTUAL_SERVICE:
     case MESH_DESTINATION_RULE:
     case MESH_GATEWAY:
+    case MESH_SIDECAR:
         builder->dirty_rules = builder->dirty_problems = true;
         break;
     default:
@@ -503,6 +504,11 @@ static struct mesh_rules_part *build_rules(struct mesh_builder *builder)
         ARENA_ARRAY(arena, const struct mesh_gateway *, objects[MESH_GATEWAY].count + 1);
     for (size_t i = 0; i < objects[MESH_GATEWAY].count; i++)
         rules->gateways[rules->gateway_count++] = &nodes[i]->gateway;
+    nodes = part_take(&rules->part, &objects[MESH_SIDECAR]);
+    rules->sidecars =
+        ARENA_ARRAY(arena, const struct mesh_sidecar *, objects[MESH_SIDECAR].count + 1);
+    for (size_t i = 0; i < objects[MESH_SIDECAR].count; i++)
+        rules->sidecars[rules->sidecar_count++] = &nodes[i]->sidecar;
     return rules;
 }
 

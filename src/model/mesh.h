@@ -37,6 +37,7 @@ enum mesh_kind {
     MESH_GATEWAY,
     MESH_SERVICE_ENTRY,
     MESH_WORKLOAD_ENTRY,
+    MESH_SIDECAR,
     MESH_KIND_COUNT,
 };
 
@@ -193,6 +194,28 @@ struct mesh_gateway {
     const struct api_gateway_spec *spec;
 };
 
+/* "namespace/host" of an egress listener; the namespace may be "*" or ".", "~" is none. */
+struct mesh_egress_host {
+    const char *namespace;
+    const char *host;
+    bool excludes; /* "~namespace/host": left out, whatever else takes it in */
+};
+
+struct mesh_egress {
+    uint32_t port; /* 0: all that no other listener has */
+    const struct mesh_egress_host *hosts;
+    size_t host_count;
+    const struct api_sidecar_egress *spec;
+};
+
+struct mesh_sidecar {
+    struct mesh_meta meta;
+    struct mesh_labels selector; /* none: all workloads of the namespace */
+    const struct mesh_egress *egress;
+    size_t egress_count;
+    const struct api_sidecar_spec *spec;
+};
+
 /* Something a person should mend. */
 struct mesh_problem {
     enum mesh_kind kind;
@@ -314,6 +337,13 @@ const struct mesh_subset *mesh_destination_subset(const struct mesh_destination 
 
 /* Oldest first. */
 const struct mesh_gateway *const *mesh_gateways(const struct mesh *mesh, size_t *ret_count);
+
+/* The Sidecar that counts for a workload, or NULL. */
+const struct mesh_sidecar *mesh_sidecar_find(const struct mesh *mesh, const char *namespace,
+                                             const struct mesh_labels *labels);
+/* Whether an egress listener of a proxy of client_namespace takes in a host of `namespace`. */
+bool mesh_egress_covers(const struct mesh_egress *egress, const char *client_namespace,
+                        const char *namespace, const char *host);
 
 /* What does not resolve or is shadowed; sorted by kind, namespace, name. */
 const struct mesh_problem *mesh_problems(const struct mesh *mesh, size_t *ret_count);

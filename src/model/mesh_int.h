@@ -35,6 +35,7 @@ struct mesh_node {
         struct mesh_workload workload;               /* MESH_POD, MESH_WORKLOAD_ENTRY */
         struct mesh_virtual_service virtual_service; /* before delegation */
         struct mesh_gateway gateway;
+        struct mesh_sidecar sidecar;
         struct {
             const struct api_service_entry_spec *spec;
             const struct mesh_service *services; /* one a host */
@@ -99,6 +100,8 @@ struct mesh_rules_part {
     size_t destination_count;
     const struct mesh_gateway **gateways; /* by age */
     size_t gateway_count;
+    const struct mesh_sidecar **sidecars; /* by age */
+    size_t sidecar_count;
 };
 
 struct mesh_config_part {
@@ -172,6 +175,9 @@ void mesh_endpoint_node_unref(struct mesh_endpoint_node *node);
 /* entry.c */
 void mesh_service_entry_read(struct mesh_node *node, const struct api_service_entry *object);
 void mesh_workload_entry_read(struct mesh_node *node, const struct api_workload_entry *object);
+
+/* sidecar.c */
+void mesh_sidecar_read(struct mesh_node *node, const struct api_sidecar *object);
 
 /* virtual.c */
 void mesh_virtual_service_read(struct mesh_node *node, const struct api_virtual_service *object,

@@ -54,6 +54,7 @@ static const struct {
                              "WorkloadEntry",
                              &api_workload_entry_schema,
                              {"metadata.labels", "spec"}},
+    [MESH_SIDECAR] = {"networking.istio.io", "Sidecar", &api_sidecar_schema, {"spec"}},
 };
 
 int mesh_kind_find(const char *api_version, const char *kind)
@@ -171,6 +172,9 @@ static void kind_read(struct mesh_node *node, const void *object, const char *do
         break;
     case MESH_WORKLOAD_ENTRY:
         mesh_workload_entry_read(node, object);
+        break;
+    case MESH_SIDECAR:
+        mesh_sidecar_read(node, object);
         break;
     default:
         break;

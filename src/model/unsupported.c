@@ -166,6 +166,29 @@ static void check_entry(const struct teller *teller, const struct mesh_node *nod
     }
 }
 
+static void check_sidecar(const struct teller *teller, const struct mesh_node *node)
+{
+    const struct api_sidecar_spec *spec = node->sidecar.spec;
+    char place[FIELD_SIZE];
+
+    for (size_t i = 0; i < spec->ingress_count; i++) {
+        const struct api_sidecar_ingress *ingress = &spec->ingress[i];
+
+        (void)snprintf(place, sizeof(place), "spec.ingress[%zu]", i);
+        if (ingress->tls)
+            tell(teller, place, "tls", "TLS of its own; the port takes plain text");
+        if (strcmp(mesh_text(ingress->capture_mode), "NONE") == 0)
+            tell(teller, place, "captureMode", "a socket of its own; only captured traffic comes");
+        if (strncmp(mesh_text(ingress->default_endpoint), "unix:", 5) == 0)
+            tell(teller, place, "defaultEndpoint", "unix sockets; the port itself is asked");
+    }
+    for (size_t i = 0; i < spec->egress_count; i++) {
+        (void)snprintf(place, sizeof(place), "spec.egress[%zu]", i);
+        if (spec->egress[i].bind && spec->egress[i].bind[0] && !spec->egress[i].port)
+            tell(teller, place, "bind", "an address without a port; it has no effect");
+    }
+}
+
 static void check_node(const struct teller *teller, const struct mesh_node *node)
 {
     if (node->kind == MESH_DESTINATION_RULE)
@@ -176,6 +199,8 @@ static void check_node(const struct teller *teller, const struct mesh_node *node
         check_gateway(teller, node);
     else if (node->kind == MESH_SERVICE_ENTRY)
         check_entry(teller, node);
+    else if (node->kind == MESH_SIDECAR)
+        check_sidecar(teller, node);
 }
 
 int mesh_unsupported(enum mesh_kind kind, const json_t *object, mesh_on_unsupported *on_field,

@@ -414,13 +414,23 @@ static void add_service(struct translator *translator, const struct mesh_service
         mesh_destination_find(translator->mesh, translator->scope->namespace, service);
 
     for (size_t i = 0; i < service->port_count; i++) {
-        if (service->ports[i].protocol == MESH_PROTOCOL_UDP)
+        if (!scope_has_port(translator, service, &service->ports[i]))
             continue;
         add_outbound(translator, service, &service->ports[i], destination, NULL);
         for (size_t j = 0; destination && j < destination->subset_count; j++)
             add_outbound(translator, service, &service->ports[i], destination,
                          &destination->subsets[j]);
     }
+}
+
+/* Connections come to the application from an address that the interception lets by. */
+static void set_source(struct translator *translator, struct pb_cluster *cluster)
+{
+    bool is_v6 = strcmp(translate_wildcard(translator), "::") == 0;
+
+    cluster->upstream_bind_config = ARENA_NEW(translator->scratch, struct pb_bind_config);
+    cluster->upstream_bind_config->source_address =
+        build_address(translator->scratch, is_v6 ? "::6" : "127.0.0.6", 0)->socket_address;
 }
 
 /* Connections keep their original destination; from 127.0.0.6 the interception lets them by. */
@@ -439,11 +449,7 @@ static void add_passthrough(struct translator *translator, const char *name, boo
     set_downstream_protocol(arena, &options);
     add_http_options(arena, cluster, &options);
     if (is_inbound) {
-        cluster->upstream_bind_config = ARENA_NEW(arena, struct pb_bind_config);
-        cluster->upstream_bind_config->source_address =
-            build_address(
-                arena, strcmp(translate_wildcard(translator), "::") == 0 ? "::6" : "127.0.0.6", 0)
-                ->socket_address;
+        set_source(translator, cluster);
         if (translate_is_dual(translator)) {
             struct pb_extra_source_address *extra =
                 ARENA_NEW(arena, struct pb_extra_source_address);
@@ -455,27 +461,71 @@ static void add_passthrough(struct translator *translator, const char *name, boo
     translate_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
 }
 
-static void add_inbound(struct translator *translator, const struct mesh_service *service,
-                        const struct mesh_port *port)
+/* "127.0.0.1:8080", "[::1]:8080"; "0.0.0.0:8080" and "[::]:8080" mean the pod's address. */
+static struct pb_address *endpoint_address(struct translator *translator, const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    struct slice host = slice_make(text, (size_t)(colon - text));
+    uint64_t port = 0;
+    bool is_pod = slice_eq(host, SLICE("0.0.0.0")) || slice_eq(host, SLICE("[::]"));
+
+    (void)!slice_parse_u64(slice_str(colon + 1), UINT16_MAX, &port);
+    if (host.len > 1 && host.data[0] == '[')
+        host = slice_make(host.data + 1, host.len - 2);
+    if (is_pod && translator->scope->address_count > 0)
+        host = slice_str(translator->scope->addresses[0]);
+    return build_address(translator->scratch, arena_slice_str(translator->scratch, host),
+                         (uint32_t)port);
+}
+
+/* The address where a Sidecar says that the application is. */
+static void set_default_endpoint(struct translator *translator, const char *text,
+                                 struct pb_cluster *cluster)
 {
     struct arena *arena = translator->scratch;
-    uint32_t target = inbound_target(translator, port);
-    const char *name = arena_printf(arena, "inbound|%u||", target);
-    bool is_v6 = strcmp(translate_wildcard(translator), "::") == 0;
+    struct pb_locality_lb_endpoints *group = ARENA_NEW(arena, struct pb_locality_lb_endpoints);
+    struct pb_lb_endpoint *endpoint = ARENA_NEW(arena, struct pb_lb_endpoint);
+
+    cluster->type = PB_CLUSTER_DISCOVERY_TYPE_STATIC;
+    cluster->lb_policy = PB_CLUSTER_LB_POLICY_ROUND_ROBIN;
+    cluster->load_assignment = ARENA_NEW(arena, struct pb_cluster_load_assignment);
+    cluster->load_assignment->cluster_name = cluster->name;
+    endpoint->host_identifier_case = PB_LB_ENDPOINT_CASE_ENDPOINT;
+    endpoint->endpoint = ARENA_NEW(arena, struct pb_endpoint);
+    endpoint->endpoint->address = endpoint_address(translator, text);
+    PROTO_PUSH(arena, group, lb_endpoints, endpoint);
+    PROTO_PUSH(arena, cluster->load_assignment, endpoints, group);
+}
+
+/* Limits of connections to the application: the port's, else the Sidecar's. */
+static const struct api_connection_pool_settings *inbound_pool(const struct translator *translator,
+                                                               const struct inbound_port *inbound)
+{
+    if (inbound->ingress && inbound->ingress->connection_pool)
+        return inbound->ingress->connection_pool;
+    return translator->sidecar ? translator->sidecar->spec->inbound_connection_pool : NULL;
+}
+
+static void add_inbound(struct translator *translator, const struct inbound_port *inbound)
+{
+    struct arena *arena = translator->scratch;
+    const char *name = arena_printf(arena, "inbound|%u||", inbound->number);
+    const char *endpoint = inbound->ingress ? inbound->ingress->default_endpoint : NULL;
     struct pb_cluster *cluster =
         new_cluster(translator, name, PB_CLUSTER_DISCOVERY_TYPE_ORIGINAL_DST,
                     PB_CLUSTER_LB_POLICY_CLUSTER_PROVIDED);
     struct pb_struct *fields;
 
-    if (target == 0 || port->protocol == MESH_PROTOCOL_UDP)
-        return;
     cluster->alt_stat_name = slice_str(arena_printf(arena, "%s;", name));
-    set_pool(arena, cluster, port, NULL);
-    cluster->upstream_bind_config = ARENA_NEW(arena, struct pb_bind_config);
-    cluster->upstream_bind_config->source_address =
-        build_address(arena, is_v6 ? "::6" : "127.0.0.6", 0)->socket_address;
-    cluster->metadata = build_metadata(arena, "istio", &fields);
-    add_service_metadata(arena, fields, service);
+    set_pool(arena, cluster, inbound->port, inbound_pool(translator, inbound));
+    if (endpoint && strrchr(endpoint, ':') && endpoint[0] != 'u')
+        set_default_endpoint(translator, endpoint, cluster);
+    else
+        set_source(translator, cluster);
+    if (inbound->service) {
+        cluster->metadata = build_metadata(arena, "istio", &fields);
+        add_service_metadata(arena, fields, inbound->service);
+    }
     translate_add(translator, TRANSLATE_CLUSTER, name, &pb_cluster_desc, cluster);
 }
 
@@ -491,12 +541,7 @@ void clusters_make(struct translator *translator)
     if (!is_sidecar)
         return;
     add_passthrough(translator, "PassthroughCluster", false);
-    for (size_t i = 0; i < translator->service_count && !translator->scope->interception_none;
-         i++) {
-        const struct mesh_service *service = translator->services[i];
-
-        for (size_t j = 0; inbound_serves(translator, service) && j < service->port_count; j++)
-            add_inbound(translator, service, &service->ports[j]);
-    }
+    for (size_t i = 0; i < translator->inbound_count && !translator->scope->interception_none; i++)
+        add_inbound(translator, &translator->inbound[i]);
     add_passthrough(translator, "InboundPassthroughCluster", true);
 }

@@ -144,7 +144,7 @@ void endpoints_make(struct translator *translator)
             const struct mesh_port *port = &service->ports[j];
             struct policy policy = policy_find(destination, NULL, port->number);
 
-            if (port->protocol == MESH_PROTOCOL_UDP)
+            if (!scope_has_port(translator, service, port))
                 continue;
             if (cluster_source(translator, service, &policy) == CLUSTER_EDS)
                 add_assignment(translator, service, port, NULL);

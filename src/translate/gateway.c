@@ -72,22 +72,6 @@ static enum server_kind kind_of(const struct api_gateway_server *spec)
     return is_secure && spec->tls && strcmp(mode, "PASSTHROUGH") == 0 ? SERVER_NAMES : SERVER_NONE;
 }
 
-/* The port that the pod listens on behind a Service's port of that number. */
-static uint32_t bind_port(const struct translator *translator, uint32_t number)
-{
-    for (size_t i = 0; i < translator->service_count; i++) {
-        const struct mesh_port *port = mesh_service_port(translator->services[i], number);
-        uint32_t target;
-
-        if (!port || !inbound_serves(translator, translator->services[i]))
-            continue;
-        target = inbound_target(translator, port);
-        if (target)
-            return target;
-    }
-    return number;
-}
-
 static struct gateway_port *port_get(gateway_port_vec *ports, uint32_t bind, uint32_t number,
                                      bool is_http)
 {
@@ -113,13 +97,15 @@ static void collect(struct translator *translator, gateway_port_vec *ports)
             struct server server = {.gateway = gateways[i], .spec = spec, .kind = kind_of(spec)};
             bool is_http = server.kind == SERVER_HTTP;
             struct gateway_port *port;
+            uint32_t target;
 
             if (!spec->port || server.kind == SERVER_NONE)
                 continue;
             server.name = arena_printf(translator->scratch, "%s/%s", gateways[i]->meta.namespace,
                                        gateways[i]->meta.name);
-            port = port_get(ports, bind_port(translator, spec->port->number), spec->port->number,
-                            is_http);
+            target = inbound_target(translator, spec->port->number);
+            port =
+                port_get(ports, target ? target : spec->port->number, spec->port->number, is_http);
             if (port->is_http == is_http) /* else the older server has the port */
                 VEC_PUSH(&port->servers, server);
         }

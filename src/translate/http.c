@@ -22,7 +22,7 @@ const struct mesh_service *http_destination_resolve(struct translator *translato
     if (!mesh_host_resolve(destination && destination->host ? destination->host : "", namespace,
                            mesh_domain(translator->mesh), host, sizeof(host)))
         host[0] = '\0';
-    service = mesh_service_find_for(translator->mesh, host, translator->scope->namespace);
+    service = scope_service(translator, host);
     *ret_host = arena_strdup(translator->scratch, host);
     if (service && service->resolution == MESH_RESOLUTION_ALIAS) {
         const struct mesh_service *target = mesh_service_find_for(

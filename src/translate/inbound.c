@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* virtualInbound, 15006: what comes to the workload. One chain or two for each port that a service
- * names, chosen by the original destination port; any other port is passed on as it is.
+ * or its Sidecar names, chosen by the original destination port; any other port is passed on as it
+ * is.
  *
  * Place   listener.c
  * Owns    nothing
@@ -15,7 +16,10 @@
 
 enum { PORT_INBOUND = 15006, INBOUND_RETRIES = 2 };
 
-uint32_t inbound_target(const struct translator *translator, const struct mesh_port *port)
+/* ---- which ports ---- */
+
+/* Where the workload listens for a port of its service; 0 when unknown. */
+static uint32_t target_of(const struct translator *translator, const struct mesh_port *port)
 {
     const struct mesh_workload *workload;
 
@@ -28,12 +32,105 @@ uint32_t inbound_target(const struct translator *translator, const struct mesh_p
     return 0;
 }
 
-bool inbound_serves(const struct translator *translator, const struct mesh_service *service)
+/* Whether the proxy's workload is one of the service's. */
+static bool serves(const struct translator *translator, const struct mesh_service *service)
 {
     return service->selector.count > 0 && !service->is_external &&
            strcmp(service->meta.namespace, translator->scope->namespace) == 0 &&
            mesh_labels_match(&service->selector, &translator->scope->labels);
 }
+
+static void port_add(struct translator *translator, struct inbound_port port)
+{
+    struct inbound_port *items = proto_array_grow(translator->scratch, translator->inbound,
+                                                  translator->inbound_count, sizeof(*items));
+
+    items[translator->inbound_count++] = port;
+    translator->inbound = items;
+}
+
+static const struct inbound_port *port_find(const struct inbound_port *items, size_t count,
+                                            uint32_t number)
+{
+    for (size_t i = 0; i < count; i++)
+        if (items[i].number == number)
+            return &items[i];
+    return NULL;
+}
+
+/* The oldest service says what a port speaks. */
+static void find_of_services(struct translator *translator)
+{
+    size_t count;
+    const struct mesh_service *const *all = mesh_services(translator->mesh, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; serves(translator, all[i]) && j < all[i]->port_count; j++) {
+            const struct mesh_port *port = &all[i]->ports[j];
+            uint32_t number = target_of(translator, port);
+
+            if (number == 0 || port->protocol == MESH_PROTOCOL_UDP ||
+                port_find(translator->inbound, translator->inbound_count, number))
+                continue;
+            port_add(translator,
+                     (struct inbound_port){.number = number, .service = all[i], .port = port});
+        }
+    }
+}
+
+/* A Sidecar that names ports names all; the services still tell whose they are. */
+static void narrow_to_sidecar(struct translator *translator)
+{
+    const struct api_sidecar_spec *spec = translator->sidecar ? translator->sidecar->spec : NULL;
+    struct inbound_port *of_services = translator->inbound;
+    size_t count = translator->inbound_count;
+
+    if (!spec || spec->ingress_count == 0)
+        return;
+    translator->inbound = NULL;
+    translator->inbound_count = 0;
+    for (size_t i = 0; i < spec->ingress_count; i++) {
+        const struct api_sidecar_ingress *ingress = &spec->ingress[i];
+        uint32_t number = ingress->port ? ingress->port->number : 0;
+        const struct inbound_port *known = port_find(of_services, count, number);
+        struct mesh_port *port = ARENA_NEW(translator->scratch, struct mesh_port);
+
+        port->name = ingress->port && ingress->port->name ? ingress->port->name : "";
+        port->number = known ? known->port->number : number;
+        port->target_number = number;
+        port->target_name = "";
+        if (ingress->port && ingress->port->protocol)
+            port->protocol = mesh_protocol_named(ingress->port->protocol);
+        if (number && !port_find(translator->inbound, translator->inbound_count, number))
+            port_add(translator, (struct inbound_port){.number = number,
+                                                       .service = known ? known->service : NULL,
+                                                       .port = port,
+                                                       .ingress = ingress});
+    }
+}
+
+void inbound_find(struct translator *translator)
+{
+    find_of_services(translator);
+    narrow_to_sidecar(translator);
+}
+
+uint32_t inbound_target(const struct translator *translator, uint32_t number)
+{
+    size_t count;
+    const struct mesh_service *const *all = mesh_services(translator->mesh, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct mesh_port *port = mesh_service_port(all[i], number);
+        uint32_t target = port && serves(translator, all[i]) ? target_of(translator, port) : 0;
+
+        if (target)
+            return target;
+    }
+    return 0;
+}
+
+/* ---- chains ---- */
 
 /* Retries of requests that the application's side lost before it saw them. */
 static struct pb_retry_policy *new_retry(struct arena *arena)
@@ -82,11 +179,13 @@ static struct pb_filter_chain_match *match_port(struct arena *arena, struct pb_f
     return chain->filter_chain_match;
 }
 
-static void add_service_port(struct translator *translator, struct pb_listener *listener,
-                             const struct mesh_service *service, const struct mesh_port *port)
+static void add_port(struct translator *translator, struct pb_listener *listener,
+                     const struct inbound_port *inbound)
 {
     struct arena *arena = translator->scratch;
-    uint32_t target = inbound_target(translator, port);
+    const struct mesh_port *port = inbound->port;
+    const char *hostname = inbound->service ? inbound->service->hostname : "";
+    uint32_t target = inbound->number;
     const char *cluster = arena_printf(arena, "inbound|%u||", target);
     const char *wildcard = translate_wildcard(translator);
     const char *name = arena_printf(arena, "%s_%u", wildcard, target);
@@ -95,7 +194,7 @@ static void add_service_port(struct translator *translator, struct pb_listener *
     struct pb_filter_chain *chain;
 
     if (is_http || port->protocol == MESH_PROTOCOL_AUTO) {
-        const char *operation = arena_printf(arena, "%s:%u/*", service->hostname, port->number);
+        const char *operation = arena_printf(arena, "%s:%u/*", hostname, port->number);
 
         chain = build_http_chain(arena, name,
                                  new_hcm(translator, prefix, cluster, port->number, operation));
@@ -135,32 +234,19 @@ static void skip_inspection(struct arena *arena, struct pb_listener *listener,
     inspector->filter_disabled = predicate->or_match->rules_count > 1 ? predicate : range;
 }
 
-static void add_services(struct translator *translator, struct pb_listener *listener)
+static void add_ports(struct translator *translator, struct pb_listener *listener)
 {
     struct arena *arena = translator->scratch;
     struct pb_listener_filter_chain_match_predicate *predicate =
         ARENA_NEW(arena, struct pb_listener_filter_chain_match_predicate);
-    struct map taken; /* target ports: the oldest service says what a port speaks */
-    char key[16];
 
-    map_init(&taken, 0);
-    for (size_t i = 0; i < translator->service_count; i++) {
-        const struct mesh_service *service = translator->services[i];
+    for (size_t i = 0; i < translator->inbound_count; i++) {
+        const struct inbound_port *inbound = &translator->inbound[i];
 
-        for (size_t j = 0; inbound_serves(translator, service) && j < service->port_count; j++) {
-            const struct mesh_port *port = &service->ports[j];
-            uint32_t target = inbound_target(translator, port);
-
-            (void)snprintf(key, sizeof(key), "%u", target);
-            if (target == 0 || port->protocol == MESH_PROTOCOL_UDP || map_get_str(&taken, key))
-                continue;
-            (void)map_put(&taken, slice_str(key), listener, NULL);
-            add_service_port(translator, listener, service, port);
-            if (port->protocol != MESH_PROTOCOL_AUTO)
-                skip_inspection(arena, listener, predicate, target);
-        }
+        add_port(translator, listener, inbound);
+        if (inbound->port->protocol != MESH_PROTOCOL_AUTO)
+            skip_inspection(arena, listener, predicate, inbound->number);
     }
-    map_deinit(&taken);
 }
 
 void inbound_make(struct translator *translator)
@@ -188,7 +274,7 @@ void inbound_make(struct translator *translator)
     PROTO_PUSH(
         arena, listener, filter_chains,
         build_tcp_chain(arena, translator->config, "virtualInbound", "InboundPassthroughCluster"));
-    add_services(translator, listener);
+    add_ports(translator, listener);
     if (translate_is_dual(translator)) {
         struct pb_additional_address *other = ARENA_NEW(arena, struct pb_additional_address);
 

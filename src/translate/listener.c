@@ -62,20 +62,36 @@ static struct outbound *outbound_get(struct outbounds *outbounds, const char *ad
     return outbound;
 }
 
-static struct outbound *wildcard_get(struct outbounds *outbounds, uint32_t port)
+/* Where the listener of a port that services share is: as a Sidecar's egress listener says, else on
+ * all addresses. *ret_bound: the socket is opened, since nothing redirects to it. */
+static const char *shared_address(const struct translator *translator, uint32_t port,
+                                  bool *ret_bound)
+{
+    const struct mesh_egress *egress = scope_listener(translator, port);
+    const char *mode = egress && egress->spec->capture_mode ? egress->spec->capture_mode : "";
+    bool is_none = translator->scope->interception_none || strcmp(mode, "NONE") == 0;
+
+    *ret_bound = is_none;
+    if (egress && egress->spec->bind && egress->spec->bind[0])
+        return egress->spec->bind;
+    return is_none ? "127.0.0.1" : translate_wildcard(translator);
+}
+
+static struct outbound *shared_get(struct outbounds *outbounds, uint32_t port)
 {
     struct translator *translator = outbounds->translator;
-    bool is_none = translator->scope->interception_none;
-    const char *address = is_none ? "127.0.0.1" : translate_wildcard(translator);
+    bool is_bound;
+    const char *address = shared_address(translator, port, &is_bound);
     bool is_new;
     struct outbound *outbound = outbound_get(outbounds, address, port, &is_new);
 
     if (!is_new)
         return outbound;
     outbound->is_wildcard = true;
-    outbound->listener->default_filter_chain =
-        build_tcp_chain(translator->scratch, translator->config, "PassthroughFilterChain",
-                        translate_outside(translator));
+    if (is_bound)
+        outbound->listener->has_bind_to_port = false; /* Envoy's default: it is */
+    outbound->listener->default_filter_chain = build_tcp_chain(
+        translator->scratch, translator->config, "PassthroughFilterChain", translator->outside);
     return outbound;
 }
 
@@ -122,7 +138,7 @@ static void add_http_chain(struct outbounds *outbounds, struct outbound *outboun
 static void add_http(struct outbounds *outbounds, uint32_t port)
 {
     struct arena *arena = outbounds->translator->scratch;
-    struct outbound *outbound = wildcard_get(outbounds, port);
+    struct outbound *outbound = shared_get(outbounds, port);
 
     if (outbound->has_http)
         return;
@@ -172,7 +188,7 @@ static void add_anywhere(struct outbounds *outbounds, const struct mesh_service 
 {
     if (port->protocol == MESH_PROTOCOL_AUTO && !cidr)
         add_http(outbounds, port->number);
-    add_tcp_chains(outbounds, wildcard_get(outbounds, port->number), service, port, cidr);
+    add_tcp_chains(outbounds, shared_get(outbounds, port->number), service, port, cidr);
 }
 
 /* Not the proxy's own address: its application may call itself directly. */
@@ -198,7 +214,7 @@ static void add_endpoints(struct outbounds *outbounds, const struct mesh_service
 static void add_port(struct outbounds *outbounds, const struct mesh_service *service,
                      const struct mesh_port *port)
 {
-    if (port->protocol == MESH_PROTOCOL_UDP)
+    if (!scope_listens(outbounds->translator, service, port))
         return;
     if (mesh_protocol_is_http(port->protocol)) {
         add_http(outbounds, port->number);
@@ -263,7 +279,7 @@ static void add_virtual_outbound(struct translator *translator)
     PROTO_PUSH(arena, listener, filter_chains, black_hole);
     PROTO_PUSH(arena, listener, filter_chains,
                build_tcp_chain(arena, translator->config, "virtualOutbound-catchall-tcp",
-                               translate_outside(translator)));
+                               translator->outside));
     add_other_family(translator, listener, PORT_OUTBOUND);
     translate_add(translator, TRANSLATE_LISTENER, "virtualOutbound", &pb_listener_desc, listener);
 }

@@ -135,23 +135,18 @@ static void add_service(struct hosts *hosts, const struct mesh_service *service,
 static void add_foreign_hosts(struct hosts *hosts)
 {
     struct translator *translator = hosts->translator;
-    size_t count;
-    const struct mesh_virtual_service *const *all = mesh_virtual_services(translator->mesh, &count);
 
-    for (size_t i = 0; i < count; i++) {
-        const struct route_context context = {.port = PORT_HTTP, .gateway = "mesh", .vs = all[i]};
+    for (size_t i = 0; i < translator->virtual_service_count; i++) {
+        const struct mesh_virtual_service *vs = translator->virtual_services[i];
+        const struct route_context context = {.port = PORT_HTTP, .gateway = "mesh", .vs = vs};
 
-        if (!mesh_virtual_service_bound(all[i], "mesh") || all[i]->http_count == 0 ||
-            !mesh_virtual_service_visible(all[i], translator->scope->namespace))
-            continue;
-        for (size_t j = 0; j < all[i]->host_count; j++) {
+        for (size_t j = 0; vs->http_count > 0 && j < vs->host_count; j++) {
             struct pb_virtual_host *host;
 
-            if (mesh_service_find_for(translator->mesh, all[i]->hosts[j],
-                                      translator->scope->namespace))
+            if (scope_service(translator, vs->hosts[j]))
                 continue;
-            host = route_host_new(translator->scratch, all[i]->hosts[j], PORT_HTTP);
-            add_domain(hosts, host, all[i]->hosts[j]);
+            host = route_host_new(translator->scratch, vs->hosts[j], PORT_HTTP);
+            add_domain(hosts, host, vs->hosts[j]);
             if (host->domains_count == 0)
                 continue; /* an older one has it */
             (void)http_routes_add(translator, &context, host);
@@ -170,7 +165,7 @@ static int host_cmp(const void *a, const void *b)
 static void add_outside(struct hosts *hosts)
 {
     struct arena *arena = hosts->translator->scratch;
-    bool is_blocked = hosts->translator->config->registry_only;
+    bool is_blocked = hosts->translator->is_blocked;
     struct pb_virtual_host *host = ARENA_NEW(arena, struct pb_virtual_host);
     struct pb_route *route = ARENA_NEW(arena, struct pb_route);
 
@@ -184,7 +179,7 @@ static void add_outside(struct hosts *hosts)
         route->direct_response = ARENA_NEW(arena, struct pb_direct_response_action);
         route->direct_response->status = STATUS_BAD_GATEWAY;
     } else {
-        action_fill_cluster(arena, "PassthroughCluster", route);
+        action_fill_cluster(arena, hosts->translator->outside, route);
     }
     PROTO_PUSH(arena, host, routes, route);
     PROTO_PUSH(arena, hosts->config, virtual_hosts, host);
@@ -208,8 +203,9 @@ void route_port_make(struct translator *translator, uint32_t port)
     for (size_t i = 0; i < translator->service_count; i++) {
         const struct mesh_port *found = mesh_service_port(translator->services[i], port);
 
-        if (found && (mesh_protocol_is_http(found->protocol) ||
-                      is_sniffed_anywhere(translator->services[i], found)))
+        if (found && scope_listens(translator, translator->services[i], found) &&
+            (mesh_protocol_is_http(found->protocol) ||
+             is_sniffed_anywhere(translator->services[i], found)))
             add_service(&hosts, translator->services[i], port);
     }
     if (port == PORT_HTTP)

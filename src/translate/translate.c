@@ -109,57 +109,7 @@ bool translate_is_dual(const struct translator *translator)
     return has_family(translator->scope, true) && has_family(translator->scope, false);
 }
 
-const char *translate_outside(const struct translator *translator)
-{
-    return translator->config->registry_only ? "BlackHoleCluster" : "PassthroughCluster";
-}
-
 /* ---- the run ---- */
-
-static void find_services(struct translator *translator)
-{
-    size_t count;
-    const struct mesh_service *const *all = mesh_services(translator->mesh, &count);
-
-    translator->services = ARENA_ARRAY(translator->scratch, const struct mesh_service *, count + 1);
-    translator->aliases = ARENA_ARRAY(translator->scratch, const struct mesh_service *, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        if (mesh_service_find_for(translator->mesh, all[i]->hostname,
-                                  translator->scope->namespace) != all[i])
-            continue; /* not visible, or another namespace's of that host counts here */
-        if (all[i]->resolution == MESH_RESOLUTION_ALIAS)
-            translator->aliases[translator->alias_count++] = all[i];
-        else
-            translator->services[translator->service_count++] = all[i];
-    }
-}
-
-/* Virtual services of the mesh by host; the oldest of a host counts. */
-static void find_virtual_services(struct translator *translator)
-{
-    size_t count;
-    const struct mesh_virtual_service *const *all = mesh_virtual_services(translator->mesh, &count);
-
-    translator->virtual_wildcards =
-        ARENA_ARRAY(translator->scratch, const struct mesh_virtual_service *, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        const struct mesh_virtual_service *vs = all[i];
-        bool has_wildcard = false;
-
-        if (!mesh_virtual_service_bound(vs, "mesh") ||
-            !mesh_virtual_service_visible(vs, translator->scope->namespace))
-            continue;
-        for (size_t j = 0; j < vs->host_count; j++) {
-            struct slice host = slice_str(vs->hosts[j]);
-
-            has_wildcard = has_wildcard || vs->hosts[j][0] == '*';
-            if (!map_get(&translator->virtual_hosts, host))
-                (void)map_put(&translator->virtual_hosts, host, (void *)(uintptr_t)vs, NULL);
-        }
-        if (has_wildcard)
-            translator->virtual_wildcards[translator->virtual_wildcard_count++] = vs;
-    }
-}
 
 static void run_makers(struct translator *translator)
 {
@@ -220,8 +170,10 @@ int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
     for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++)
         map_init(&translator.names[i], TRANSLATE_RESOURCES_MAX);
     map_init(&translator.virtual_hosts, 0);
-    find_services(&translator);
-    find_virtual_services(&translator);
+    map_init(&translator.hosts, 0);
+    map_init(&translator.pulled, 0);
+    scope_find(&translator);
+    inbound_find(&translator);
     run_makers(&translator);
     for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++) {
         collect(output, &translator, (enum translate_type)i);
@@ -229,6 +181,8 @@ int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
         map_deinit(&translator.names[i]);
     }
     map_deinit(&translator.virtual_hosts);
+    map_deinit(&translator.hosts);
+    map_deinit(&translator.pulled);
     buf_deinit(&translator.bytes);
     arena_deinit(&scratch);
     if (translator.rc < 0) {

@@ -30,16 +30,33 @@ struct translator {
     struct arena *out; /* of the output: names and bytes */
     translate_vec resources[TRANSLATE_TYPE_COUNT];
     struct map names[TRANSLATE_TYPE_COUNT]; /* of resources made so far */
-    const struct mesh_service **services;   /* visible to the proxy, oldest first, no aliases */
+    const struct mesh_sidecar *sidecar;     /* NULL: none counts for the proxy */
+    struct map hosts;                       /* host -> the service that counts for the proxy */
+    struct map pulled;                      /* those there only as a route's destination */
+    const struct mesh_service **services;   /* that the proxy sees, oldest first, no aliases */
     size_t service_count;
+    struct inbound_port *inbound; /* what the workload serves */
+    size_t inbound_count;
+    const struct mesh_virtual_service **virtual_services; /* of the mesh, seen; oldest first */
+    size_t virtual_service_count;
     struct map virtual_hosts; /* exact host -> the oldest virtual service of the mesh that has it */
     const struct mesh_virtual_service **virtual_wildcards; /* those with a wildcard, oldest first */
     size_t virtual_wildcard_count;
     const struct mesh_service **aliases; /* visible ExternalName services */
     size_t alias_count;
-    struct buf bytes; /* encoder's scratch */
+    const char *outside; /* the cluster of connections to hosts outside of the mesh */
+    bool is_blocked;     /* such connections are refused */
+    struct buf bytes;    /* encoder's scratch */
     struct error *err;
     int rc; /* the first failure; further resources are dropped */
+};
+
+/* A port that the proxy's workload serves. */
+struct inbound_port {
+    uint32_t number;                           /* it listens there */
+    const struct mesh_service *service;        /* NULL: a Sidecar alone names the port */
+    const struct mesh_port *port;              /* of the service, or as the Sidecar says */
+    const struct api_sidecar_ingress *ingress; /* NULL: no Sidecar names it */
 };
 
 /* What applies to one port of one service, or to a subset of it; NULL where nothing is said. */
@@ -59,8 +76,18 @@ bool translate_has(const struct translator *translator, enum translate_type type
 const char *translate_wildcard(const struct translator *translator);
 /* The proxy has addresses of both families, so wildcard listeners need "::" as well. */
 bool translate_is_dual(const struct translator *translator);
-/* Where connections to hosts outside of the mesh go. */
-const char *translate_outside(const struct translator *translator);
+
+/* scope.c: fills sidecar, hosts, services, virtual services, aliases, outside */
+void scope_find(struct translator *translator);
+/* The service, perhaps an alias, that the proxy takes for a host, or NULL. */
+const struct mesh_service *scope_service(const struct translator *translator, const char *hostname);
+/* Whether the proxy may send to that port of a service; whether it has a listener for it. */
+bool scope_has_port(const struct translator *translator, const struct mesh_service *service,
+                    const struct mesh_port *port);
+bool scope_listens(const struct translator *translator, const struct mesh_service *service,
+                   const struct mesh_port *port);
+/* The Sidecar's egress listener of that port, or NULL. */
+const struct mesh_egress *scope_listener(const struct translator *translator, uint32_t port);
 
 /* policy.c */
 struct policy policy_find(const struct mesh_destination *destination,
@@ -90,10 +117,11 @@ enum cluster_source cluster_source(const struct translator *translator,
 void listeners_make(struct translator *translator);
 void inbound_make(struct translator *translator);
 void gateway_make(struct translator *translator);
-/* A service's port that this proxy's workload serves: its target port number; 0 when unknown. */
-uint32_t inbound_target(const struct translator *translator, const struct mesh_port *port);
-/* Whether the proxy's workload is one of the service's. */
-bool inbound_serves(const struct translator *translator, const struct mesh_service *service);
+/* inbound.c: finds the ports that the workload serves: its Sidecar's, else its services' */
+void inbound_find(struct translator *translator);
+/* The port that the pod listens on behind a port of that number of one of its services; 0 when no
+ * service has it. */
+uint32_t inbound_target(const struct translator *translator, uint32_t number);
 
 /* route.c: the virtual service that counts for a host in this sidecar, or NULL: the oldest that
  * names it, else that of the longest wildcard over it */

@@ -87,14 +87,32 @@ static void virtual_services(void **state)
     }
 }
 
-/* long: one table */
+struct kind_case {
+    const char *kind;
+    const char *spec;
+    const char *expected;
+};
+
+/* What is told of a spec, "" when nothing. */
+static void check_kinds(const struct kind_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct api_kind *kind =
+            api_kind_find("networking.istio.io", "v1beta1", cases[i].kind);
+        struct error err = {0};
+        json_t *object =
+            json_pack("{s:s, s:o}", "kind", cases[i].kind, "spec", parse(cases[i].spec));
+        char text[1024];
+        int rc = api_validate(kind, object, NULL, NULL, &err);
+
+        assert_string_equal(rc == 0 ? "" : err_format(&err, text, sizeof(text)), cases[i].expected);
+        json_decref(object);
+    }
+}
+
 static void other_kinds(void **state)
 {
-    static const struct {
-        const char *kind;
-        const char *spec;
-        const char *expected;
-    } cases[] = {
+    static const struct kind_case cases[] = {
         {"DestinationRule", "{host: a, subsets: [{name: v1, labels: {version: v1}}]}", ""},
         {"DestinationRule", "{subsets: [{name: v1}]}", "spec.host: required value"},
         {"DestinationRule", "{host: a, subsets: [{labels: {a: b}}]}",
@@ -119,6 +137,16 @@ static void other_kinds(void **state)
          "credentialName"},
         {"ProxyConfig", "{concurrency: 2}",
          "not supported: objects of kind ProxyConfig are not carried out yet"},
+    };
+
+    (void)state;
+    check_kinds(cases, ARRAY_LEN(cases));
+}
+
+/* long: one table */
+static void entries_and_sidecars(void **state)
+{
+    static const struct kind_case cases[] = {
         {"ServiceEntry",
          "{hosts: [a.com], ports: [{number: 80, name: http, protocol: HTTP}], "
          "resolution: DNS}",
@@ -164,21 +192,24 @@ static void other_kinds(void **state)
         {"WorkloadEntry", "{address: 10.0.0.1, locality: r//z}",
          "spec.locality: invalid locality \"r//z\""},
         {"Sidecar", "{egress: [{}]}", "spec.egress[0].hosts: required value"},
+        {"Sidecar", "{egress: [{hosts: ['./*', '~prod/*', '*/a.com', 'istio-system/*']}]}", ""},
+        {"Sidecar", "{}", "spec: sidecar: empty configuration provided"},
+        {"Sidecar", "{egress: [{hosts: [a.com]}]}",
+         "spec.egress[0].hosts[0]: \"a.com\" must be of form namespace/dnsName"},
+        {"Sidecar", "{egress: [{hosts: ['_/a.com']}]}",
+         "spec.egress[0].hosts[0]: invalid namespace value \"_\" in sidecar"},
+        {"Sidecar", "{egress: [{hosts: ['./*']}, {port: {number: 80}, hosts: ['./*']}]}",
+         "spec.egress[0].port: sidecar: the egress listener with empty port should be the last "
+         "listener in the list"},
+        {"Sidecar", "{ingress: [{port: {number: 80}, defaultEndpoint: '10.0.0.1:80'}]}",
+         "spec.ingress[0].defaultEndpoint: sidecar: defaultEndpoint must be of form "
+         "127.0.0.1:<port>, 0.0.0.0:<port>, [::1]:<port>, [::]:<port>, unix://filepath or unset"},
+        {"Sidecar", "{ingress: [{port: {number: 80}}, {port: {number: 80}}]}",
+         "spec.ingress[1].port: sidecar: ports on IP bound listeners must be unique"},
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct api_kind *kind =
-            api_kind_find("networking.istio.io", "v1beta1", cases[i].kind);
-        struct error err = {0};
-        json_t *object =
-            json_pack("{s:s, s:o}", "kind", cases[i].kind, "spec", parse(cases[i].spec));
-        char text[1024];
-        int rc = api_validate(kind, object, NULL, NULL, &err);
-
-        assert_string_equal(rc == 0 ? "" : err_format(&err, text, sizeof(text)), cases[i].expected);
-        json_decref(object);
-    }
+    check_kinds(cases, ARRAY_LEN(cases));
 }
 
 static void on_problem(const struct error *problem, void *ctx)
@@ -269,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(virtual_services),
         cmocka_unit_test(other_kinds),
+        cmocka_unit_test(entries_and_sidecars),
         cmocka_unit_test(unknown_fields_are_told_but_not_fatal),
         cmocka_unit_test(defaults_come_in),
         cmocka_unit_test(samples_are_valid),

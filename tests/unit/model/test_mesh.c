@@ -350,6 +350,54 @@ static void selectors_take_workloads(void **state)
     mesh_builder_free(builder);
 }
 
+static void sidecars_by_precedence(void **state)
+{
+    static const struct mesh_label reviews[] = {{"app", "reviews"}};
+    static const struct {
+        const char *namespace;
+        bool has_label;
+        const char *expected; /* NULL: none */
+    } cases[] = {{"shop", true, "selected"},
+                 {"shop", false, "general"},
+                 {"other", true, "root"},
+                 {"istio-system", true, "root"}};
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder,
+        "{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: root, namespace: "
+        "istio-system}, spec: {egress: [{hosts: ['./*']}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: ignored, namespace: "
+        "istio-system}, spec: {workloadSelector: {labels: {app: nobody}}, egress: [{hosts: "
+        "['./*']}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: general, namespace: "
+        "shop}, spec: {egress: [{port: {number: 80}, hosts: ['./*']}, {hosts: ['*/a.com', "
+        "'~prod/*']}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: selected, namespace: "
+        "shop}, spec: {workloadSelector: {labels: {app: reviews}}, egress: [{hosts: ['~/*']}]}}");
+    mesh = mesh_builder_snapshot(builder);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct mesh_labels labels = {reviews, cases[i].has_label ? 1 : 0};
+
+        assert_string_equal(mesh_sidecar_find(mesh, cases[i].namespace, &labels)->meta.name,
+                            cases[i].expected);
+    }
+    {
+        struct mesh_labels none = {0};
+        const struct mesh_sidecar *sidecar = mesh_sidecar_find(mesh, "shop", &none);
+
+        assert_int_equal(sidecar->egress[0].port, 80);
+        assert_true(mesh_egress_covers(&sidecar->egress[0], "shop", "shop", "x.com"));
+        assert_false(mesh_egress_covers(&sidecar->egress[0], "shop", "prod", "x.com"));
+        assert_true(mesh_egress_covers(&sidecar->egress[1], "shop", "any", "a.com"));
+        assert_false(mesh_egress_covers(&sidecar->egress[1], "shop", "prod", "a.com"));
+        assert_false(mesh_egress_covers(&sidecar->egress[1], "shop", "any", "b.com"));
+    }
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_broken_object_leaves_the_old_one),
         cmocka_unit_test(entries_by_namespace),
         cmocka_unit_test(selectors_take_workloads),
+        cmocka_unit_test(sidecars_by_precedence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
