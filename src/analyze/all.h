@@ -33,7 +33,7 @@
 /* X(function, name, summary, needs), sorted by name. */
 #define ANALYZER_MAP(X)                                                                            \
     X(analyze_alpha_annotations, "annotations.AlphaAnalyzer",                                      \
-      "Checks for alpha Istio annotations in Kubernetes resources",                                \
+      "Checks for alpha Istio annotations in Kubernetes resources (runs only when it is named)",   \
       ANALYZE_ON_REQUEST | ANALYZE_NEEDS(NAMESPACE) | ANALYZE_NEEDS(SERVICE) |                     \
           ANALYZE_NEEDS(POD) | ANALYZE_NEEDS(DEPLOYMENT))                                          \
     X(analyze_annotations, "annotations.K8sAnalyzer",                                              \

@@ -52,6 +52,7 @@ void analysis_free(struct analysis *analysis)
     VEC_DEINIT(&analysis->suppressions);
     VEC_DEINIT(&analysis->messages);
     VEC_DEINIT(&analysis->skipped);
+    VEC_DEINIT(&analysis->executed);
     map_deinit(&analysis->index);
     arena_deinit(&analysis->arena);
     mem_free(analysis);
@@ -356,10 +357,13 @@ static bool pattern_matches(const char *pattern, const char *text)
     return *pattern == '\0';
 }
 
-static bool message_is_suppressed(const struct analysis *analysis,
-                                  const struct analyze_object *object,
+static bool message_is_suppressed(struct analysis *analysis, const struct analyze_object *object,
                                   const struct analyze_message *message)
 {
+    const char *kind = kinds[object->kind].kind;
+    const char *dotted = object->ns[0]
+                             ? ANALYSIS_TEXT(analysis, "%s %s.%s", kind, object->name, object->ns)
+                             : message->origin;
     struct slice codes =
         slice_str(mesh_label_get(&object->annotations, "galley.istio.io/analyze-suppress"));
     struct slice code;
@@ -369,7 +373,8 @@ static bool message_is_suppressed(const struct analysis *analysis,
             return true;
     for (size_t i = 0; i < analysis->suppressions.count; i++)
         if (strcmp(analysis->suppressions.items[i].code, message->code) == 0 &&
-            pattern_matches(analysis->suppressions.items[i].pattern, message->origin))
+            (pattern_matches(analysis->suppressions.items[i].pattern, message->origin) ||
+             pattern_matches(analysis->suppressions.items[i].pattern, dotted)))
             return true;
     return false;
 }
@@ -497,6 +502,7 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
 
     analysis->messages.count = 0;
     analysis->skipped.count = 0;
+    analysis->executed.count = 0;
     mesh_config_find(analysis);
     for (size_t i = 0; i < analyzer_count(); i++)
         is_selective = is_selective || name_is_selected(analyzer_get(i)->name, names, name_count);
@@ -506,10 +512,12 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
         if (is_selective ? !name_is_selected(analyzer->name, names, name_count)
                          : analyzer->needs & ANALYZE_ON_REQUEST)
             continue;
-        if (has_runtime || !(analyzer->needs & runtime_bits()))
-            analyzer->run(analysis);
-        else
+        if (!has_runtime && (analyzer->needs & runtime_bits())) {
             VEC_PUSH(&analysis->skipped, analyzer->name);
+            continue;
+        }
+        analyzer->run(analysis);
+        VEC_PUSH(&analysis->executed, analyzer->name);
     }
     messages_sort(analysis);
 }
@@ -517,6 +525,11 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
 const char *analysis_skipped(const struct analysis *analysis, size_t index)
 {
     return index < analysis->skipped.count ? analysis->skipped.items[index] : NULL;
+}
+
+const char *analysis_executed(const struct analysis *analysis, size_t index)
+{
+    return index < analysis->executed.count ? analysis->executed.items[index] : NULL;
 }
 
 const char *analyze_analyzer_name(size_t index)

@@ -105,8 +105,8 @@ MUST_USE int analysis_set_mesh_config(struct analysis *analysis, struct slice te
                                       struct error *err);
 /* Without a cluster: the ingress gateway's Pod and Service that an installation would have. */
 void analysis_add_defaults(struct analysis *analysis);
-/* Messages `code` of objects whose origin ("Pod default/x") matches the pattern ('*' stands for
- * any text) are dropped. Both are copied. */
+/* Messages `code` of objects whose origin ("Pod default/x", or "Pod x.default") matches the pattern
+ * ('*' stands for any text) are dropped. Both are copied. */
 void analysis_suppress(struct analysis *analysis, const char *code, const char *pattern);
 
 /* Runs all analyzers that have what they need, or those named. Names that are unknown are ignored,
@@ -114,8 +114,10 @@ void analysis_suppress(struct analysis *analysis, const char *code, const char *
 void analysis_run(struct analysis *analysis, const char *const *names, size_t name_count);
 /* Of the last run: sorted, without duplicates. */
 const struct analyze_message *analysis_messages(const struct analysis *analysis, size_t *ret_count);
-/* Analyzers that the last run skipped for want of runtime kinds; name by name until NULL. */
+/* Analyzers that the last run skipped for want of runtime kinds, and those that ran; name by name
+ * until NULL. */
 const char *analysis_skipped(const struct analysis *analysis, size_t index);
+const char *analysis_executed(const struct analysis *analysis, size_t index);
 
 /* All analyzers, sorted by name: name and sentence; NULL past the end. */
 const char *analyze_analyzer_name(size_t index);

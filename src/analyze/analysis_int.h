@@ -51,7 +51,8 @@ struct analysis {
     bool mesh_config_given;
     VEC(struct analyze_suppression) suppressions;
     VEC(struct analyze_message) messages;
-    VEC(const char *) skipped;
+    VEC(const char *) skipped; /* names of analyzers, of the last run */
+    VEC(const char *) executed;
 };
 
 /* One analyzer. Needs: bits of kinds, (1u << ANALYZE_KIND_POD) | ... */

@@ -5,17 +5,21 @@
  *
  * Place   cli.c's table; the analyzers are in src/analyze
  * Owns    the analysis, while the command runs
- * Limits  files of 16 MiB, 10,000 files; --remote-contexts is not supported
+ * Limits  files of 16 MiB, 10,000 files, folders 32 deep; see analysis.h for objects; --remote-contexts
+ *         is not supported
  * Spec    istioctl analyze: output formats, exit codes 0, 1, 64, 65 (a file cannot be parsed), 79
  */
 #include "cli/cli.h"
 #include "cli/common.h"
 
 #include "analyze/analysis.h"
+#include "api/decode.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "wire/json.h"
+#include "wire/url.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,7 +29,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CLI_UNPARSED = 65, CLI_FOUND = 79, FILE_SIZE_MAX = 16 * 1024 * 1024, FILES_MAX = 10000 };
+enum {
+    CLI_UNPARSED = 65,
+    CLI_FOUND = 79,
+    FILE_SIZE_MAX = 16 * 1024 * 1024,
+    FILES_MAX = 10000,
+    PAGE_OBJECTS = 500, /* asked of the API server at a time */
+};
 
 struct analyze {
     struct cli *cli;
@@ -33,7 +43,8 @@ struct analyze {
     struct cli_cluster cluster;
     const char *ns; /* that is analyzed; NULL: all */
     VEC(char *) files;
-    size_t unparsed_count;
+    VEC(char *) unparsed; /* why files could not be read */
+    uint64_t deadline_ms; /* monotonic: the cluster must have answered by then */
 
     bool list, use_kube, all_namespaces, verbose, color, recursive, ignore_unknown, complete;
     const char *output, *failure_threshold, *output_threshold, *mesh_config_path, *revision;
@@ -113,12 +124,22 @@ static void file_add(struct analyze *run, const char *path)
     if (rc >= 0)
         rc = analysis_add_text(run->analysis, path, buf_slice(&content), &err);
     buf_deinit(&content);
-    if (rc >= 0)
+    if (rc < 0)
+        VEC_PUSH(&run->unparsed, mem_printf("errors parsing content \"%s\": %s", path,
+                                            err_format(&err, text, sizeof text)));
+}
+
+static void files_add(struct analyze *run)
+{
+    for (size_t i = 0; i < run->files.count; i++)
+        file_add(run, run->files.items[i]);
+    if (run->unparsed.count == 0)
         return;
-    if (run->unparsed_count++ == 0)
-        fputs("Error(s) adding files:\n", stderr);
-    fprintf(stderr, "\t* errors parsing content \"%s\": %s\n", path,
-            err_format(&err, text, sizeof text));
+    fprintf(stderr, "Error(s) adding files: %zu error%s occurred:\n", run->unparsed.count,
+            run->unparsed.count == 1 ? "" : "s");
+    for (size_t i = 0; i < run->unparsed.count; i++)
+        fprintf(stderr, "\t* %s\n", run->unparsed.items[i]);
+    fputc('\n', stderr);
 }
 
 static int mesh_config_add(struct analyze *run)
@@ -142,31 +163,70 @@ static int mesh_config_add(struct analyze *run)
 
 /* ---- the cluster ---- */
 
-/* A kind that the cluster does not know has no objects. */
-static int kind_list(struct analyze *run, enum analyze_kind kind, struct error *err)
+/* What is left of --timeout; 0 when it is over. */
+static uint64_t time_left_ms(const struct analyze *run)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    return run->deadline_ms > now_ms ? run->deadline_ms - now_ms : 0;
+}
+
+static char *token_encode(const char *token)
+{
+    struct buf out;
+    char *text;
+
+    buf_init(&out, 0);
+    (void)url_encode(&out, slice_str(token));
+    text = mem_slice_dup(buf_slice(&out));
+    buf_deinit(&out);
+    return text;
+}
+
+/* One page of a kind's objects; *token, of the page before, becomes that of the next, or NULL. */
+static int page_list(struct analyze *run, enum analyze_kind kind, char **token, struct error *err)
 {
     const struct analyze_kind_info *info = analyze_kind_get(kind);
     const struct kube_resource resource = {info->group, info->version, info->plural, info->kind,
                                            info->namespaced};
-    const struct kube_request request = {.verb = KUBE_GET, .resource = &resource};
+    SCOPED(mem_drop)
+    char *query =
+        mem_printf("limit=%d%s%s", PAGE_OBJECTS, *token ? "&continue=" : "", *token ? *token : "");
+    const struct kube_request request = {
+        .verb = KUBE_GET, .resource = &resource, .query = query, .timeout_ms = time_left_ms(run)};
     SCOPED(json_drop) json_t *list = NULL;
+    const char *next;
     size_t i;
     json_t *item;
-    int rc = kube_call_wait(run->cluster.client, &request, &list, err);
+    int rc = request.timeout_ms == 0 ? err_set(err, ERR_TIMEOUT, "no answer within --timeout")
+                                     : kube_call_wait(run->cluster.client, &request, &list, err);
 
-    if (rc == ERR_NOT_FOUND)
-        return 0;
-    if (rc == ERR_DENIED) {
-        fprintf(stderr, "Warning: may not list %s: what depends on them is not analyzed\n",
-                info->plural);
-        return 0;
-    }
+    if (rc < 0)
+        return rc;
+    next = json_path_string_or(list, "metadata.continue", "");
+    mem_free(*token);
+    *token = next[0] ? token_encode(next) : NULL;
     json_array_foreach(json_object_get(list, "items"), i, item)
     {
         if (rc >= 0)
             rc = analysis_add_object(run->analysis, kind, item, err);
     }
     return rc;
+}
+
+/* A kind that the cluster does not know has no objects. */
+static int kind_list(struct analyze *run, enum analyze_kind kind, struct error *err)
+{
+    SCOPED(mem_drop) char *token = NULL;
+    int rc;
+
+    do {
+        rc = page_list(run, kind, &token, err);
+    } while (rc >= 0 && token);
+    if (rc == ERR_DENIED)
+        fprintf(stderr, "Warning: may not list %s: what depends on them is not analyzed\n",
+                analyze_kind_get(kind)->plural);
+    return rc == ERR_NOT_FOUND || rc == ERR_DENIED ? 0 : rc;
 }
 
 static int cluster_read(struct analyze *run)
@@ -210,7 +270,7 @@ static void target_print(const struct analyze *run)
 
 static void success_print(const struct analyze *run)
 {
-    bool partial = run->unparsed_count > 0;
+    bool partial = run->unparsed.count > 0;
 
     fprintf(stderr, "%sNo validation issues found when analyzing", partial ? "" : "\u2714 ");
     if (!partial && run->files.count == 1) {
@@ -223,25 +283,30 @@ static void success_print(const struct analyze *run)
         fputc(' ', stderr);
         target_print(run);
         if (partial)
-            fprintf(stderr, " (but %zu %s could not be parsed)", run->unparsed_count,
-                    run->unparsed_count == 1 ? "file" : "files");
+            fprintf(stderr, " (but %zu %s could not be parsed)", run->unparsed.count,
+                    run->unparsed.count == 1 ? "file" : "files");
         fputs(".\n", stderr);
     }
 }
 
-static void skipped_print(const struct analyze *run)
+static void names_print(const char *title, const struct analysis *analysis,
+                        const char *(*name_at)(const struct analysis *, size_t))
 {
     const char *name;
 
+    for (size_t i = 0; (name = name_at(analysis, i)) != NULL; i++)
+        fprintf(stderr, "%s\t %s\n", i == 0 ? title : "", name);
+}
+
+static void run_print(const struct analyze *run)
+{
     if (!run->verbose)
         return;
     fputs("Analyzed resources in ", stderr);
     target_print(run);
     fputs("\n", stderr);
-    if (analysis_skipped(run->analysis, 0))
-        fputs("Skipped analyzers (they need objects of a cluster; see --complete):\n", stderr);
-    for (size_t i = 0; (name = analysis_skipped(run->analysis, i)) != NULL; i++)
-        fprintf(stderr, "\t %s\n", name);
+    names_print("Skipped analyzers:\n", run->analysis, analysis_skipped);
+    names_print("Executed analyzers:\n", run->analysis, analysis_executed);
     fputs("\n", stderr);
 }
 
@@ -261,7 +326,7 @@ static int result_judge(const struct analyze *run, const struct analyze_message 
               stderr);
         return CLI_FOUND;
     }
-    if (run->unparsed_count == 0 || run->ignore_unknown)
+    if (run->unparsed.count == 0 || run->ignore_unknown)
         return CLI_OK;
     fputs("Error: Some files couldn't be parsed.\n", stderr);
     return CLI_UNPARSED;
@@ -274,7 +339,7 @@ static int result_print(const struct analyze *run)
     struct buf out;
     size_t shown;
 
-    skipped_print(run);
+    run_print(run);
     buf_init(&out, 0);
     shown = analyze_messages_format(messages, count, (enum analyze_level)run->output_level,
                                     run->format, run->color, &out);
@@ -323,6 +388,7 @@ static int options_check(struct analyze *run)
     static const char *const formats[] = {[ANALYZE_FORMAT_LOG] = "log",
                                           [ANALYZE_FORMAT_JSON] = "json",
                                           [ANALYZE_FORMAT_YAML] = "yaml"};
+    int64_t timeout_ns = 0;
     size_t i = 0;
 
     while (i < ARRAY_LEN(formats) && strcasecmp(formats[i], run->output) != 0)
@@ -341,6 +407,12 @@ static int options_check(struct analyze *run)
     }
     if (run->remote_contexts.count)
         return cli_unsupported(run->cli, "analyze --remote-contexts");
+    if (api_duration_parse(slice_str(run->timeout), &timeout_ns) < 0 || timeout_ns <= 0) {
+        (void)cli_failf("invalid argument \"%s\" for \"--timeout\": not a duration as 30s is",
+                        run->timeout);
+        return CLI_USAGE;
+    }
+    run->deadline_ms = clock_monotonic_ms() + (uint64_t)timeout_ns / 1000000;
     return CLI_OK;
 }
 
@@ -354,8 +426,7 @@ static int input_read(struct analyze *run)
         return rc;
     if (!run->use_kube)
         analysis_add_defaults(run->analysis);
-    for (size_t i = 0; i < run->files.count; i++)
-        file_add(run, run->files.items[i]);
+    files_add(run);
     return CLI_OK;
 }
 
@@ -389,11 +460,31 @@ static int analyze_run(struct analyze *run, int argc, char **argv)
     return result_print(run);
 }
 
+static bool terminal_has_color(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static void run_free(struct analyze *run)
+{
+    analysis_free(run->analysis);
+    cli_cluster_close(&run->cluster);
+    for (size_t i = 0; i < run->files.count; i++)
+        mem_free(run->files.items[i]);
+    VEC_DEINIT(&run->files);
+    for (size_t i = 0; i < run->unparsed.count; i++)
+        mem_free(run->unparsed.items[i]);
+    VEC_DEINIT(&run->unparsed);
+}
+
 int cli_analyze(struct cli *cli, int argc, char **argv)
 {
     struct analyze run = {.cli = cli,
                           .use_kube = true,
-                          .color = isatty(STDOUT_FILENO) != 0,
+                          .color = terminal_has_color(),
+                          .timeout = "30s",
                           .output = "log",
                           .failure_threshold = "Error",
                           .output_threshold = "Info"};
@@ -405,14 +496,15 @@ int cli_analyze(struct cli *cli, int argc, char **argv)
         {"all-namespaces", 'A', CLI_FLAG_BOOL, &run.all_namespaces, "tell of all namespaces"},
         {"output", 'o', CLI_FLAG_STRING, &run.output, "log, json or yaml"},
         {"color", 0, CLI_FLAG_BOOL, &run.color, "color levels (true on a terminal)"},
-        {"verbose", 'v', CLI_FLAG_BOOL, &run.verbose, "tell which analyzers were skipped"},
+        {"verbose", 'v', CLI_FLAG_BOOL, &run.verbose,
+         "tell which analyzers ran and which were skipped"},
         {"failure-threshold", 0, CLI_FLAG_STRING, &run.failure_threshold,
          "exit with 79 from this level on: Info, Warning, Error"},
         {"output-threshold", 0, CLI_FLAG_STRING, &run.output_threshold,
          "show messages from this level on"},
         {"meshConfigFile", 0, CLI_FLAG_STRING, &run.mesh_config_path, "mesh configuration"},
         {"suppress", 'S', CLI_FLAG_LIST, &run.suppress, "CODE=ORIGIN, with * for any text"},
-        {"timeout", 0, CLI_FLAG_STRING, &run.timeout, "accepted; each call has 30s"},
+        {"timeout", 0, CLI_FLAG_STRING, &run.timeout, "how long the cluster may take (30s)"},
         {"recursive", 'R', CLI_FLAG_BOOL, &run.recursive, "accepted; folders always are"},
         {"ignore-unknown", 0, CLI_FLAG_BOOL, &run.ignore_unknown,
          "do not fail for files that cannot be parsed"},
@@ -428,10 +520,6 @@ int cli_analyze(struct cli *cli, int argc, char **argv)
     rc = options_check(&run);
     if (rc == CLI_OK)
         rc = run.list ? analyzers_list() : analyze_run(&run, argc, argv);
-    analysis_free(run.analysis);
-    cli_cluster_close(&run.cluster);
-    for (size_t i = 0; i < run.files.count; i++)
-        mem_free(run.files.items[i]);
-    VEC_DEINIT(&run.files);
+    run_free(&run);
     return rc;
 }
