@@ -5,8 +5,8 @@
  *
  * Place   cli.c's table; the analyzers are in src/analyze
  * Owns    the analysis, while the command runs
- * Limits  files of 16 MiB, 10,000 files, folders 32 deep; see analysis.h for objects; --remote-contexts
- *         is not supported
+ * Limits  files of 16 MiB, 10,000 files, folders 32 deep; see analysis.h for objects;
+ *         --remote-contexts is not supported
  * Spec    istioctl analyze: output formats, exit codes 0, 1, 64, 65 (a file cannot be parsed), 79
  */
 #include "cli/cli.h"
