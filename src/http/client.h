@@ -16,7 +16,16 @@
 #include "io/loop.h"
 #include "io/tls.h"
 
+#include <stdatomic.h>
+
 struct http_pool;
+
+/* What several pools may have together: theirs are counted here, and conns_max and pending_max
+ * bound the sums. Any thread. */
+struct http_pool_budget {
+    _Atomic int64_t conns;
+    _Atomic int64_t pending;
+};
 
 struct http_pool_options {
     struct addr addr;
@@ -25,13 +34,17 @@ struct http_pool_options {
     const struct tls_config *tls; /* kept (referenced); NULL: plain */
     const char *server_name;      /* SNI, name to verify; copied */
     struct http_limits limits;
-    uint64_t connect_timeout_ms;  /* 0: 10,000 */
-    size_t conns_max;             /* 0: 1,024 */
-    size_t pending_max;           /* streams waiting for a connection; 0: 1,024 */
+    uint64_t connect_timeout_ms; /* 0: 10,000 */
+    size_t conns_max;            /* 0: 1,024 */
+    size_t pending_max;          /* streams waiting for a connection; 0: 1,024 */
+    /* NULL: the bounds are the pool's own. Else kept; a pool without a connection may still open
+     * one, so that none starves. */
+    struct http_pool_budget *budget;
     size_t requests_per_conn_max; /* 0: no bound; 1: no keep-alive */
     unsigned ping_interval_ms;    /* HTTP/2 keep-alive pings; 0: none */
     unsigned mark;                /* SO_MARK of its sockets; 0: none */
     struct addr bind_addr;        /* source address; len 0: any */
+    struct conn_keepalive keepalive;
     /* Told of each connection's start (+1) and end (-1), and failures, for statistics and outlier
      * detection. May be NULL. */
     void (*on_conn)(int change, int code, void *ctx);

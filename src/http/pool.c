@@ -79,10 +79,17 @@ static void pending_nothing(struct http_stream *stream)
     (void)stream;
 }
 
+static void pending_counted(struct http_pool *pool, int change)
+{
+    pool->pending_count += (size_t)change;
+    if (pool->options.budget)
+        atomic_fetch_add_explicit(&pool->options.budget->pending, change, memory_order_relaxed);
+}
+
 static void pending_end(struct http_pool *pool, struct http_stream *stream, int reason)
 {
     if (stream->pending_reason == 0 && !list_is_empty(&stream->node))
-        pool->pending_count--;
+        pending_counted(pool, -1);
     stream->pending_reason = reason;
     list_remove(&stream->node);
     list_append(&pool->ending, &stream->node);
@@ -152,7 +159,7 @@ static struct http_stream *pending_take(struct http_pool *pool)
 
     if (!node)
         return NULL;
-    pool->pending_count--;
+    pending_counted(pool, -1);
     return CONTAINER_OF(node, struct http_stream, node);
 }
 
@@ -161,6 +168,8 @@ static struct http_stream *pending_take(struct http_pool *pool)
 static void conn_counted(struct http_pool *pool, int change, int code)
 {
     pool->conn_count += (size_t)change;
+    if (pool->options.budget)
+        atomic_fetch_add_explicit(&pool->options.budget->conns, change, memory_order_relaxed);
     if (pool->options.on_conn)
         pool->options.on_conn(change, code, pool->options.ctx);
 }
@@ -232,7 +241,8 @@ static int connect_start(struct http_pool *pool)
                                    .server_name = pool->options.server_name,
                                    .connect_timeout_ms = pool->options.connect_timeout_ms,
                                    .mark = pool->options.mark,
-                                   .bind_addr = &pool->options.bind_addr};
+                                   .bind_addr = &pool->options.bind_addr,
+                                   .keepalive = pool->options.keepalive};
     struct pool_connect *connect = MEM_NEW(struct pool_connect);
     int rc;
 
@@ -248,9 +258,28 @@ static int connect_start(struct http_pool *pool)
     return 0;
 }
 
+static bool has_all_conns(const struct http_pool *pool)
+{
+    const struct http_pool_budget *budget = pool->options.budget;
+
+    if (!budget)
+        return pool->conn_count >= pool->options.conns_max;
+    return pool->conn_count > 0 &&
+           (uint64_t)atomic_load_explicit(&budget->conns, memory_order_relaxed) >=
+               pool->options.conns_max;
+}
+
+static bool has_all_pending(const struct http_pool *pool)
+{
+    const struct http_pool_budget *budget = pool->options.budget;
+
+    return (budget ? (uint64_t)atomic_load_explicit(&budget->pending, memory_order_relaxed)
+                   : pool->pending_count) >= pool->options.pending_max;
+}
+
 static bool connect_is_needed(const struct http_pool *pool)
 {
-    if (pool->draining || pool->dead || pool->conn_count >= pool->options.conns_max)
+    if (pool->draining || pool->dead || has_all_conns(pool))
         return false;
     if (is_h2(pool))
         return pool->pending_count > 0 && pool->connecting_count == 0;
@@ -425,12 +454,12 @@ int http_pool_stream(struct http_pool *pool, const struct http_stream_events *ev
         h2_client_attach(h2, stream);
         return 0;
     }
-    if (pool->pending_count >= pool->options.pending_max) {
+    if (has_all_pending(pool)) {
         pending_end(pool, stream, 1 + HTTP_RESET_OVERFLOW);
         return 0;
     }
     list_append(&pool->pending, &stream->node);
-    pool->pending_count++;
+    pending_counted(pool, +1);
     connect_more(pool);
     return 0;
 }
@@ -506,6 +535,7 @@ void http_pool_free(struct http_pool *pool)
     while ((node = list_take_first(&pool->h2_conns)))
         h2_conn_orphan(h2_conn_of(node));
     streams_terminate(pool);
+    conn_counted(pool, -(int)pool->conn_count, 0);
     loop_task_cancel(&pool->task);
     loop_task_add(pool->loop, &pool->free_task);
 }

@@ -97,12 +97,25 @@ static void conn_drop(struct conn *conn)
     mem_free(conn);
 }
 
+static void keepalive_set(int fd, const struct conn_keepalive *keepalive)
+{
+    option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (keepalive->idle_s)
+        option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive->idle_s);
+    if (keepalive->interval_s)
+        option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)keepalive->interval_s);
+    if (keepalive->probes)
+        option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)keepalive->probes);
+}
+
 static int socket_connect(int fd, const struct addr *to, const struct conn_options *options)
 {
     if (addr_family(to) != AF_UNIX)
         option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (options->mark)
         option_set(fd, SOL_SOCKET, SO_MARK, (int)options->mark);
+    if (options->keepalive.on && addr_family(to) != AF_UNIX)
+        keepalive_set(fd, &options->keepalive);
     if (options->bind_addr && options->bind_addr->len) {
         option_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
         if (bind(fd, &options->bind_addr->sa.generic, options->bind_addr->len) < 0)
@@ -316,6 +329,11 @@ ssize_t conn_peek(struct conn *conn, void *into, size_t size)
     if (got > 0)
         return got;
     return got == 0 ? ERR_EOF : err_from_errno(errno);
+}
+
+bool conn_peer_ended(const struct conn *conn)
+{
+    return conn->hangup;
 }
 
 int conn_tls_start(struct conn *conn, const struct tls_config *tls)

@@ -47,6 +47,14 @@ struct conn_events {
     void (*on_failed)(struct conn *conn, int code, void *ctx);
 };
 
+/* TCP keep-alive probes; 0 stands for the system's value. */
+struct conn_keepalive {
+    bool on;
+    unsigned idle_s;     /* before the first */
+    unsigned interval_s; /* between two */
+    unsigned probes;     /* without answer, until the connection breaks */
+};
+
 /* How to connect. Zero-initialise. */
 struct conn_options {
     const struct tls_config
@@ -55,6 +63,7 @@ struct conn_options {
     uint64_t connect_timeout_ms;  /* TCP connect and handshake together; 0: 10,000 */
     unsigned mark;                /* SO_MARK; 0: none */
     const struct addr *bind_addr; /* source address; NULL: any */
+    struct conn_keepalive keepalive;
 };
 
 /* Starts to connect; on_connected or on_failed follows, never within this call. On failure nothing
@@ -84,6 +93,8 @@ MUST_USE int conn_tls_start(struct conn *conn, const struct tls_config *tls);
  * call. */
 MUST_USE ssize_t conn_writev(struct conn *conn, const struct iovec *pieces, int piece_count);
 MUST_USE ssize_t conn_write(struct conn *conn, struct slice bytes);
+/* The peer has sent its end (or reset): what can be read or peeked now is all that will come. */
+bool conn_peer_ended(const struct conn *conn);
 /* Ends our direction (FIN; close_notify for TLS); reading goes on. */
 void conn_shutdown(struct conn *conn);
 void conn_read_pause(struct conn *conn);

@@ -167,6 +167,41 @@ static void limits_reset_with_overflow(void **state)
     fixture_stop(&fixture);
 }
 
+/* Two pools under one budget: each has its one connection, and one request in all may wait. */
+static void pools_share_a_budget(void **state)
+{
+    struct http_server_options options = {.codec = HTTP_CODEC_HTTP1};
+    struct http_pool_budget budget = {0};
+    struct http_pool_options limited = {.conns_max = 1, .pending_max = 1, .budget = &budget};
+    struct http_pool *pools[2];
+    struct fixture fixture;
+    struct answer answer;
+
+    (void)state;
+    fixture_start(&fixture, &options);
+    answer_init(&answer);
+    limited.addr = fixture.addr;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(http_pool_new(fixture.loop, &limited, &pools[i]), 0);
+        fetch(pools[i], "/hold", (struct slice){0}, &answer);
+        RUN_UNTIL(&fixture, fixture.heads == (int)i + 1);
+    }
+    assert_int_equal(budget.conns, 2);
+    assert_int_equal(budget.pending, 0);
+    fetch(pools[0], "/", (struct slice){0}, &answer);
+    assert_int_equal(budget.pending, 1);
+    fetch(pools[1], "/", (struct slice){0}, &answer);
+    RUN_UNTIL(&fixture, answer.count == 1);
+    assert_int_equal(answer.code, ERR_LIMIT);
+    for (size_t i = 0; i < 2; i++)
+        http_pool_free(pools[i]);
+    assert_int_equal(budget.conns, 0);
+    assert_int_equal(budget.pending, 0);
+    RUN_UNTIL(&fixture, answer.count == 4);
+    buf_deinit(&answer.body);
+    fixture_stop(&fixture);
+}
+
 static void on_drained(void *ctx)
 {
     *(bool *)ctx = true;
@@ -445,6 +480,7 @@ int main(void)
         cmocka_unit_test(large_bodies_go_up_whole),
         cmocka_unit_test(failures_have_a_code),
         cmocka_unit_test(limits_reset_with_overflow),
+        cmocka_unit_test(pools_share_a_budget),
         cmocka_unit_test(drained_pools_close),
         cmocka_unit_test(answers_are_heard),
         cmocka_unit_test(tunnels_carry_both_ways),

@@ -9,6 +9,8 @@
 #include "io/listener.h"
 #include "io/tls.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -316,6 +318,52 @@ static void tls_starts_after_a_look_at_the_first_byte(void **state)
     tls_config_unref(client);
 }
 
+static void keepalive_is_set(void **state)
+{
+    static const struct {
+        int level;
+        int option;
+        int value;
+    } expected[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                    {IPPROTO_TCP, TCP_KEEPIDLE, 7},
+                    {IPPROTO_TCP, TCP_KEEPINTVL, 3},
+                    {IPPROTO_TCP, TCP_KEEPCNT, 4}};
+    struct conn_options options = {
+        .keepalive = {.on = true, .idle_s = 7, .interval_s = 3, .probes = 4}};
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, &options, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        int value = 0;
+        socklen_t len = sizeof value;
+
+        assert_int_equal(getsockopt(conn_fd(pair.client.conn), expected[i].level,
+                                    expected[i].option, &value, &len),
+                         0);
+        assert_int_equal(value, expected[i].value);
+    }
+    pair_close(&pair);
+}
+
+/* Its end is known before its last bytes are read. */
+static void the_peers_end_is_known(void **state)
+{
+    struct pair pair;
+    char first;
+
+    (void)state;
+    pair_open(&pair, NULL, NULL);
+    UNTIL(&pair, pair.server.conn && pair.client.connected);
+    conn_events_set(pair.server.conn, NULL, NULL);
+    assert_false(conn_peer_ended(pair.server.conn));
+    assert_int_equal(conn_write(pair.client.conn, SLICE("x")), 1);
+    conn_shutdown(pair.client.conn);
+    UNTIL(&pair, conn_peer_ended(pair.server.conn));
+    assert_int_equal(conn_peek(pair.server.conn, &first, 1), 1);
+    pair_close(&pair);
+}
+
 static void a_refused_connection_is_told(void **state)
 {
     struct end end = {0};
@@ -346,6 +394,8 @@ int main(void)
         cmocka_unit_test(tls_server_demands_a_certificate),
         cmocka_unit_test(tls_options_are_checked),
         cmocka_unit_test(tls_starts_after_a_look_at_the_first_byte),
+        cmocka_unit_test(keepalive_is_set),
+        cmocka_unit_test(the_peers_end_is_known),
         cmocka_unit_test(a_refused_connection_is_told),
     };
 
