@@ -14,6 +14,7 @@
 #define WEFT_PROXY_CLUSTER_H
 
 #include "base/prelude.h"
+#include "http/client.h"
 #include "io/addr.h"
 #include "proxy/balance.h"
 #include "proxy/resource.h"
@@ -33,8 +34,7 @@ enum cluster_protocol { CLUSTER_HTTP1, CLUSTER_HTTP2, CLUSTER_DOWNSTREAM };
 
 /* What the breakers count over all workers. */
 struct cluster_gauges {
-    _Alignas(64) _Atomic int64_t conns;
-    _Atomic int64_t pending;
+    _Alignas(64) struct http_pool_budget budget; /* connections, requests that wait for one */
     _Atomic int64_t requests;
     _Atomic int64_t retries;
     _Alignas(64) _Atomic uint32_t ejected; /* hosts out of rotation */
@@ -113,6 +113,7 @@ struct cluster_conf {
     double panic_percent;
     struct addr bind_v4; /* len 0: any */
     struct addr bind_v6;
+    struct conn_keepalive keepalive;
     unsigned port_override; /* ORIGINAL_DST; 0: none */
     bool use_header;        /* ORIGINAL_DST: address from x-envoy-original-dst-host */
     struct slice eds_name;  /* EDS: resource to subscribe to */

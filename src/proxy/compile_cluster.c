@@ -261,6 +261,19 @@ static int compile_bind(const struct pb_cluster *in, struct cluster_conf *conf, 
     return 0;
 }
 
+static void compile_keepalive(const struct pb_upstream_connection_options *in,
+                              struct conn_keepalive *out)
+{
+    const struct pb_tcp_keepalive *keepalive = in ? in->tcp_keepalive : NULL;
+
+    if (keepalive == NULL)
+        return;
+    out->on = true;
+    out->idle_s = keepalive->has_keepalive_time ? keepalive->keepalive_time : 0;
+    out->interval_s = keepalive->has_keepalive_interval ? keepalive->keepalive_interval : 0;
+    out->probes = keepalive->has_keepalive_probes ? keepalive->keepalive_probes : 0;
+}
+
 static int compile_dns_hosts(const struct pb_cluster *in, struct cluster_conf *conf,
                              struct error *err)
 {
@@ -321,6 +334,7 @@ static int compile_fields(struct compiler *compiler, const struct pb_cluster *in
     conf->connect_timeout_ms =
         compile_ms(in->has_connect_timeout, in->connect_timeout, CONNECT_TIMEOUT_DEFAULT_MS);
     compile_breakers(in, &conf->limits);
+    compile_keepalive(in->upstream_connection_options, &conf->keepalive);
     compile_outlier(in->outlier_detection, &conf->outlier);
     conf->panic_percent = 50.0;
     if (in->common_lb_config != NULL && in->common_lb_config->healthy_panic_threshold != NULL)

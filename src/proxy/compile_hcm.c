@@ -285,6 +285,7 @@ static int compile_listed(struct hcm_conf *conf, const struct filter_ops *ops,
     filter->ops = ops;
     filter->name = arena_slice_dup(&conf->resource.arena, in->name);
     conf->filter_count++;
+    conf->filters_general |= filter->conf != NULL;
     return 0;
 }
 

@@ -148,8 +148,11 @@ static int compile_tcp(struct listener_ctx *ctx, const struct pb_any *any, struc
     conf->stat_prefix = arena_slice_dup(&conf->resource.arena, in->stat_prefix);
     conf->idle_timeout_ms = compile_ms(in->has_idle_timeout, in->idle_timeout, TCP_IDLE_DEFAULT_MS);
     conf->connect_attempts_max = in->has_max_connect_attempts ? in->max_connect_attempts : 1;
-    if (in->hash_policy_count > 0)
-        compile_unsupported(ctx->compiler, "tcp_proxy.hash_policy");
+    conf->duration_max_ms = compile_ms(in->has_max_downstream_connection_duration,
+                                       in->max_downstream_connection_duration, 0);
+    for (size_t i = 0; i < in->hash_policy_count; i++)
+        if (in->hash_policy[i]->policy_specifier_case == PB_HASH_POLICY_CASE_SOURCE_IP)
+            conf->hash_source_ip = true;
     conf->telemetry = ctx->compiler->telemetry || ctx->telemetry;
     conf->inbound = ctx->conf->inbound;
     conf->use_original_dst = redirected(ctx->conf);

@@ -131,6 +131,8 @@ enum filter_next filter_start(struct request *request)
     const struct hcm_conf *conf = request->hcm->conf;
     const struct filter_overrides *set = overrides_of(request);
 
+    if (!conf->filters_general && (set == NULL || set->count == 0))
+        return FILTER_NEXT;
     for (size_t i = 0; i < conf->filter_count; i++) {
         const void *filter_conf = conf_of(&conf->filters[i], set);
         struct filter_run *run;

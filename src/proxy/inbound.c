@@ -218,7 +218,9 @@ static void pending_readable(struct conn *conn, void *ctx)
         pending_drop(pending);
         return;
     }
-    if (inspect(pending, slice_make(scratch, (size_t)n), n >= SNIFF_HELLO_MAX))
+    /* Who left in the middle of its first bytes is not waited for. */
+    if (inspect(pending, slice_make(scratch, (size_t)n),
+                n >= SNIFF_HELLO_MAX || conn_peer_ended(conn)))
         pending_serve(pending);
 }
 

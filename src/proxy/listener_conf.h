@@ -72,6 +72,7 @@ struct hcm_conf {
     struct path_options path;
     struct filter_conf *filters; /* in their order, without the router */
     size_t filter_count;
+    bool filters_general; /* one of them does something without an override */
     bool upgrade_websocket;
     bool accept_http10;
     uint64_t stream_idle_timeout_ms;
@@ -102,6 +103,8 @@ struct tcp_conf {
     struct tcp_target *targets;
     size_t target_count;
     uint64_t idle_timeout_ms; /* 0: none */
+    uint64_t duration_max_ms; /* of a connection; 0: none */
+    bool hash_source_ip;      /* for balancers that go by a hash */
     unsigned connect_attempts_max;
     bool telemetry;
     bool inbound;

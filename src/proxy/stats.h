@@ -90,7 +90,8 @@
     X(downstream_cx_no_route, 0)                                                                   \
     X(downstream_cx_rx_bytes_total, 0)                                                             \
     X(downstream_cx_tx_bytes_total, 0)                                                             \
-    X(idle_timeout, 0)
+    X(idle_timeout, 0)                                                                             \
+    X(max_downstream_connection_duration, 0)
 
 #define STATS_ENUM_CLUSTER(name, gauge) STATS_CLUSTER_##name,
 #define STATS_ENUM_LISTENER(name, gauge) STATS_LISTENER_##name,

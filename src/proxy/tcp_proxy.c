@@ -47,6 +47,17 @@ struct session {
 static const struct conn_events down_events;
 static const struct conn_events up_events;
 
+static _Atomic int64_t *conns_of(struct session *session)
+{
+    return &upstream_conf(session->cluster)->shared->gauges.budget.conns;
+}
+
+static void up_uncount(struct session *session)
+{
+    upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_active, UINT64_MAX);
+    atomic_fetch_sub_explicit(conns_of(session), 1, memory_order_relaxed);
+}
+
 static void session_end(struct session *session, uint32_t flags)
 {
     struct worker *worker = session->worker;
@@ -67,7 +78,7 @@ static void session_end(struct session *session, uint32_t flags)
     stats_add(session->conf->stats, worker->index, STATS_TCP_downstream_cx_tx_bytes_total,
               info->bytes_sent);
     if (session->up != NULL)
-        upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_active, UINT64_MAX);
+        up_uncount(session);
     conn_close(session->down);
     conn_close(session->up);
     if (session->host != NULL)
@@ -225,7 +236,7 @@ static void up_failed(struct conn *conn, int code, void *ctx)
                                        : STATS_CLUSTER_upstream_cx_connect_fail,
                    1);
     session->info.transport_failure = slice_str(reset_text_connect_error(code));
-    upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_active, UINT64_MAX);
+    up_uncount(session);
     conn_close(TAKE(session->up));
     if (session->attempts < session->conf->connect_attempts_max)
         connect_next(session);
@@ -243,7 +254,8 @@ static const struct conn_events up_events = {
 static int open_up(struct session *session)
 {
     const struct cluster_conf *conf = upstream_conf(session->cluster);
-    struct conn_options options = {.connect_timeout_ms = conf->connect_timeout_ms};
+    struct conn_options options = {.connect_timeout_ms = conf->connect_timeout_ms,
+                                   .keepalive = conf->keepalive};
     const struct addr *bind =
         addr_family(&session->host->addr) == AF_INET6 ? &conf->bind_v6 : &conf->bind_v4;
     int rc;
@@ -256,6 +268,7 @@ static int open_up(struct session *session)
         return rc;
     upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_total, 1);
     upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_active, 1);
+    atomic_fetch_add_explicit(conns_of(session), 1, memory_order_relaxed);
     session->pumps[PUMP_UP].from = session->down;
     session->pumps[PUMP_UP].to = session->up;
     session->pumps[PUMP_DOWN].from = session->up;
@@ -267,9 +280,22 @@ static void connect_next(struct session *session)
 {
     struct upstream_pick pick = {.original_dst = conn_original_dst(session->down)};
 
+    if ((uint64_t)atomic_load_explicit(conns_of(session), memory_order_relaxed) >=
+        upstream_conf(session->cluster)->limits.conns_max) {
+        upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_overflow, 1);
+        session_end(session, FLAG_UPSTREAM_OVERFLOW);
+        return;
+    }
     session->attempts++;
     if (session->host != NULL)
         upstream_release(TAKE(session->host));
+    if (session->conf->hash_source_ip) {
+        const uint8_t *ip;
+        size_t len = addr_ip_bytes(&session->info.downstream_remote, &ip);
+
+        pick.hashed = len > 0;
+        pick.hash = balance_hash(ip, len);
+    }
     session->host = upstream_pick(session->cluster, &pick);
     if (session->host == NULL) {
         session_end(session, FLAG_NO_HEALTHY_UPSTREAM);
@@ -372,8 +398,13 @@ void tcp_proxy_tick(struct worker *worker)
     LIST_EACH (node, &worker->tcp_sessions) {
         struct session *session = CONTAINER_OF(node, struct session, node);
 
-        if (session->conf->idle_timeout_ms > 0 &&
-            now_ms - session->active_ms > session->conf->idle_timeout_ms) {
+        if (session->conf->duration_max_ms > 0 &&
+            now_ms - session->info.begin_ms > session->conf->duration_max_ms) {
+            stats_inc(session->conf->stats, worker->index,
+                      STATS_TCP_max_downstream_connection_duration);
+            session_end(session, FLAG_DURATION_TIMEOUT);
+        } else if (session->conf->idle_timeout_ms > 0 &&
+                   now_ms - session->active_ms > session->conf->idle_timeout_ms) {
             stats_inc(session->conf->stats, worker->index, STATS_TCP_idle_timeout);
             session_end(session, 0);
         }

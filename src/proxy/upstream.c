@@ -446,6 +446,8 @@ static int open_pool(struct upstream_host *host)
         .pending_max = MIN(conf->limits.pending_max, (uint64_t)SIZE_MAX / 2),
         .requests_per_conn_max = conf->requests_per_conn_max,
         .limits.idle_timeout_ms = conf->idle_timeout_ms,
+        .budget = &conf->shared->gauges.budget,
+        .keepalive = conf->keepalive,
         .on_conn = host_count_conn,
         .ctx = host,
     };

@@ -165,6 +165,53 @@ void rig_http(struct rig *rig, const char *routes, const char *more)
             rig->port, rig->port, more, more[0] ? "," : "", rig->log_path, routes));
 }
 
+/* One filter chain's filters: a TCP proxy with a log. */
+static const char *tcp_filters(struct rig *rig, struct slice cluster)
+{
+    return arena_printf(
+        &rig->arena,
+        "filters: [{name: tcp, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: "
+        "rig, %s%.*s%s access_log: [{name: log, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: %s, "
+        "log_format: {text_format_source: {inline_string: \"%%UPSTREAM_CLUSTER%% "
+        "%%RESPONSE_FLAGS%% %%REQUESTED_SERVER_NAME%%\\n\"}}}}]}}]",
+        cluster.len ? "cluster: " : "", SLICE_ARG(cluster), cluster.len ? "," : "", rig->log_path);
+}
+
+void rig_chains(struct rig *rig, const char *fields)
+{
+    struct slice rest = slice_str(fields);
+    struct buf text;
+    ptrdiff_t at;
+
+    buf_init(&text, BODY_MAX);
+    rig->port = rig_free_port();
+    buf_printf(&text,
+               "{name: l%u, address: {socket_address: {address: 127.0.0.1, port_value: %u}}, ",
+               rig->port, rig->port);
+    while ((at = slice_find(rest, SLICE("TCP("))) >= 0) {
+        struct slice inside = slice_from(rest, (size_t)at + 4);
+        ptrdiff_t end = slice_find_char(inside, ')');
+        ptrdiff_t comma;
+
+        assert_true(end >= 0);
+        buf_printf(&text, "%.*s", (int)at, rest.data);
+        rest = slice_from(inside, (size_t)end + 1);
+        inside = slice_head(inside, (size_t)end);
+        comma = slice_find(inside, SLICE(", "));
+        buf_append_str(&text,
+                       tcp_filters(rig, comma < 0 ? inside : slice_head(inside, (size_t)comma)));
+        if (comma >= 0) { /* into the proxy's own braces */
+            text.len -= strlen("}}]");
+            buf_printf(&text, ", %.*s}}]", SLICE_ARG(slice_from(inside, (size_t)comma + 2)));
+        }
+    }
+    buf_printf(&text, "%.*s}", SLICE_ARG(rest));
+    rig_listener(rig, arena_slice_str(&rig->arena, buf_slice(&text)));
+    buf_deinit(&text);
+}
+
 void rig_apply(struct rig *rig)
 {
     struct config *config = config_store_publish(&rig->resources.store);
@@ -174,6 +221,25 @@ void rig_apply(struct rig *rig)
     resource_ref(&config->resource);
     worker_apply(rig->worker, config);
     assert_int_equal(rig->worker->listen_failures, 0);
+}
+
+int rig_raw_upstream(struct rig *rig, const char *name)
+{
+    int fd = loopback_socket(SOCK_STREAM | SOCK_NONBLOCK);
+    struct addr addr;
+
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(addr_of_socket(fd, &addr), 0);
+    rig_cluster_at(rig, name, addr_port(&addr), "");
+    return fd;
+}
+
+int rig_accept(struct rig *rig, int listener)
+{
+    int fd = -1;
+
+    RIG_UNTIL(rig, (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
+    return fd;
 }
 
 /* --- upstreams --- */

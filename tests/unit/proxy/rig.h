@@ -86,6 +86,13 @@ const char *rig_listener_refused(struct rig *rig, const char *yaml);
 struct rig_upstream *rig_upstream(struct rig *rig, const char *more);
 /* A STATIC cluster with one endpoint on loopback. */
 void rig_cluster_at(struct rig *rig, const char *name, unsigned port, const char *more);
+/* A socket that listens on loopback and does nothing by itself, and a cluster for it. */
+int rig_raw_upstream(struct rig *rig, const char *name);
+/* The next connection that came in there. */
+int rig_accept(struct rig *rig, int listener);
+/* A listener on rig->port with these fields (YAML), in which "TCP(cluster)" or "TCP(cluster, more
+ * fields)" stands for a filter chain's TCP proxy; its log has lines "cluster flags server-name". */
+void rig_chains(struct rig *rig, const char *fields);
 /* A listener on rig->port whose HTTP connection manager has the filters fault and cors, an access
  * log, and one virtual host "*" with these routes (flow YAML: "{...}, {...}"). `more` is YAML of
  * further fields of the manager, or "". */
@@ -101,7 +108,8 @@ struct rig_answer rig_ask(struct rig *rig, const char *what, const char *headers
 const char *rig_header(struct rig *rig, const struct http_head *head, const char *name);
 /* A raw connection to the last listener. */
 int rig_connect(struct rig *rig);
-/* Reads from it until it ends or `until` was seen; what came, lying in the rig's arena. */
+/* Reads from a connection until it ends or `until` (may be NULL) was seen; what came, lying in the
+ * rig's arena. */
 const char *rig_read(struct rig *rig, int fd, const char *until);
 /* Lets an upstream answer what it holds. */
 void rig_release(struct rig_upstream *upstream);

@@ -3,6 +3,8 @@
  */
 #include "test.h"
 
+#include "hello.h"
+
 #include "proxy/chain.h"
 #include "proxy/sniff.h"
 
@@ -88,46 +90,10 @@ static void names_and_prefixes(void **state)
     assert_int_equal(find(prefixes, 3, &local, "raw_buffer", "", ""), 2);
 }
 
-/* A ClientHello with server name "Www.Example.com" and ALPN h2, http/1.1, in one record. */
-static size_t make_hello(uint8_t *out)
-{
-    static const uint8_t extensions[] = {0,   0,   0,   20,  0,   18,  0,   0,   15,  'W', 'w',
-                                         'w', '.', 'E', 'x', 'a', 'm', 'p', 'l', 'e', '.', 'c',
-                                         'o', 'm', 0,   16,  0,   14,  0,   12,  2,   'h', '2',
-                                         8,   'h', 't', 't', 'p', '/', '1', '.', '1'};
-    size_t body = 2 + 32 + 1 + 2 + 2 + 1 + 1 + 2 + sizeof extensions;
-    size_t at = 0;
-
-    out[at++] = 0x16;
-    out[at++] = 3;
-    out[at++] = 1;
-    out[at++] = (uint8_t)((body + 4) >> 8);
-    out[at++] = (uint8_t)(body + 4);
-    out[at++] = 1;
-    out[at++] = 0;
-    out[at++] = (uint8_t)(body >> 8);
-    out[at++] = (uint8_t)body;
-    out[at++] = 3;
-    out[at++] = 3;
-    memset(out + at, 7, 32);
-    at += 32;
-    out[at++] = 0;
-    out[at++] = 0;
-    out[at++] = 2;
-    out[at++] = 0x13;
-    out[at++] = 1;
-    out[at++] = 1;
-    out[at++] = 0;
-    out[at++] = 0;
-    out[at++] = sizeof extensions;
-    memcpy(out + at, extensions, sizeof extensions);
-    return at + sizeof extensions;
-}
-
 static void tls_hello_at_every_split(void **state)
 {
     uint8_t hello[256];
-    size_t len = make_hello(hello);
+    size_t len = hello_make(hello, "Www.Example.com");
     struct sniff_tls tls;
 
     (void)state;
@@ -144,7 +110,7 @@ static void tls_hello_in_two_records(void **state)
 {
     uint8_t hello[256];
     uint8_t split[300];
-    size_t len = make_hello(hello);
+    size_t len = hello_make(hello, "Www.Example.com");
     struct sniff_tls tls;
 
     (void)state;
@@ -166,7 +132,7 @@ static void tls_hello_in_two_records(void **state)
 static void not_tls(void **state)
 {
     uint8_t hello[256];
-    size_t len = make_hello(hello);
+    size_t len = hello_make(hello, "Www.Example.com");
     struct sniff_tls tls;
 
     (void)state;

@@ -5,7 +5,6 @@
 
 #include "proxy/mirror.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define ROUTE(fields)                                                                              \
@@ -88,20 +87,6 @@ static void shares(void **state)
     }
 }
 
-/* An upstream that accepts and does nothing more; returns its socket. */
-static int deaf_cluster(struct rig *rig)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct addr addr;
-
-    assert_int_equal(addr_parse(SLICE("127.0.0.1:0"), &addr), 0);
-    assert_int_equal(bind(fd, &addr.sa.generic, addr.len), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(addr_of_socket(fd, &addr), 0);
-    rig_cluster_at(rig, "deaf", addr_port(&addr), "");
-    return fd;
-}
-
 /* The copy is never answered: the original has its answer at once, the copy ends with its time. */
 static void no_answer(void **state)
 {
@@ -111,7 +96,7 @@ static void no_answer(void **state)
     (void)state;
     rig_init(&rig);
     rig_upstream(&rig, "");
-    deaf = deaf_cluster(&rig);
+    deaf = rig_raw_upstream(&rig, "deaf");
     rig_http(&rig,
              "{match: {prefix: /}, route: {cluster: up0, timeout: 0.2s, request_mirror_policies: "
              "[{cluster: deaf}]}}",
@@ -135,7 +120,7 @@ static void worker_ends(void **state)
     (void)state;
     rig_init(&rig);
     rig_upstream(&rig, "");
-    deaf = deaf_cluster(&rig);
+    deaf = rig_raw_upstream(&rig, "deaf");
     rig_http(&rig, ROUTE("cluster: deaf"), "");
     rig_apply(&rig);
     assert_int_equal(rig_ask(&rig, "GET /", "", SLICE("")).status, 200);
@@ -155,7 +140,7 @@ static void deaf_upstream(void **state)
     memset(body, 'x', sizeof body);
     rig_init(&rig);
     rig_upstream(&rig, "");
-    deaf = deaf_cluster(&rig);
+    deaf = rig_raw_upstream(&rig, "deaf");
     rig_http(&rig, ROUTE("cluster: deaf"), "");
     rig_apply(&rig);
     assert_int_equal(rig_ask(&rig, "PUT /", "", slice_make(body, sizeof body)).status, 200);

@@ -139,6 +139,31 @@ static void breaker(void **state)
     rig_deinit(&rig);
 }
 
+/* A breaker of waiting requests counts over all hosts of the cluster. */
+static void breaker_of_a_cluster(void **state)
+{
+    struct rig rig;
+    int fds[3];
+
+    (void)state;
+    start_pair(&rig,
+               "lb_policy: ROUND_ROBIN, circuit_breakers: {thresholds: [{max_connections: 1, "
+               "max_pending_requests: 1}]}",
+               "{match: {prefix: /}, route: {cluster: both}}");
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = rig_connect(&rig);
+        dprintf(fds[i], "GET / HTTP/1.1\r\nhost: a\r\nx-hold: 1\r\n\r\n");
+        RIG_UNTIL(&rig, rig_stat(&rig, "cluster.both.upstream_rq_active") == i + 1);
+        RIG_UNTIL(&rig,
+                  i > 1 || rig.upstreams[0].held_count + rig.upstreams[1].held_count == i + 1);
+    }
+    assert_int_equal(rig_ask(&rig, "GET /", "", SLICE("")).status, 503);
+    assert_non_null(strstr(rig_log(&rig), "503 UO"));
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    rig_deinit(&rig);
+}
+
 static void no_host_no_cluster(void **state)
 {
     struct rig rig;
@@ -235,9 +260,13 @@ static void makes_a_cookie(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retries_statuses),   cmocka_unit_test(large_body_is_not_retried),
-        cmocka_unit_test(times_out),          cmocka_unit_test(breaker),
-        cmocka_unit_test(no_host_no_cluster), cmocka_unit_test(hashes),
+        cmocka_unit_test(retries_statuses),
+        cmocka_unit_test(large_body_is_not_retried),
+        cmocka_unit_test(times_out),
+        cmocka_unit_test(breaker),
+        cmocka_unit_test(breaker_of_a_cluster),
+        cmocka_unit_test(no_host_no_cluster),
+        cmocka_unit_test(hashes),
         cmocka_unit_test(makes_a_cookie),
     };
 
