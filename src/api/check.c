@@ -1,152 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks a JSON tree beside its schema: tells what is wrong, and puts in defaults.
+/* Walks a JSON tree beside its schema: finds what is wrong, and puts in defaults.
  *
- * Place   the API server (create, update, fieldValidation), api_validate
+ *   api_find   the walk; tells findings, without words
+ *   api_check  (words.c) our words for them: webhook and CLI
+ *   api_check_decode, api_check_causes  (words_kube.c) Kubernetes' words: the API server
+ *
+ * Place   words.c, words_kube.c; api_default: the API server
  * Owns    the path of the field being checked, on the stack of one call
- * Limits  API_PROBLEMS_MAX problems, DEPTH_MAX levels
+ * Limits  API_PROBLEMS_MAX findings, DEPTH_MAX levels
  */
 #include "api/check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
+#include "api/check_int.h"
 #include "api/decode.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 
-enum { DEPTH_MAX = 64, PATH_SIZE = ERR_PATH_SIZE };
+enum { DEPTH_MAX = 64 };
 
 struct check {
-    api_on_problem *on_problem;
+    api_on_finding *on_finding;
     void *ctx;
     size_t count;
-    char path[PATH_SIZE];
-    size_t path_len;
+    struct api_path path;
+    const char *owner; /* type of the object around the value */
 };
 
 static void check_value(struct check *check, const struct api_schema *schema, const json_t *json,
                         unsigned depth);
 
-static void problem(struct check *check, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static void problem(struct check *check, int code, const char *fmt, ...)
+static void found(struct check *check, enum api_finding_kind kind, const struct api_schema *schema,
+                  const json_t *value)
 {
-    struct error err = {0};
-    va_list args;
-    char reason[ERR_REASON_SIZE];
+    struct api_finding finding = {
+        .kind = kind,
+        .path = check->path.text,
+        .owner = check->owner,
+        .schema = schema,
+        .value = value,
+    };
 
     if (check->count >= API_PROBLEMS_MAX)
         return;
     check->count++;
-    va_start(args, fmt);
-    (void)vsnprintf(reason, sizeof(reason), fmt, args);
-    va_end(args);
-    err_set_path(&err, code, check->path, "%s", reason);
-    if (check->on_problem)
-        check->on_problem(&err, check->ctx);
+    check->on_finding(&finding, check->ctx);
 }
 
-static void path_push(struct check *check, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-/* Appends to the path; cut when it is too long. Undone by setting path_len back. */
-static void path_push(struct check *check, const char *fmt, ...)
+static void check_bounds(struct check *check, const struct api_schema *schema, int64_t number,
+                         const json_t *json)
 {
-    va_list args;
-    int len;
-
-    va_start(args, fmt);
-    len =
-        vsnprintf(check->path + check->path_len, sizeof(check->path) - check->path_len, fmt, args);
-    va_end(args);
-    check->path_len = MIN(check->path_len + (size_t)MAX(len, 0), sizeof(check->path) - 1);
-}
-
-static void path_pop(struct check *check, size_t len)
-{
-    check->path_len = len;
-    check->path[len] = '\0';
-}
-
-static void wrong_type(struct check *check, const char *expected, const json_t *json)
-{
-    problem(check, ERR_INVALID, "must be %s, not %s", expected, json_type_name(json));
-}
-
-static void check_bounds(struct check *check, const struct api_schema *schema, int64_t value,
-                         const char *what)
-{
-    if (schema->has_min && value < schema->min)
-        problem(check, ERR_INVALID, "%smust be at least %lld", what, (long long)schema->min);
-    if (schema->has_max && value > schema->max)
-        problem(check, ERR_INVALID, "%smust be at most %lld", what, (long long)schema->max);
-}
-
-static void check_enum(struct check *check, const struct api_schema *schema, const char *text)
-{
-    char allowed[ERR_REASON_SIZE / 2];
-    size_t len = 0;
-
-    if (!schema->enums || !text[0])
-        return;
-    for (size_t i = 0; schema->enums[i]; i++)
-        if (strcmp(schema->enums[i], text) == 0)
-            return;
-    allowed[0] = '\0';
-    for (size_t i = 0; schema->enums[i] && len < sizeof(allowed); i++)
-        len += (size_t)snprintf(allowed + len, sizeof(allowed) - len, "%s\"%s\"", i ? ", " : "",
-                                schema->enums[i]);
-    problem(check, ERR_INVALID, "unsupported value \"%.100s\": must be one of %s", text, allowed);
+    if ((schema->has_min && number < schema->min) || (schema->has_max && number > schema->max))
+        found(check, API_FOUND_BOUND, schema, json);
 }
 
 static void check_string(struct check *check, const struct api_schema *schema, const json_t *json)
 {
-    if (!json_is_string(json)) {
-        wrong_type(check, "a string", json);
+    const char *text = json_string_value(json);
+    bool known = schema->enums == NULL || (text != NULL && text[0] == '\0');
+
+    if (text == NULL) {
+        found(check, API_FOUND_TYPE, schema, json);
         return;
     }
-    check_enum(check, schema, json_string_value(json));
-    check_bounds(check, schema, (int64_t)json_string_length(json), "length ");
+    for (size_t i = 0; !known && schema->enums[i]; i++)
+        known = strcmp(schema->enums[i], text) == 0;
+    if (!known)
+        found(check, API_FOUND_ENUM, schema, json);
+    check_bounds(check, schema, (int64_t)json_string_length(json), json);
 }
 
 static void check_integer(struct check *check, const struct api_schema *schema, const json_t *json)
 {
     double real = json_is_real(json) ? json_real_value(json) : 0;
-    int64_t value = json_is_real(json) ? (int64_t)real : json_integer_value(json);
+    bool is_whole = !json_is_real(json) || (real > -9e18 && real < 9e18 && real == (double)(int64_t)real);
+    int64_t value = json_is_real(json) && is_whole ? (int64_t)real : json_integer_value(json);
     bool fits = schema->type == API_INT64 ||
                 (schema->type == API_INT32 && value >= INT32_MIN && value <= INT32_MAX) ||
                 (schema->type == API_UINT32 && value >= 0 && value <= UINT32_MAX);
 
-    if (!json_is_number(json) || (json_is_real(json) && real != (double)value))
-        wrong_type(check, "an integer", json);
+    if (!json_is_number(json) || !is_whole)
+        found(check, API_FOUND_TYPE, schema, json);
     else if (!fits)
-        problem(check, ERR_INVALID, "%lld is out of range", (long long)value);
+        found(check, API_FOUND_RANGE, schema, json);
     else
-        check_bounds(check, schema, value, "");
+        check_bounds(check, schema, value, json);
 }
 
-static void check_duration(struct check *check, const json_t *json)
-{
-    int64_t ns;
-
-    if (!json_is_string(json))
-        wrong_type(check, "a duration such as \"1.5s\"", json);
-    else if (api_duration_parse(slice_str(json_string_value(json)), &ns) < 0)
-        problem(check, ERR_INVALID, "\"%.100s\" is not a duration such as \"1.5s\"",
-                json_string_value(json));
-}
-
-static void check_bytes(struct check *check, const json_t *json)
+static void check_text_form(struct check *check, const struct api_schema *schema,
+                            const json_t *json)
 {
     struct buf bytes;
+    int64_t ns;
 
     if (!json_is_string(json)) {
-        wrong_type(check, "base64 text", json);
-        return;
+        found(check, API_FOUND_TYPE, schema, json);
+    } else if (schema->type == API_DURATION) {
+        if (api_duration_parse(json_slice(json), &ns) < 0)
+            found(check, API_FOUND_FORM, schema, json);
+    } else {
+        buf_init(&bytes, 0);
+        if (base64_decode(json_slice(json), &bytes) < 0)
+            found(check, API_FOUND_FORM, schema, json);
+        buf_deinit(&bytes);
     }
-    buf_init(&bytes, 0);
-    if (base64_decode(json_slice(json), &bytes) < 0)
-        problem(check, ERR_INVALID, "must be base64 text");
-    buf_deinit(&bytes);
 }
 
 static void check_scalar(struct check *check, const struct api_schema *schema, const json_t *json)
@@ -154,7 +110,7 @@ static void check_scalar(struct check *check, const struct api_schema *schema, c
     switch (schema->type) {
     case API_BOOL:
         if (!json_is_boolean(json))
-            wrong_type(check, "a boolean", json);
+            found(check, API_FOUND_TYPE, schema, json);
         break;
     case API_INT32:
     case API_INT64:
@@ -163,20 +119,18 @@ static void check_scalar(struct check *check, const struct api_schema *schema, c
         break;
     case API_NUMBER:
         if (!json_is_number(json))
-            wrong_type(check, "a number", json);
+            found(check, API_FOUND_TYPE, schema, json);
         else
-            check_bounds(check, schema, (int64_t)json_number_value(json), "");
+            check_bounds(check, schema, (int64_t)json_number_value(json), json);
         break;
     case API_DURATION:
-        check_duration(check, json);
-        break;
     case API_BYTES:
-        check_bytes(check, json);
+        check_text_form(check, schema, json);
         break;
     case API_QUANTITY:
     case API_INT_OR_STRING:
         if (!json_is_string(json) && !json_is_number(json))
-            wrong_type(check, "a number or a string", json);
+            found(check, API_FOUND_TYPE, schema, json);
         break;
     case API_ANY:
         break;
@@ -189,24 +143,26 @@ static void check_scalar(struct check *check, const struct api_schema *schema, c
 static void check_object(struct check *check, const struct api_schema *schema, const json_t *json,
                          unsigned depth)
 {
-    size_t len = check->path_len;
+    size_t len = check->path.len;
+    const char *owner = check->owner;
     const char *key;
     json_t *value;
 
     if (!json_is_object(json)) {
-        wrong_type(check, "an object", json);
+        found(check, API_FOUND_TYPE, schema, json);
         return;
     }
+    check->owner = schema->name;
     json_object_foreach((json_t *)(uintptr_t)json, key, value)
     {
         const struct api_field *field = api_field_find(schema, slice_str(key));
 
-        path_push(check, "%s%s", len ? "." : "", key);
+        api_path_push(&check->path, "%s%s", len ? "." : "", key);
         if (!field)
-            problem(check, ERR_EXISTS, "unknown field \"%s\"", check->path);
+            found(check, API_FOUND_UNKNOWN, schema, value);
         else if (!json_is_null(value))
             check_value(check, field->schema, value, depth + 1);
-        path_pop(check, len);
+        api_path_cut(&check->path, len);
     }
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct api_field *field = &schema->fields[i];
@@ -214,45 +170,46 @@ static void check_object(struct check *check, const struct api_schema *schema, c
 
         if (!field->required || (present && !json_is_null(present)))
             continue;
-        path_push(check, "%s%s", len ? "." : "", field->name);
-        problem(check, ERR_NOT_FOUND, "required value");
-        path_pop(check, len);
+        api_path_push(&check->path, "%s%s", len ? "." : "", field->name);
+        found(check, API_FOUND_MISSING, field->schema, present);
+        api_path_cut(&check->path, len);
     }
+    check->owner = owner;
 }
 
 static void check_list(struct check *check, const struct api_schema *schema, const json_t *json,
                        unsigned depth)
 {
-    size_t len = check->path_len;
+    size_t len = check->path.len;
 
     if (!json_is_array(json)) {
-        wrong_type(check, "an array", json);
+        found(check, API_FOUND_TYPE, schema, json);
         return;
     }
-    check_bounds(check, schema, (int64_t)json_array_size(json), "number of items ");
+    check_bounds(check, schema, (int64_t)json_array_size(json), json);
     for (size_t i = 0; i < json_array_size(json); i++) {
-        path_push(check, "[%zu]", i);
+        api_path_push(&check->path, "[%zu]", i);
         check_value(check, schema->item, json_array_get(json, i), depth + 1);
-        path_pop(check, len);
+        api_path_cut(&check->path, len);
     }
 }
 
 static void check_map(struct check *check, const struct api_schema *schema, const json_t *json,
                       unsigned depth)
 {
-    size_t len = check->path_len;
+    size_t len = check->path.len;
     const char *key;
     json_t *value;
 
     if (!json_is_object(json)) {
-        wrong_type(check, "an object", json);
+        found(check, API_FOUND_TYPE, schema, json);
         return;
     }
     json_object_foreach((json_t *)(uintptr_t)json, key, value)
     {
-        path_push(check, "[%s]", key);
+        api_path_push(&check->path, "[%s]", key);
         check_value(check, schema->item, value, depth + 1);
-        path_pop(check, len);
+        api_path_cut(&check->path, len);
     }
 }
 
@@ -262,7 +219,7 @@ static void check_value(struct check *check, const struct api_schema *schema, co
     if (check->count >= API_PROBLEMS_MAX)
         return;
     if (depth > DEPTH_MAX) {
-        problem(check, ERR_INVALID, "nested too deep");
+        found(check, API_FOUND_DEPTH, schema, json);
         return;
     }
     switch (schema->type) {
@@ -281,10 +238,10 @@ static void check_value(struct check *check, const struct api_schema *schema, co
     }
 }
 
-size_t api_check(const struct api_schema *schema, const json_t *json, api_on_problem *on_problem,
-                 void *ctx)
+size_t api_find(const struct api_schema *schema, const json_t *json, api_on_finding *on_finding,
+                void *ctx)
 {
-    struct check check = {.on_problem = on_problem, .ctx = ctx};
+    struct check check = {.on_finding = on_finding, .ctx = ctx, .owner = schema->name};
 
     check_value(&check, schema, json, 0);
     return check.count;
