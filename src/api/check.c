@@ -140,6 +140,19 @@ static void check_scalar(struct check *check, const struct api_schema *schema, c
     }
 }
 
+static void check_empty(struct check *check, const struct api_field *field, const json_t *value)
+{
+    size_t len = check->path.len;
+    bool is_empty = (json_is_string(value) && json_string_length(value) == 0) ||
+                    (json_is_array(value) && json_array_size(value) == 0);
+
+    if (!is_empty)
+        return;
+    api_path_push(&check->path, "%s%s", len ? "." : "", field->name);
+    found(check, API_FOUND_EMPTY, field->schema, value);
+    api_path_cut(&check->path, len);
+}
+
 static void check_object(struct check *check, const struct api_schema *schema, const json_t *json,
                          unsigned depth)
 {
@@ -168,8 +181,12 @@ static void check_object(struct check *check, const struct api_schema *schema, c
         const struct api_field *field = &schema->fields[i];
         const json_t *present = json_object_get(json, field->name);
 
-        if (!field->required || (present && !json_is_null(present)))
+        if (!field->required)
             continue;
+        if (present && !json_is_null(present)) {
+            check_empty(check, field, present);
+            continue;
+        }
         api_path_push(&check->path, "%s%s", len ? "." : "", field->name);
         found(check, API_FOUND_MISSING, field->schema, present);
         api_path_cut(&check->path, len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is an object well formed? By its schema, and by Istio's own rules for its kind.
  *
- * Place   the validating webhook and `weft validate` (api_validate); the API server (api_check for
- *         built-in kinds and fieldValidation, api_default on create)
+ * Place   the validating webhook and `weft validate` (api_validate, api_check); the API server for
+ *         built-in kinds (api_check_decode, api_check_causes, api_default)
  * Owns    nothing
  * Limits  at most API_PROBLEMS_MAX problems are told of one object; depth 64
  */
@@ -28,6 +28,33 @@ typedef void api_on_problem(const struct error *problem, void *ctx);
 /* Types, enums, bounds, required and unknown fields. Returns the number of problems told. */
 size_t api_check(const struct api_schema *schema, const json_t *json, api_on_problem *on_problem,
                  void *ctx);
+
+/* One entry of a 422's details.causes. Texts are valid during the call. */
+struct api_cause {
+    const char *reason;  /* "FieldValueRequired", "FieldValueInvalid", ... */
+    const char *field;   /* its path */
+    const char *message; /* "Required value", "Invalid value: 0: must be ..." */
+};
+
+typedef void api_on_cause(const struct api_cause *cause, void *ctx);
+
+/* How a client's body fails to be an object of the schema, in Kubernetes' words. */
+struct api_decode_error {
+    const char *type_text;     /* NULL, or why the body is refused: "json: cannot unmarshal ..." */
+    const char *unknown_field; /* else the path of a field that the schema does not know */
+};
+
+typedef void api_on_decode_error(const struct api_decode_error *error, void *ctx);
+
+/* What Kubernetes' decoder makes of a body: tells of wrong types and unknown fields, and takes the
+ * latter out of `json`. `version` is the kind's, for the names of types in messages. */
+void api_check_decode(const struct api_schema *schema, const char *version, json_t *json,
+                      api_on_decode_error *on_error, void *ctx);
+
+/* What Kubernetes' validation says of a decoded object: required fields (an empty text or list is
+ * none), enums, bounds. Returns the number of causes told. */
+size_t api_check_causes(const struct api_schema *schema, const json_t *json, api_on_cause *on_cause,
+                        void *ctx);
 
 /* api_check, then the rules that Istio's webhook applies to its kinds (weights, at least one route
  * or redirect, host names, ports ...). 0, or ERR_INVALID with the first fatal problem in `err`

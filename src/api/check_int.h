@@ -29,6 +29,7 @@ enum api_finding_kind {
     API_FOUND_BOUND,   /* beyond the schema's min or max (length, for texts and lists) */
     API_FOUND_ENUM,    /* none of the allowed values */
     API_FOUND_MISSING, /* a required field that is absent */
+    API_FOUND_EMPTY,   /* a required text or list that is there, but empty */
     API_FOUND_UNKNOWN, /* a field that the schema does not know */
     API_FOUND_DEPTH,   /* nested too deep */
 };

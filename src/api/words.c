@@ -105,6 +105,8 @@ static void words_on_finding(const struct api_finding *finding, void *ctx)
     case API_FOUND_MISSING:
         err_set_path(&err, ERR_NOT_FOUND, path, "required value");
         break;
+    case API_FOUND_EMPTY:
+        return;
     case API_FOUND_UNKNOWN:
         err_set_path(&err, ERR_EXISTS, path, "unknown field \"%s\"", path);
         break;
