@@ -13,6 +13,7 @@
 
 #include "api/check_int.h"
 #include "api/decode.h"
+#include "api/formats.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 
@@ -29,8 +30,8 @@ struct check {
 static void check_value(struct check *check, const struct api_schema *schema, const json_t *json,
                         unsigned depth);
 
-static void found(struct check *check, enum api_finding_kind kind, const struct api_schema *schema,
-                  const json_t *value)
+static void found_text(struct check *check, enum api_finding_kind kind,
+                       const struct api_schema *schema, const json_t *value, const char *text)
 {
     struct api_finding finding = {
         .kind = kind,
@@ -38,12 +39,19 @@ static void found(struct check *check, enum api_finding_kind kind, const struct 
         .owner = check->owner,
         .schema = schema,
         .value = value,
+        .text = text,
     };
 
     if (check->count >= API_PROBLEMS_MAX)
         return;
     check->count++;
     check->on_finding(&finding, check->ctx);
+}
+
+static void found(struct check *check, enum api_finding_kind kind, const struct api_schema *schema,
+                  const json_t *value)
+{
+    found_text(check, kind, schema, value, NULL);
 }
 
 static void check_bounds(struct check *check, const struct api_schema *schema, int64_t number,
@@ -66,19 +74,35 @@ static void check_string(struct check *check, const struct api_schema *schema, c
         known = strcmp(schema->enums[i], text) == 0;
     if (!known)
         found(check, API_FOUND_ENUM, schema, json);
+    if (text[0] && format_name_wrong(schema->form, text))
+        found_text(check, API_FOUND_NAME, schema, json, text);
     check_bounds(check, schema, (int64_t)json_string_length(json), json);
+}
+
+/* An integer, or a number without a fraction. */
+static bool whole_number(const json_t *json, int64_t *ret)
+{
+    double real = json_real_value(json);
+
+    if (!json_is_real(json)) {
+        *ret = json_integer_value(json);
+        return json_is_integer(json);
+    }
+    if (real < -9e18 || real > 9e18 || real != (double)(int64_t)real)
+        return false;
+    *ret = (int64_t)real;
+    return true;
 }
 
 static void check_integer(struct check *check, const struct api_schema *schema, const json_t *json)
 {
-    double real = json_is_real(json) ? json_real_value(json) : 0;
-    bool is_whole = !json_is_real(json) || (real > -9e18 && real < 9e18 && real == (double)(int64_t)real);
-    int64_t value = json_is_real(json) && is_whole ? (int64_t)real : json_integer_value(json);
+    int64_t value = 0;
+    bool is_whole = whole_number(json, &value);
     bool fits = schema->type == API_INT64 ||
                 (schema->type == API_INT32 && value >= INT32_MIN && value <= INT32_MAX) ||
                 (schema->type == API_UINT32 && value >= 0 && value <= UINT32_MAX);
 
-    if (!json_is_number(json) || !is_whole)
+    if (!is_whole)
         found(check, API_FOUND_TYPE, schema, json);
     else if (!fits)
         found(check, API_FOUND_RANGE, schema, json);
@@ -194,6 +218,26 @@ static void check_object(struct check *check, const struct api_schema *schema, c
     check->owner = owner;
 }
 
+static void check_twice(struct check *check, const struct api_schema *schema, const json_t *list)
+{
+    json_t *seen = json_object();
+    size_t len = check->path.len;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_get_string(json_array_get(list, i), schema->unique);
+
+        if (text == NULL || text[0] == '\0')
+            continue;
+        if (json_object_get(seen, text)) {
+            api_path_push(&check->path, "[%zu].%s", i, schema->unique);
+            found_text(check, API_FOUND_TWICE, schema, list, text);
+            api_path_cut(&check->path, len);
+        }
+        json_object_set_new(seen, text, json_true());
+    }
+    json_decref(seen);
+}
+
 static void check_list(struct check *check, const struct api_schema *schema, const json_t *json,
                        unsigned depth)
 {
@@ -204,6 +248,8 @@ static void check_list(struct check *check, const struct api_schema *schema, con
         return;
     }
     check_bounds(check, schema, (int64_t)json_array_size(json), json);
+    if (schema->unique)
+        check_twice(check, schema, json);
     for (size_t i = 0; i < json_array_size(json); i++) {
         api_path_push(&check->path, "[%zu]", i);
         check_value(check, schema->item, json_array_get(json, i), depth + 1);
@@ -225,6 +271,8 @@ static void check_map(struct check *check, const struct api_schema *schema, cons
     json_object_foreach((json_t *)(uintptr_t)json, key, value)
     {
         api_path_push(&check->path, "[%s]", key);
+        if (format_name_wrong(schema->form, key))
+            found_text(check, API_FOUND_NAME, schema, NULL, key);
         check_value(check, schema->item, value, depth + 1);
         api_path_cut(&check->path, len);
     }

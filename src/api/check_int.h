@@ -28,6 +28,8 @@ enum api_finding_kind {
     API_FOUND_RANGE,   /* an integer beyond its type */
     API_FOUND_BOUND,   /* beyond the schema's min or max (length, for texts and lists) */
     API_FOUND_ENUM,    /* none of the allowed values */
+    API_FOUND_NAME,    /* a text, or the key of a map, against the rules for names */
+    API_FOUND_TWICE,   /* a text that another item of the list has too */
     API_FOUND_MISSING, /* a required field that is absent */
     API_FOUND_EMPTY,   /* a required text or list that is there, but empty */
     API_FOUND_UNKNOWN, /* a field that the schema does not know */
@@ -39,7 +41,8 @@ struct api_finding {
     const char *path;
     const char *owner;               /* name of the type that holds the field */
     const struct api_schema *schema; /* of the value; of the holder when UNKNOWN */
-    const json_t *value;             /* borrowed; NULL or null when MISSING */
+    const json_t *value;             /* borrowed; NULL or null when MISSING, or a key's NAME */
+    const char *text;                /* of NAME and TWICE: the offending text */
 };
 
 typedef void api_on_finding(const struct api_finding *finding, void *ctx);

@@ -215,6 +215,8 @@ const char *format_name_wrong(enum format_name form, const char *text)
     struct slice slice = slice_str(text);
 
     switch (form) {
+    case FORMAT_ANY:
+        break;
     case FORMAT_SUBDOMAIN:
         return subdomain_wrong(slice);
     case FORMAT_LABEL:

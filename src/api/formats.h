@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forms of texts: `format` of a schema, and Kubernetes' rules for names.
  *
- * Place   structural_check.c; the API server (names, labels, keys of data)
+ * Place   structural_check.c; schemas (form=); the API server (names, labels)
  * Owns    nothing
  * Spec    apiextensions.k8s.io/v1 (formats); RFC 1123, RFC 1035; kube-api reference, section 5.3
  */
@@ -15,6 +15,7 @@
 bool format_fits(const char *format, struct slice text);
 
 enum format_name {
+    FORMAT_ANY,
     FORMAT_SUBDOMAIN,      /* RFC 1123: names of most objects */
     FORMAT_LABEL,          /* RFC 1123: namespaces, containers */
     FORMAT_LABEL_1035,     /* Services */

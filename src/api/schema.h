@@ -74,6 +74,8 @@ struct api_schema {
     bool is_atomic;               /* an object or map that server-side apply owns whole */
     bool retain_keys;             /* strategic merge: $retainKeys (volumes, update strategy) */
     const char *const *enums;     /* of a string: the allowed values, NULL at the end; else NULL */
+    const char *unique; /* of a list: no two items may have the same text in this member */
+    uint8_t form;       /* enum format_name: of a string, of the keys of a map */
     bool has_min, has_max;
     int64_t min, max;     /* numbers: bounds; strings and lists: bounds of the length */
     uint32_t struct_size; /* private: bytes of the C struct of an object, 0: none */

@@ -206,8 +206,7 @@ static void check_count(struct checking *checking, const json_t *schema, size_t 
     if ((int64_t)count < least)
         tell_at(checking, checking->path.text, "FieldValueInvalid",
                 "Invalid value: %zu: %s in body should have at least %lld %s", count,
-                checking->path.text, (long long)least,
-                what[0] == 'I' ? "items" : "properties");
+                checking->path.text, (long long)least, what[0] == 'I' ? "items" : "properties");
     if (most >= 0 && (int64_t)count > most)
         tell_at(checking, checking->path.text, "FieldValueTooMany",
                 "Too many: %zu: must have at most %lld items", count, (long long)most);
@@ -250,8 +249,8 @@ static void check_twice(struct checking *checking, const json_t *schema, const j
 
         if (json_object_get(seen, text) != NULL) {
             api_path_push(&checking->path, "[%zu]", i);
-            tell_at(checking, checking->path.text, "FieldValueDuplicate",
-                    "Duplicate value: %.200s", text);
+            tell_at(checking, checking->path.text, "FieldValueDuplicate", "Duplicate value: %.200s",
+                    text);
             api_path_cut(&checking->path, len);
         }
         json_object_set_new(seen, text, json_true());

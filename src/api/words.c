@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "api/check_int.h"
+#include "api/formats.h"
 #include "wire/json.h"
 
 struct words {
@@ -104,6 +105,13 @@ static void words_on_finding(const struct api_finding *finding, void *ctx)
         break;
     case API_FOUND_MISSING:
         err_set_path(&err, ERR_NOT_FOUND, path, "required value");
+        break;
+    case API_FOUND_NAME:
+        err_set_path(&err, ERR_INVALID, path, "\"%.100s\": %s", finding->text,
+                     format_name_wrong(finding->schema->form, finding->text));
+        break;
+    case API_FOUND_TWICE:
+        err_set_path(&err, ERR_INVALID, path, "\"%.100s\" is there twice", finding->text);
         break;
     case API_FOUND_EMPTY:
         return;

@@ -7,13 +7,14 @@
  *
  * Place   the API server, for built-in kinds
  * Owns    nothing
- * Limits  texts are cut at ERR_REASON_SIZE; named string types (v1.ServiceType) are told as string
+ * Limits  named string types (v1.ServiceType) are told as string
  * Spec    kube-api reference, section 5.3
  */
 #include <ctype.h>
 #include <stdio.h>
 
 #include "api/check_int.h"
+#include "api/formats.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "wire/base64.h"
@@ -85,6 +86,8 @@ static size_t base64_error_at(struct slice text)
     while (i < text.len && (isalnum((unsigned char)text.data[i]) || text.data[i] == '+' ||
                             text.data[i] == '/' || text.data[i] == '\n' || text.data[i] == '\r'))
         i++;
+    if (i < text.len && text.data[i] == '=')
+        return text.len; /* padding is missing, or stands in the middle */
     return i == text.len ? i / 4 * 4 : i;
 }
 
@@ -94,7 +97,7 @@ static void decode_on_finding(const struct api_finding *finding, void *ctx)
     struct api_decode_error error = {0};
     struct buf text;
 
-    buf_init(&text, ERR_REASON_SIZE);
+    buf_init(&text, 0);
     if (finding->kind == API_FOUND_UNKNOWN)
         error.unknown_field = finding->path;
     else if (finding->kind == API_FOUND_TYPE || finding->kind == API_FOUND_RANGE)
@@ -197,9 +200,9 @@ static void tell_enum(struct validation *validation, const struct api_finding *f
 {
     struct buf text;
 
-    buf_init(&text, ERR_REASON_SIZE);
-    buf_printf(&text, "Unsupported value: \"%s\": supported values: ",
-               json_string_value(finding->value));
+    buf_init(&text, 0);
+    buf_printf(&text,
+               "Unsupported value: \"%s\": supported values: ", json_string_value(finding->value));
     for (const char *const *item = finding->schema->enums; *item; item++)
         buf_printf(&text, "%s\"%s\"", item == finding->schema->enums ? "" : ", ", *item);
     tell(validation, "FieldValueNotSupported", finding->path, text.data);
@@ -216,7 +219,7 @@ static void tell_bound(struct validation *validation, const struct api_finding *
         tell(validation, "FieldValueRequired", finding->path, "Required value");
         return;
     }
-    buf_init(&text, ERR_REASON_SIZE);
+    buf_init(&text, 0);
     value = json_format_str(finding->value, JSON_FORMAT_COMPACT);
     if (schema->has_min && schema->has_max)
         buf_printf(&text, "Invalid value: %s: must be between %lld and %lld, inclusive", value,
@@ -227,6 +230,22 @@ static void tell_bound(struct validation *validation, const struct api_finding *
                    (long long)(schema->has_min ? schema->min : schema->max));
     tell(validation, "FieldValueInvalid", finding->path, text.data);
     mem_free(value);
+    buf_deinit(&text);
+}
+
+static void tell_text(struct validation *validation, const struct api_finding *finding)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    if (finding->kind == API_FOUND_TWICE) {
+        buf_printf(&text, "Duplicate value: \"%s\"", finding->text);
+        tell(validation, "FieldValueDuplicate", finding->path, text.data);
+    } else {
+        buf_printf(&text, "Invalid value: \"%s\": %s", finding->text,
+                   format_name_wrong(finding->schema->form, finding->text));
+        tell(validation, "FieldValueInvalid", finding->path, text.data);
+    }
     buf_deinit(&text);
 }
 
@@ -243,6 +262,10 @@ static void cause_on_finding(const struct api_finding *finding, void *ctx)
         break;
     case API_FOUND_BOUND:
         tell_bound(validation, finding);
+        break;
+    case API_FOUND_NAME:
+    case API_FOUND_TWICE:
+        tell_text(validation, finding);
         break;
     case API_FOUND_EMPTY:
         tell(validation, "FieldValueRequired", finding->path, "Required value");

@@ -73,8 +73,11 @@ int apiserver_body_decode(struct apiserver_call *call, struct slice content_type
     if (format == BODY_UNKNOWN)
         return fail_type(call);
     call->content_type = arena_slice_dup(&call->arena, type);
-    if (body_parse(format, body, &call->body, &err) == 0)
+    if (body_parse(format, body, &call->body, &err) == 0) {
+        if (format == BODY_JSON && call->verb != APISERVER_PATCH)
+            apiserver_schema_duplicates(call, body);
         return 0;
+    }
     if (format == BODY_YAML && call->verb == APISERVER_PATCH)
         return apiserver_fail(call, 400, "BadRequest", "error decoding YAML: %s", err.reason);
     return apiserver_fail(call, 400, "BadRequest",

@@ -29,6 +29,7 @@ void apiserver_call_free(struct apiserver_call *call)
     json_decref(call->warnings);
     json_decref(call->object);
     json_decref(call->causes);
+    json_decref(call->unknown);
     store_object_unref(call->answer);
     store_object_unref(call->old);
     buf_deinit(&call->text);

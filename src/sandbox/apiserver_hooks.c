@@ -58,12 +58,18 @@ static int secret_prepare(struct apiserver_call *call)
 
 static void immutable_check(struct apiserver_call *call)
 {
+    static const char *const fields[] = {"binaryData", "data", "immutable"};
+
     if (call->old == NULL || !json_path_bool(call->old->tree, "immutable", false))
         return;
-    if (!json_equal(json_object_get(call->object, "data"),
-                    json_object_get(call->old->tree, "data")))
-        apiserver_invalid_add(call, "FieldValueForbidden", "data",
-                              "Forbidden: field is immutable when `immutable` is set");
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const json_t *before = json_object_get(call->old->tree, fields[i]);
+        const json_t *after = json_object_get(call->object, fields[i]);
+
+        if (before != after && !json_equal(before, after))
+            apiserver_invalid_add(call, "FieldValueForbidden", fields[i],
+                                  "Forbidden: field is immutable when `immutable` is set");
+    }
 }
 
 /* --- workloads --- */
@@ -94,14 +100,11 @@ static void workload_check(struct apiserver_call *call)
     const json_t *labels = json_path_get(call->object, "spec.template.metadata.labels");
     char *text;
 
-    if (json_object_size(selector) == 0) {
-        if (selector != NULL)
-            apiserver_invalid_add(call, "FieldValueInvalid", "spec.selector",
-                                  "Invalid value: {}: empty selector is invalid for %s",
-                                  call->kind->singular);
-        return;
-    }
-    if (!kube_selector_match_object(selector, labels)) {
+    if (selector != NULL && json_object_size(selector) == 0)
+        apiserver_invalid_add(call, "FieldValueInvalid", "spec.selector",
+                              "Invalid value: {}: empty selector is invalid for %s",
+                              call->kind->singular);
+    else if (selector == NULL || !kube_selector_match_object(selector, labels)) {
         text = labels ? json_format_str(labels, JSON_FORMAT_COMPACT) : mem_strdup("null");
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.template.metadata.labels",
                               "Invalid value: %s: `selector` does not match template `labels`",
@@ -131,9 +134,10 @@ static void crd_check(struct apiserver_call *call)
     const char *name = json_path_string_or(call->object, "metadata.name", "");
     char *expected = mem_printf("%s.%s", plural, group);
     const json_t *versions = json_path_get(call->object, "spec.versions");
+    bool alone = json_array_size(versions) == 1;
     size_t storage_count = 0;
     size_t i;
-    json_t *version = NULL;
+    json_t *version;
 
     if (strcmp(expected, name) != 0)
         apiserver_invalid_add(call, "FieldValueInvalid", "metadata.name",
@@ -142,18 +146,26 @@ static void crd_check(struct apiserver_call *call)
     mem_free(expected);
     json_array_foreach(versions, i, version)
     {
-        char field[64];
+        const json_t *schema = json_path_get(version, "schema.openAPIV3Schema");
+        char field[96];
 
         storage_count += json_get_bool(version, "storage", false);
         snprintf(field, sizeof field, "spec.versions[%zu].schema.openAPIV3Schema", i);
-        if (json_path_get(version, "schema.openAPIV3Schema") == NULL)
+        if (schema == NULL)
             apiserver_invalid_add(call, "FieldValueRequired", field, "Required value");
+        else /* the real server checks a definition of one version in its old form */
+            apiserver_schema_check_definition(call, schema,
+                                              alone ? "spec.validation.openAPIV3Schema" : field);
     }
-    json_get_bool(version, "storage", false);
-    if (storage_count != 1)
+    if (storage_count != 1) {
+        char *text = json_format_str(versions, JSON_FORMAT_COMPACT);
+
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.versions",
-                              "Invalid value: must have exactly one version marked as storage "
-                              "version");
+                              "Invalid value: %.1000s: must have exactly one version marked as "
+                              "storage version",
+                              text);
+        mem_free(text);
+    }
     if (strcmp(json_path_string_or(call->object, "spec.conversion.strategy", "None"), "None") != 0)
         apiserver_invalid_add(call, "FieldValueNotSupported", "spec.conversion.strategy",
                               "Unsupported value: \"Webhook\": not supported: supported values: "

@@ -221,39 +221,39 @@ int apiserver_hooks_pod_admit(struct apiserver_call *call)
 
 /* --- validation --- */
 
+static bool has_volume(const json_t *spec, const char *name)
+{
+    size_t i;
+    json_t *volume;
+
+    json_array_foreach(json_object_get(spec, "volumes"), i, volume)
+    {
+        if (strcmp(json_path_string_or(volume, "name", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 void apiserver_hooks_containers_check(struct apiserver_call *call, const json_t *spec,
                                       const char *path)
 {
-    char field[160];
-
-    if (json_array_size(json_object_get(spec, "containers")) == 0) {
-        snprintf(field, sizeof field, "%s.containers", path);
-        apiserver_invalid_add(call, "FieldValueRequired", field, "Required value");
-    }
     for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        const json_t *list = json_object_get(spec, container_lists[n]);
         size_t i, j;
-        json_t *container, *other;
+        json_t *container, *mount;
 
-        json_array_foreach(list, i, container)
+        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
         {
-            const char *name = json_path_string_or(container, "name", "");
-
-            snprintf(field, sizeof field, "%s.%s[%zu].name", path, container_lists[n], i);
-            if (name[0] && !apiserver_object_is_dns_label(name))
-                apiserver_invalid_add(call, "FieldValueInvalid", field,
-                                      "Invalid value: \"%s\": a lowercase RFC 1123 label must "
-                                      "consist of lower case alphanumeric characters or '-'",
-                                      name);
-            json_array_foreach(list, j, other)
+            json_array_foreach(json_object_get(container, "volumeMounts"), j, mount)
             {
-                if (j < i && strcmp(json_path_string_or(other, "name", ""), name) == 0)
-                    apiserver_invalid_add(call, "FieldValueDuplicate", field,
-                                          "Duplicate value: \"%s\"", name);
+                const char *name = json_path_string_or(mount, "name", "");
+                char field[192];
+
+                if (has_volume(spec, name))
+                    continue;
+                snprintf(field, sizeof field, "%s.%s[%zu].volumeMounts[%zu].name", path,
+                         container_lists[n], i, j);
+                apiserver_invalid_add(call, "FieldValueNotFound", field, "Not found: \"%s\"", name);
             }
-            snprintf(field, sizeof field, "%s.%s[%zu].image", path, container_lists[n], i);
-            if (json_path_string_or(container, "image", "")[0] == '\0')
-                apiserver_invalid_add(call, "FieldValueRequired", field, "Required value");
         }
     }
 }

@@ -87,8 +87,8 @@ struct apiserver_call {
     struct slice user_agent; /* empty: a call of the server's own */
     enum apiserver_accept accept;
     struct apiserver_user user;
-    json_t *body;           /* decoded; owned */
-    struct slice body_text; /* patches are kept as text too */
+    json_t *body;    /* decoded; owned */
+    json_t *unknown; /* texts of unknown and repeated fields, or NULL; owned */
     /* answer */
     unsigned status;             /* HTTP status; 0 while it runs */
     json_t *result;              /* owned; or NULL when `answer` or `text` is set */
@@ -135,6 +135,8 @@ void apiserver_invalid_add(struct apiserver_call *call, const char *reason, cons
                            const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* 0 when no cause was collected, else the 422. */
 int apiserver_invalid_finish(struct apiserver_call *call);
+/* The same about another object than the call's: "Scale.autoscaling" and its name. */
+int apiserver_invalid_finish_as(struct apiserver_call *call, const char *what, const char *name);
 /* A Status: fresh reference. details may be NULL (taken). */
 json_t *apiserver_status_new(unsigned status, const char *reason, const char *message,
                              json_t *details);
@@ -189,6 +191,20 @@ MUST_USE int apiserver_managed_apply(struct apiserver_call *call, json_t **ret);
 /* Sets managedFields of call->object after any other write. */
 void apiserver_managed_update(struct apiserver_call *call);
 
+/* --- apiserver_schema.c: types, unknown fields, defaults, values --- */
+
+/* Tells of the keys that a JSON body repeats; before apiserver_schema_decode. */
+void apiserver_schema_duplicates(struct apiserver_call *call, struct slice text);
+/* Makes `object` one of the call's kind: takes out what is unknown, by fieldValidation. Sets a
+ * failure. */
+MUST_USE int apiserver_schema_decode(struct apiserver_call *call, json_t *object);
+void apiserver_schema_default(struct apiserver_call *call);
+/* Adds the causes that call->object gives. */
+void apiserver_schema_check(struct apiserver_call *call);
+/* Is a definition's schema structural? Adds causes; `path` is its place. */
+void apiserver_schema_check_definition(struct apiserver_call *call, const json_t *schema,
+                                       const char *path);
+
 /* --- apiserver_object.c: metadata --- */
 
 /* Names, namespace, labels, annotations, owner references: adds causes. */
@@ -198,9 +214,6 @@ void apiserver_object_random_suffix(char *out, size_t len);
 void apiserver_object_uuid(char out[37]);
 /* Now as RFC 3339. */
 const char *apiserver_object_now(char *out);
-bool apiserver_object_is_label_value(const char *text);
-bool apiserver_object_is_dns_subdomain(const char *text);
-bool apiserver_object_is_dns_label(const char *text);
 
 /* --- apiserver_hooks.c: rules of single kinds --- */
 

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { STATUS_TEXT_SIZE = 2048 };
 
@@ -108,34 +109,76 @@ void apiserver_invalid_add(struct apiserver_call *call, const char *reason, cons
                                     json_string_slice(slice_str(text)), "field", field));
 }
 
-int apiserver_invalid_finish(struct apiserver_call *call)
+static int cause_order(const void *a, const void *b)
 {
-    size_t count = json_array_size(call->causes);
-    const char *name = json_path_string_or(call->object, "metadata.name", call->name);
+    return strcmp(json_path_string_or(*(json_t *const *)a, "field", ""),
+                  json_path_string_or(*(json_t *const *)b, "field", ""));
+}
+
+/* By field, in the order in which they were found otherwise; the same message once. */
+static json_t *causes_sorted(const json_t *causes)
+{
+    size_t count = json_array_size(causes);
+    json_t **items = mem_calloc(count ? count : 1, sizeof(json_t *));
+    json_t *sorted = json_array();
+    size_t i;
+    json_t *cause;
+
+    json_array_foreach(causes, i, cause) items[i] = cause;
+    qsort(items, count, sizeof *items, cause_order);
+    for (i = 0; i < count; i++)
+        if (i == 0 || !json_equal(items[i], items[i - 1]))
+            json_array_append(sorted, items[i]);
+    mem_free(items);
+    return sorted;
+}
+
+int apiserver_invalid_finish_as(struct apiserver_call *call, const char *what, const char *name)
+{
+    json_t *causes = causes_sorted(call->causes);
+    const char *dot = strchr(what, '.');
     struct buf text;
     json_t *details;
     json_t *cause;
     size_t i;
 
-    if (count == 0)
+    if (json_array_size(causes) == 0) {
+        json_decref(causes);
         return 0;
-    if (name[0] == '\0')
-        name = json_path_string_or(call->object, "metadata.generateName", "");
+    }
     buf_init(&text, 0);
-    buf_printf(&text, "%s%s%s \"%s\" is invalid: %s", call->kind->kind,
-               call->kind->group[0] ? "." : "", call->kind->group, name, count > 1 ? "[" : "");
-    json_array_foreach(call->causes, i, cause)
+    buf_printf(&text, "%s \"%s\" is invalid: %s", what, name,
+               json_array_size(causes) > 1 ? "[" : "");
+    json_array_foreach(causes, i, cause)
         buf_printf(&text, "%s%s: %s", i ? ", " : "", json_path_string_or(cause, "field", ""),
                    json_path_string_or(cause, "message", ""));
-    if (count > 1)
+    if (json_array_size(causes) > 1)
         buf_append_char(&text, ']');
-    details = json_pack("{s:s, s:s, s:O}", "name", name, "kind", call->kind->kind, "causes",
-                        call->causes);
-    if (call->kind->group[0])
-        json_set_string(details, "group", call->kind->group);
+    details = json_pack("{s:o}", "causes", causes);
+    if (name[0])
+        json_set_string(details, "name", name);
+    if (dot != NULL)
+        json_set_string(details, "group", dot + 1);
+    if (what[0])
+        json_object_set_new(details, "kind",
+                            json_string_slice(slice_make(what, strcspn(what, "."))));
     status_set(call, 422, "Invalid", text.data, details);
     buf_deinit(&text);
     return ERR_INVALID;
+}
+
+int apiserver_invalid_finish(struct apiserver_call *call)
+{
+    const struct kind *kind = call->kind;
+    const char *name = json_path_string_or(call->object, "metadata.name", call->name);
+    char *what = mem_printf("%s%s%s", kind->kind, kind->group[0] ? "." : "", kind->group);
+    int rc;
+
+    if (name[0] == '\0')
+        name = json_path_string_or(call->object, "metadata.generateName", "");
+    rc = apiserver_invalid_finish_as(call, what, name);
+    mem_free(what);
+    return rc;
 }
 
 json_t *apiserver_status_success(const struct kind *kind, const json_t *object)

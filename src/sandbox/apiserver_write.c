@@ -11,7 +11,6 @@
  * Place   apiserver_call_run
  * Owns    call->old (the state that is replaced) and call->object (the state to come)
  */
-#include "api/check.h"
 #include "base/clock.h"
 #include "kube/managed.h"
 #include "kube/patch.h"
@@ -83,24 +82,6 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
     return 0;
 }
 
-/* Nulls of typed objects mean absent. */
-static void nulls_drop(json_t *value)
-{
-    const char *key;
-    void *next;
-    json_t *member;
-    size_t i;
-
-    json_object_foreach_safe(value, next, key, member)
-    {
-        if (json_is_null(member))
-            json_object_del(value, key);
-        else
-            nulls_drop(member);
-    }
-    json_array_foreach(value, i, member) nulls_drop(member);
-}
-
 static int check_names(struct apiserver_call *call, json_t *object)
 {
     const char *ns = json_path_string_or(object, "metadata.namespace", "");
@@ -121,58 +102,6 @@ static int check_names(struct apiserver_call *call, json_t *object)
     if (call->name[0])
         json_set_string(metadata_of(object), "name", call->name);
     return 0;
-}
-
-/* --- schema --- */
-
-static bool is_type_problem(const struct error *problem)
-{
-    return strncmp(problem->reason, "must be a ", 10) == 0 ||
-           strncmp(problem->reason, "must be an ", 11) == 0;
-}
-
-static void check_on_problem(const struct error *problem, void *ctx)
-{
-    struct apiserver_call *call = ctx;
-    bool strict = slice_eq_str(apiserver_call_query(call, "fieldValidation"), "Strict");
-    bool ignored = slice_eq_str(apiserver_call_query(call, "fieldValidation"), "Ignore");
-
-    if (call->status != 0)
-        return;
-    if (problem->code == ERR_EXISTS && strict)
-        apiserver_fail(call, 400, "BadRequest",
-                       "%s in version \"%s\" cannot be handled as a %s: strict decoding error: "
-                       "unknown field \"%s\"",
-                       call->kind->kind, call->kind->version, call->kind->kind, problem->path);
-    else if (problem->code == ERR_EXISTS && !ignored)
-        apiserver_call_warn(call, "unknown field \"%s\"", problem->path);
-    else if (problem->code == ERR_NOT_FOUND)
-        apiserver_invalid_add(call, "FieldValueRequired", problem->path, "Required value");
-    else if (problem->code == ERR_INVALID && is_type_problem(problem))
-        apiserver_fail(call, 400, "BadRequest",
-                       "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal: %s "
-                       "%s",
-                       call->kind->kind, call->kind->version, call->kind->kind, problem->path,
-                       problem->reason);
-    else if (problem->code == ERR_INVALID)
-        apiserver_invalid_add(call, "FieldValueInvalid", problem->path, "Invalid value: %s",
-                              problem->reason);
-}
-
-/* Wrong types are refused at once (400); what else is wrong is collected for the 422. */
-static int check_schema(struct apiserver_call *call, const json_t *object)
-{
-    json_decref(call->causes);
-    call->causes = NULL;
-    if (call->kind->api != NULL)
-        api_check(call->kind->api->schema, object, check_on_problem, call);
-    return call->status != 0 ? ERR_INVALID : 0;
-}
-
-static void defaults_set(struct apiserver_call *call)
-{
-    if (call->kind->api != NULL)
-        api_default(call->kind->api->schema, call->object);
 }
 
 /* --- create --- */
@@ -237,8 +166,7 @@ static int prepare_new(struct apiserver_call *call)
         rc = check_names(call, object);
     if (rc != 0)
         return rc;
-    nulls_drop(object);
-    rc = check_schema(call, object);
+    rc = apiserver_schema_decode(call, object);
     if (rc == 0)
         rc = check_namespace(call);
     if (rc != 0)
@@ -248,7 +176,7 @@ static int prepare_new(struct apiserver_call *call)
     system_fields_make(object);
     if (call->kind->has_generation)
         json_object_set_new(metadata_of(object), "generation", json_integer(1));
-    defaults_set(call);
+    apiserver_schema_default(call);
     return prepare_end(call);
 }
 
@@ -478,8 +406,7 @@ static int check_object(struct apiserver_call *call, json_t *object)
         rc = check_names(call, object);
     if (rc != 0)
         return rc;
-    nulls_drop(object);
-    return check_schema(call, object);
+    return apiserver_schema_decode(call, object);
 }
 
 static int prepare_update(struct apiserver_call *call)
@@ -514,7 +441,7 @@ static int prepare_update(struct apiserver_call *call)
         apiserver_managed_update(call);
         return 0;
     }
-    defaults_set(call);
+    apiserver_schema_default(call);
     return prepare_end(call);
 }
 
@@ -567,25 +494,17 @@ static void name_generate(struct apiserver_call *call)
 
 static void write_mutated(struct apiserver_call *call)
 {
-    json_t *causes;
-
     if (call->status != 0) {
         apiserver_call_finish(call);
         return;
     }
-    causes = json_incref(call->causes); /* of prepare: finalizers */
     if (!is_sub(call, "status"))
-        defaults_set(call);
+        apiserver_schema_default(call);
     name_generate(call);
-    if (check_schema(call, call->object) == 0) {
-        if (json_array_size(causes) > 0 && call->causes == NULL)
-            call->causes = json_incref(causes);
-        apiserver_object_check_metadata(call);
-        apiserver_hooks_check(call);
-        (void)apiserver_invalid_finish(call); /* the failure is in call->status */
-    }
-    json_decref(causes);
-    if (call->status != 0) {
+    apiserver_schema_check(call);
+    apiserver_object_check_metadata(call);
+    apiserver_hooks_check(call);
+    if (apiserver_invalid_finish(call) != 0) {
         apiserver_call_finish(call);
         return;
     }

@@ -34,6 +34,10 @@ struct json_limits {
 MUST_USE int json_parse(struct slice text, const struct json_limits *limits, json_t **ret,
                         struct error *err);
 
+/* Tells the path ("spec.ports[0].port") of each key that an object of a well-formed text repeats;
+ * nothing else is checked (json_dup.c). */
+void json_dup_find(struct slice text, void (*on_duplicate)(const char *path, void *ctx), void *ctx);
+
 enum json_format {
     JSON_FORMAT_COMPACT = 0, /* no white space */
     JSON_FORMAT_PRETTY = 1,  /* 4 spaces, as `kubectl -o json` */

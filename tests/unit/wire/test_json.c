@@ -167,9 +167,42 @@ static void base64_round_trip(void **state)
     buf_deinit(&out);
 }
 
+static void on_duplicate(const char *path, void *ctx)
+{
+    buf_printf(ctx, "%s ", path);
+}
+
+static void repeated_keys(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"{}", ""},
+        {"{\"a\":1,\"b\":{\"a\":2}}", ""},
+        {"{\"a\":1,\"a\":2,\"a\":3}", "a a "},
+        {" { \"s\" : [ 1, {\"p\":\"}\\\"\", \"p\" : [ ] } ] , \"t\":{\"u\":1,\"u\":2} } ",
+         "s[1].p t.u "},
+        {"[{\"a\":{}},{\"a\":1,\"a\":true}]", "[1].a "},
+        {"{\"a\":", ""},
+        {"{\"a\":}}]", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf told;
+
+        buf_init(&told, 0);
+        json_dup_find(slice_str(cases[i].text), on_duplicate, &told);
+        if (!slice_eq_str(buf_slice(&told), cases[i].expected))
+            fail_msg("%s: %.*s", cases[i].text, (int)told.len, told.data);
+        buf_deinit(&told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(repeated_keys),
         cmocka_unit_test(errors_name_their_place),
         cmocka_unit_test(duplicates_are_last_wins_or_refused),
         cmocka_unit_test(paths_read),
