@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "kube/client.h"
-#include "sandbox/node_oci.h"
+#include "api/quantity.h"
 #include "wire/base64.h"
 
 enum { VALUE_MAX = 1 << 20 };
@@ -147,11 +147,11 @@ int node_resource_get(const struct node_pod_view *view, const json_t *container,
         (strncmp(resource, "limits.", 7) != 0 && strncmp(resource, "requests.", 9) != 0))
         return err_set(err, ERR_INVALID, "resourceFieldRef \"%s\" of container \"%s\" is not there",
                        resource, name ? name : "");
-    if (node_quantity_parse(json_path_get(container, path), &milli) < 0 &&
+    if (quantity_parse(json_path_get(container, path), &milli) < 0 &&
         strncmp(resource, "limits.", 7) == 0)
         milli = machine_milli(dot + 1);
     if (json_object_get(reference, "divisor") &&
-        (node_quantity_parse(json_object_get(reference, "divisor"), &divisor_milli) < 0 ||
+        (quantity_parse(json_object_get(reference, "divisor"), &divisor_milli) < 0 ||
          divisor_milli == 0))
         divisor_milli = 1000;
     *ret = mem_printf("%lld", (long long)((milli + divisor_milli - 1) / divisor_milli));

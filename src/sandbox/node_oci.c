@@ -4,10 +4,10 @@
  */
 #include "sandbox/node_oci.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/quantity.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -343,50 +343,6 @@ static json_t *mounts_json(const struct node_oci_plan *plan, bool privileged)
 
 /* --- resources --- */
 
-int node_quantity_parse(const json_t *quantity, int64_t *ret_milli)
-{
-    static const struct {
-        const char *suffix;
-        double factor;
-    } units[] = {{"", 1},
-                 {"m", 1e-3},
-                 {"k", 1e3},
-                 {"M", 1e6},
-                 {"G", 1e9},
-                 {"T", 1e12},
-                 {"P", 1e15},
-                 {"Ki", 1024.0},
-                 {"Mi", 1048576.0},
-                 {"Gi", 1073741824.0},
-                 {"Ti", 1099511627776.0},
-                 {"u", 1e-6},
-                 {"n", 1e-9}};
-    const char *text = json_string_value(quantity);
-    char *end = NULL;
-    double value;
-
-    if (json_is_number(quantity)) {
-        *ret_milli = (int64_t)(json_number_value(quantity) * 1000);
-        return 0;
-    }
-    if (!text || !(isdigit((unsigned char)text[0]) || text[0] == '.'))
-        return ERR_INVALID;
-    value = strtod(text, &end);
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        double milli = value * units[i].factor * 1000;
-
-        if (strcmp(end, units[i].suffix) != 0)
-            continue;
-        if (!(milli < 9e18))
-            return ERR_INVALID;
-        *ret_milli = (int64_t)milli;
-        if ((double)*ret_milli < milli)
-            (*ret_milli)++;
-        return 0;
-    }
-    return ERR_INVALID;
-}
-
 static json_t *devices_json(bool privileged)
 {
     return privileged ? json_pack("[{s:b,s:s}]", "allow", 1, "access", "rwm")
@@ -401,16 +357,16 @@ static json_t *resources_json(const struct node_oci_plan *plan, bool privileged)
     json_t *cpu = json_object();
     int64_t milli;
 
-    if (node_quantity_parse(json_object_get(requests, "cpu"), &milli) == 0)
+    if (quantity_parse(json_object_get(requests, "cpu"), &milli) == 0)
         json_object_set_new(cpu, "shares", json_integer(MAX(milli * 1024 / 1000, 2)));
     else
         json_object_set_new(cpu, "shares", json_integer(2));
-    if (node_quantity_parse(json_object_get(limits, "cpu"), &milli) == 0 && milli > 0) {
+    if (quantity_parse(json_object_get(limits, "cpu"), &milli) == 0 && milli > 0) {
         json_object_set_new(cpu, "period", json_integer(100000));
         json_object_set_new(cpu, "quota", json_integer(MAX(milli * 100, 1000)));
     }
     json_object_set_new(out, "cpu", cpu);
-    if (node_quantity_parse(json_object_get(limits, "memory"), &milli) == 0 && milli > 0)
+    if (quantity_parse(json_object_get(limits, "memory"), &milli) == 0 && milli > 0)
         json_object_set_new(out, "memory", json_pack("{s:I}", "limit", (json_int_t)(milli / 1000)));
     return out;
 }

@@ -33,7 +33,4 @@ struct node_oci_plan {
 MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct image *image,
                             json_t **ret, struct error *err);
 
-/* A Kubernetes quantity ("100m", "1.5", "64Mi", "2e3") in thousandths, rounded up; ERR_INVALID. */
-MUST_USE int node_quantity_parse(const json_t *quantity, int64_t *ret_milli);
-
 #endif

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/process.h"
+#include "api/quantity.h"
 #include "sandbox/node_oci.h"
 #include "sandbox/node_runtime.h"
 
@@ -79,7 +80,7 @@ static void quantities_are_read(void **state)
         json_t *text = json_string(cases[i].text);
         int64_t milli = -1;
 
-        if ((node_quantity_parse(text, &milli) < 0 ? -1 : milli) != cases[i].milli)
+        if ((quantity_parse(text, &milli) < 0 ? -1 : milli) != cases[i].milli)
             fail_msg("%s gave %lld", cases[i].text, (long long)milli);
         json_decref(text);
     }
