@@ -15,7 +15,8 @@ struct cgroup_usage {
     uint64_t memory_size; /* bytes, without files that can be dropped at once (the working set) */
 };
 
-/* `path` below the root of the hierarchies: "/weft/x". ERR_NOT_FOUND when there is no such group. */
+/* `path` below the root of the hierarchies: "/weft/x". ERR_NOT_FOUND when there is no such
+ * group. */
 MUST_USE int cgroup_usage_read(const char *path, struct cgroup_usage *ret);
 /* The whole machine's, since its start. */
 MUST_USE int cgroup_machine_read(struct cgroup_usage *ret);

@@ -76,13 +76,25 @@ static bool is_close(double ratio)
     return ratio >= 1 - TOLERANCE && ratio <= 1 + TOLERANCE;
 }
 
+/* With pods whose numbers are not known: never the other way than the known ones say. */
+static int64_t replicas_with_rest(const struct scale_pod *pods, size_t count,
+                                  const struct scale_goal *goal, double ratio, int64_t current)
+{
+    size_t counted;
+    double full = ratio_with_rest(pods, count, goal, ratio, &counted);
+    int64_t replicas = round_up(full * (double)counted);
+
+    if (is_close(full) || (ratio < 1) != (full < 1))
+        return current;
+    return full < 1 ? MIN(replicas, current) : MAX(replicas, current);
+}
+
 int scale_compute(const struct scale_pod *pods, size_t count, int64_t current,
                   const struct scale_goal *goal, struct scale_proposal *ret)
 {
     struct sums sums = sums_of(pods, count);
     struct scale_proposal out = {.replicas = current};
-    size_t counted;
-    double ratio, full;
+    double ratio;
 
     if (sums.known == 0)
         return ERR_NOT_FOUND;
@@ -96,11 +108,7 @@ int scale_compute(const struct scale_pod *pods, size_t count, int64_t current,
         if (!is_close(ratio))
             out.replicas = round_up(ratio * (double)sums.known);
     } else {
-        full = ratio_with_rest(pods, count, goal, ratio, &counted);
-        if (!is_close(full) && (ratio < 1) == (full < 1))
-            out.replicas = round_up(full * (double)counted);
-        if ((full < 1 && out.replicas > current) || (full > 1 && out.replicas < current))
-            out.replicas = current;
+        out.replicas = replicas_with_rest(pods, count, goal, ratio, current);
     }
     *ret = out;
     return 0;

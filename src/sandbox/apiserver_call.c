@@ -95,6 +95,11 @@ static bool subresource_is_plain(const struct apiserver_call *call)
 
 void apiserver_call_run(struct apiserver_call *call)
 {
+    if (kinds_is_metrics(call->kind) &&
+        (call->verb == APISERVER_GET || call->verb == APISERVER_LIST)) {
+        apiserver_metrics_run(call);
+        return;
+    }
     if (call->kind->is_virtual || !subresource_is_plain(call)) {
         if (!apiserver_sub_run(call))
             run_method_refused(call);

@@ -243,7 +243,6 @@ static void idle_kind_warn(struct apiserver_call *call)
         "poddisruptionbudgets",
         "resourcequotas",
         "priorityclasses",
-        "horizontalpodautoscalers",
         "limitranges",
         "persistentvolumeclaims",
         "replicationcontrollers",

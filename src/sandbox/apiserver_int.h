@@ -232,6 +232,10 @@ json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object);
 /* binding, eviction, token, and virtual kinds (reviews). True when it took the call. */
 bool apiserver_sub_run(struct apiserver_call *call);
 
+/* --- apiserver_metrics.c: get, list of metrics.k8s.io --- */
+
+void apiserver_metrics_run(struct apiserver_call *call);
+
 /* --- apiserver_admission.c --- */
 
 /* Runs the mutating (or validating) webhooks on call->object, then call->next, with call->status
@@ -280,6 +284,8 @@ void apiserver_crd_prepare(struct apiserver_call *call);
 
 /* logs, exec, attach: relays to the node agent. Takes the call; answers the stream itself. */
 void apiserver_stream_start(struct apiserver_call *call, struct http_stream *stream);
+/* Connections to the node agent; NULL when its socket cannot be named. */
+struct http_pool *apiserver_node_pool(struct sandbox_apiserver *server);
 
 /* --- apiserver_proxy.c --- */
 

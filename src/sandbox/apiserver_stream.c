@@ -105,7 +105,7 @@ static const char *container_pick(struct apiserver_call *call, const json_t *pod
 
 /* --- start --- */
 
-static struct http_pool *node_pool(struct sandbox_apiserver *server)
+struct http_pool *apiserver_node_pool(struct sandbox_apiserver *server)
 {
     struct http_pool_options options = {.codec = HTTP_CODEC_HTTP1, .requests_per_conn_max = 1};
     const char *path = server->options.node_socket;
@@ -129,7 +129,7 @@ static int node_start(struct apiserver_call *call, struct http_stream *client,
                       const char *container)
 {
     const struct http_head *asked = http_stream_head(client);
-    struct http_pool *pool = node_pool(call->server);
+    struct http_pool *pool = apiserver_node_pool(call->server);
     struct http_head head = {.method = asked->method,
                              .scheme = SLICE("http"),
                              .authority = SLICE("node"),

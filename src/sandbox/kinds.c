@@ -259,13 +259,21 @@ json_t *kinds_categories(const struct kind *kind)
                      : array_copy(json_path_get(kind->crd, "spec.names.categories"));
 }
 
+bool kinds_is_metrics(const struct kind *kind)
+{
+    return strcmp(kind->group, "metrics.k8s.io") == 0;
+}
+
 json_t *kinds_verbs(const struct kind *kind)
 {
     static const char *const all[] = {
         "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch", NULL};
     static const char *const create[] = {"create", NULL};
+    static const char *const read[] = {"get", "list", NULL};
 
-    return strings_json(kind->is_virtual ? create : all);
+    if (!kind->is_virtual)
+        return strings_json(all);
+    return strings_json(kinds_is_metrics(kind) ? read : create);
 }
 
 /* Subresources of single kinds; status and scale come from flags. */

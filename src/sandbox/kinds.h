@@ -31,7 +31,7 @@ struct kind {
     bool has_status;             /* subresource status */
     bool has_scale;              /* subresource scale */
     bool has_generation;         /* metadata.generation counts changes of the spec */
-    bool is_virtual;             /* only created, never stored */
+    bool is_virtual;             /* only created (or only read), never stored */
     bool served;                 /* false: its CRD went away */
     const struct api_kind *api;  /* NULL for a custom kind */
     json_t *crd;                 /* of a custom kind: the definition (reference) */
@@ -62,6 +62,8 @@ void kinds_crd_remove(struct kinds *kinds, const json_t *crd);
 /* Short names, categories: a fresh JSON array. */
 json_t *kinds_short_names(const struct kind *kind);
 json_t *kinds_categories(const struct kind *kind);
+/* Virtual, and only read: what pods and nodes use. */
+bool kinds_is_metrics(const struct kind *kind);
 /* The verbs of the resource itself: a fresh JSON array. */
 json_t *kinds_verbs(const struct kind *kind);
 /* Calls on_sub for each subresource; `group` NULL: the kind's own group and version. */

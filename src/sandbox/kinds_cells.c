@@ -316,6 +316,33 @@ static json_t *hpa_reference(const json_t *object, int64_t now_ms)
     return cell;
 }
 
+/* status.currentMetrics' entry of a resource, or NULL. */
+static const json_t *current_metric(const json_t *object, const char *name)
+{
+    size_t i;
+    json_t *metric;
+
+    json_array_foreach(json_path_get(object, "status.currentMetrics"), i, metric)
+    {
+        if (strcmp(json_path_string_or(metric, "resource.name", ""), name) == 0)
+            return metric;
+    }
+    return NULL;
+}
+
+/* The value of the kind that the target has. */
+static void hpa_value(const json_t *value, const json_t *target, struct buf *out)
+{
+    const json_t *percent = json_object_get(value, "averageUtilization");
+
+    if (!json_object_get(target, "averageUtilization"))
+        buf_append_str(out, json_path_string_or(value, "averageValue", "<unknown>"));
+    else if (percent)
+        buf_printf(out, "%lld%%", (long long)json_integer_value(percent));
+    else
+        buf_append_str(out, "<unknown>");
+}
+
 static json_t *hpa_targets(const json_t *object, int64_t now_ms)
 {
     struct buf out;
@@ -327,11 +354,14 @@ static json_t *hpa_targets(const json_t *object, int64_t now_ms)
     json_array_foreach(json_path_get(object, "spec.metrics"), i, metric)
     {
         const char *name = json_path_string_or(metric, "resource.name", "?");
-        int64_t target = json_path_int(metric, "resource.target.averageUtilization", 0);
+        const json_t *target = json_path_get(metric, "resource.target");
 
-        if (i < 2)
-            buf_printf(&out, "%s%s: <unknown>/%lld%%", out.len ? ", " : "", name,
-                       (long long)target);
+        if (i == 2)
+            break;
+        buf_printf(&out, "%s%s: ", out.len ? ", " : "", name);
+        hpa_value(json_path_get(current_metric(object, name), "resource.current"), target, &out);
+        buf_append_char(&out, '/');
+        hpa_value(target, target, &out);
     }
     if (json_array_size(json_path_get(object, "spec.metrics")) > 2)
         buf_printf(&out, " + %zu more...",

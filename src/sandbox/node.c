@@ -460,6 +460,7 @@ static int agent_open(struct agent *agent, struct error *err)
     adopt_all(node);
     loop_timer_init(&node->heartbeat, on_heartbeat, node);
     loop_timer_start(node->loop, &node->heartbeat, 1);
+    node_metrics_start(node);
     return 0;
 }
 
@@ -468,6 +469,7 @@ static void agent_close(struct agent *agent)
     struct node *node = &agent->node;
 
     loop_timer_stop(node->loop, &node->heartbeat);
+    loop_timer_stop(node->loop, &node->metrics);
     while (!node_jobs_are_idle(&node->jobs))
         loop_run_once(node->loop, 100);
     node_http_free(agent->http);

@@ -89,6 +89,12 @@ void node_container_bundle(const struct node_container *c, unsigned attempt,
     node_pod_folder(c->pod, leaf, out);
 }
 
+char *node_container_cgroup(const struct node_container *c)
+{
+    return mem_printf("%s/%s/%s.%u", c->pod->node->instance->cgroup, c->pod->uid, c->name,
+                      c->attempt);
+}
+
 bool node_container_is_active(const struct node_container *c)
 {
     return c->state == CONTAINER_STARTING || c->state == CONTAINER_RUNNING;

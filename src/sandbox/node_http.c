@@ -76,6 +76,14 @@ static void forward_serve(struct http_stream *stream, const struct node_pod *pod
 
 /* --- routes --- */
 
+static void metrics_serve(const struct node *node, struct http_stream *stream)
+{
+    SCOPED(json_drop) json_t *metrics = node_metrics_json(node);
+    SCOPED(mem_drop) char *text = json_format_str(metrics, JSON_FORMAT_COMPACT);
+
+    http_stream_respond(stream, 200, "application/json", slice_str(text));
+}
+
 static void route(struct node *node, struct http_stream *stream, struct slice target)
 {
     static const struct {
@@ -95,6 +103,10 @@ static void route(struct node *node, struct http_stream *stream, struct slice ta
         count++;
     if (count == 2 && slice_eq_str(parts[1], "healthz")) {
         http_stream_respond(stream, 200, "text/plain", SLICE("ok"));
+        return;
+    }
+    if (count == 2 && slice_eq_str(parts[1], "metrics")) {
+        metrics_serve(node, stream);
         return;
     }
     pod = count >= 4 ? pod_find(node, parts[2], parts[3]) : NULL;

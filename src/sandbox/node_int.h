@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/prelude.h"
 #include "http/client.h"
+#include "io/cgroup.h"
 #include "io/loop.h"
 #include "io/process.h"
 #include "kube/cache.h"
@@ -25,6 +26,13 @@
 #include "sandbox/node_job.h"
 #include "sandbox/node_runtime.h"
 #include "wire/json.h"
+
+/* What a container or the machine uses, as of the last two looks. */
+struct node_usage {
+    uint64_t cpu_ns, memory_size, at_ms; /* of the last look; at_ms 0: none */
+    uint64_t cpu_nano;                   /* billionths of a core */
+    uint64_t window_ms;                  /* between the two; 0: there was one look */
+};
 
 struct node {
     struct loop *loop;
@@ -42,8 +50,9 @@ struct node {
     uint32_t ip_last; /* the address handed out last (lower 16 bits) */
     int exits_fd;     /* inotify */
     struct loop_watch exits_watch;
-    struct loop_timer heartbeat;
-    bool orphans_checked; /* the first list of pods was compared with the disk */
+    struct loop_timer heartbeat, metrics;
+    struct node_usage usage; /* of the machine */
+    bool orphans_checked;    /* the first list of pods was compared with the disk */
 };
 
 /* --- probes --- */
@@ -110,6 +119,7 @@ struct node_container {
     const char *stop_reason; /* static; of the event */
     struct process *hook;    /* postStart or preStop that runs */
     struct node_probe probes[PROBE_COUNT];
+    struct node_usage usage;
 };
 
 /* --- pods --- */
@@ -207,6 +217,8 @@ void node_container_rerun(struct node_container *container);
 bool node_container_restarts(const struct node_container *container);
 bool node_container_is_active(const struct node_container *container);
 
+/* "/weft/x/<uid>/<name>.<attempt>" of the current run. mem_free it. */
+char *node_container_cgroup(const struct node_container *container);
 void node_container_check_exit(struct node_container *container);
 
 /* node_start.c: gathers what a start needs and starts a job for it; node_container_started runs at
@@ -227,6 +239,12 @@ void node_container_started(struct node_container *container,
 /* node_probe.c */
 void node_probes_start(struct node_container *container);
 void node_probes_stop(struct node_container *container);
+
+/* node_metrics.c: looks at all that runs, again and again; what was seen (new reference). */
+void node_metrics_start(struct node *node);
+json_t *node_metrics_json(const struct node *node);
+/* Notes a look; pure. */
+void node_usage_add(struct node_usage *usage, const struct cgroup_usage *now, uint64_t now_ms);
 
 /* node_status.c: pushes the pod's status when it differs from what was sent. */
 void node_status_push(struct node_pod *pod);

@@ -263,8 +263,7 @@ int node_start(struct node_container *container, struct error *err)
     node_container_bundle(container, container->attempt, job->bundle);
     node_pod_netns(pod, job->netns_path);
     job->hostname = mem_strdup(json_path_string_or(pod->object, "spec.hostname", pod->name));
-    job->cgroup =
-        mem_printf("%s/%s/%s.%u", in->cgroup, pod->uid, container->name, container->attempt);
+    job->cgroup = node_container_cgroup(container);
     job->may_pull =
         strcmp(json_path_string_or(container->spec, "imagePullPolicy", ""), "Never") != 0;
     rc = inputs_gather(container, job, err);

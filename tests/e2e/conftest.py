@@ -15,7 +15,7 @@ from cluster import TOP, Cluster
 
 NAME = os.environ.get("WEFT_E2E_NAME", "e2e")
 WEFT = os.environ.get("WEFT", os.path.join(TOP, "build/bin/weft"))
-ORDER = ("test_api.py", "test_walk.py", "test_analyze.py", "test_pods.py", "test_browser.py", "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+ORDER = ("test_api.py", "test_walk.py", "test_analyze.py", "test_pods.py", "test_autoscale.py", "test_browser.py", "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "sandbox/controllers/gc.h"
+#include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -39,7 +40,7 @@ static void mark_services_of(struct sandbox_controllers *controllers, const json
         json_t *selector = json_path_get(service, "spec.selector");
 
         if (strcmp(kube_namespace(service), kube_namespace(pod)) == 0 &&
-            json_object_size(selector) && work_labels_hold(selector, labels))
+            json_object_size(selector) && kube_selector_match_map(selector, labels))
             work_mark(controllers, &work_endpoints, kube_namespace(service), kube_name(service));
     }
 }
@@ -95,7 +96,10 @@ static void mark_by_resource(struct sandbox_controllers *controllers,
     } else if (resource == kube_resource_get(KUBE_RESOURCE_ENDPOINT_SLICE) ||
                resource == kube_resource_get(KUBE_RESOURCE_ENDPOINTS))
         mark_endpoints(controllers, object);
-    else if (resource == kube_resource_get(KUBE_RESOURCE_NAMESPACE))
+    else if (resource == kube_resource_get(KUBE_RESOURCE_HPA)) {
+        if (!old || !json_equal(json_object_get(object, "spec"), json_object_get(old, "spec")))
+            work_mark(controllers, &work_autoscale, ns, name);
+    } else if (resource == kube_resource_get(KUBE_RESOURCE_NAMESPACE))
         work_mark(controllers, &work_namespace, NULL, name);
     else if (resource == kube_resource_get(KUBE_RESOURCE_NODE))
         mark_all(controllers, &work_schedule);
@@ -169,6 +173,7 @@ static void work_free(struct work *work)
 {
     for (size_t i = 0; i < work->wait_count; i++)
         wait_drop(&work->waits[i]);
+    mem_free(work->memory);
     mem_free(work->key);
     mem_free(work->ns);
     mem_free(work->name);

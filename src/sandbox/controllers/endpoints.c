@@ -6,6 +6,7 @@
  *         number counts
  */
 #include "base/mem.h"
+#include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -21,7 +22,7 @@ static bool pod_counts(const json_t *pod, const json_t *selector)
 {
     const char *phase = json_path_string_or(pod, "status.phase", "");
 
-    return work_labels_hold(selector, json_path_get(pod, "metadata.labels")) &&
+    return kube_selector_match_map(selector, json_path_get(pod, "metadata.labels")) &&
            json_path_string(pod, "status.podIP") && strcmp(phase, "Failed") != 0 &&
            strcmp(phase, "Succeeded") != 0;
 }

@@ -2,6 +2,7 @@
 /* ReplicaSets: as many Pods as wanted, and the status that counts them. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -32,8 +33,8 @@ static void pod_count(struct replicaset_pods *pods, const json_t *set, json_t *p
     int64_t available_ms = ready_since_ms + 1000 * json_path_int(set, "spec.minReadySeconds", 0);
 
     pods->active[pods->count++] = pod;
-    if (work_labels_hold(json_path_get(set, "spec.template.metadata.labels"),
-                         json_path_get(pod, "metadata.labels")))
+    if (kube_selector_match_map(json_path_get(set, "spec.template.metadata.labels"),
+                                json_path_get(pod, "metadata.labels")))
         pods->labeled++;
     if (!ready_since_ms)
         return;

@@ -2,6 +2,7 @@
 /* Scheduling on one node, and addresses of load balancers. */
 #include "base/mem.h"
 #include "io/addr.h"
+#include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -33,8 +34,8 @@ static const char *node_pick(const struct work *work, const json_t *pod)
     while ((node = work_next(work, KUBE_RESOURCE_NODE, NULL, &cursor)))
         if (node_is_ready(node) && (!wanted || strcmp(wanted, kube_name(node)) == 0) &&
             !json_path_bool(node, "spec.unschedulable", false) &&
-            work_labels_hold(json_path_get(pod, "spec.nodeSelector"),
-                             json_path_get(node, "metadata.labels")))
+            kube_selector_match_map(json_path_get(pod, "spec.nodeSelector"),
+                                    json_path_get(node, "metadata.labels")))
             return kube_name(node);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/selector.h"
 #include "wire/json.h"
 
 #include <stdarg.h>
@@ -284,55 +285,11 @@ bool work_is_deleting(const json_t *object)
     return json_path_get(object, "metadata.deletionTimestamp") != NULL;
 }
 
-bool work_labels_hold(const json_t *wanted, const json_t *labels)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)wanted, key,
-                        value) if (!json_equal(value, json_object_get(labels, key))) return false;
-    return true;
-}
-
-static bool value_in(const json_t *values, const json_t *value)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(values, i, one) if (json_equal(one, value)) return true;
-    return false;
-}
-
-static bool expression_holds(const json_t *expression, const json_t *labels)
-{
-    const char *key = json_get_string(expression, "key");
-    const char *operator= json_get_string(expression, "operator");
-    json_t *value = key ? json_object_get(labels, key) : NULL;
-    json_t *values = json_object_get(expression, "values");
-
-    if (!operator)
-        return false;
-    if (strcmp(operator, "Exists") == 0)
-        return value != NULL;
-    if (strcmp(operator, "DoesNotExist") == 0)
-        return value == NULL;
-    if (strcmp(operator, "In") == 0)
-        return value && value_in(values, value);
-    return strcmp(operator, "NotIn") == 0 && !(value && value_in(values, value));
-}
-
 bool work_selector_matches(const json_t *selector, const json_t *labels)
 {
-    json_t *expressions = json_object_get(selector, "matchExpressions");
-    json_t *pairs = json_object_get(selector, "matchLabels");
-    json_t *expression;
-    size_t i;
-
-    if (json_object_size(pairs) == 0 && json_array_size(expressions) == 0)
-        return false;
-    json_array_foreach(expressions, i,
-                       expression) if (!expression_holds(expression, labels)) return false;
-    return work_labels_hold(pairs, labels);
+    return (json_object_size(json_object_get(selector, "matchLabels")) > 0 ||
+            json_array_size(json_object_get(selector, "matchExpressions")) > 0) &&
+           kube_selector_match_object(selector, labels);
 }
 
 static json_t *ready_condition(const json_t *pod)

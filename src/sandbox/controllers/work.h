@@ -30,7 +30,7 @@ struct work_kind {
     X(NODE)                                                                                        \
     X(SERVICE_ACCOUNT)                                                                             \
     X(CONFIG_MAP)                                                                                  \
-    X(SERVICE) X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT) X(REPLICA_SET) X(POD) X(CRD)
+    X(SERVICE) X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT) X(REPLICA_SET) X(POD) X(CRD) X(HPA)
 
 /* A write of an item that its cache has not shown yet. */
 struct work_wait {
@@ -55,6 +55,8 @@ struct work {
     uint64_t not_before_ms; /* back-off, or a re-sync asked for */
     struct work_wait waits[WORK_CALLS_MAX];
     size_t wait_count;
+    void
+        *memory; /* of the kind, flat, from one sync to the next; NULL: none. Freed with the item */
 };
 
 struct sandbox_controllers {
@@ -79,6 +81,7 @@ extern const struct work_kind work_endpoints;
 extern const struct work_kind work_balancer;
 extern const struct work_kind work_namespace;
 extern const struct work_kind work_schedule;
+extern const struct work_kind work_autoscale;
 
 /* Makes the item (if new) dirty. */
 void work_mark(struct sandbox_controllers *controllers, const struct work_kind *kind,
@@ -117,8 +120,6 @@ bool work_is_deleting(const json_t *object);
 /* Whether matchLabels and matchExpressions of a LabelSelector hold. An empty selector matches
  * nothing here. */
 bool work_selector_matches(const json_t *selector, const json_t *labels);
-/* Whether all pairs of `wanted` (an object of strings) are in `labels`. */
-bool work_labels_hold(const json_t *wanted, const json_t *labels);
 bool work_pod_is_ready(const json_t *pod);
 /* Milliseconds since 1970 when the pod became ready; 0 when it is not. */
 int64_t work_pod_ready_since_ms(const json_t *pod);
