@@ -18,7 +18,7 @@
 #include "base/prelude.h"
 #include "io/addr.h"
 #include "io/loop.h"
-#include "sandbox/dns_zone.h"
+#include "kube/dns_zone.h"
 #include "sandbox/instance.h"
 
 struct dns_server;

@@ -22,7 +22,7 @@
 #include "io/loop.h"
 #include "sandbox/instance.h"
 #include "sandbox/node_job.h"
-#include "sandbox/slices.h"
+#include "kube/slices.h"
 #include "wire/json.h"
 
 struct net_rules;

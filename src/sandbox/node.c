@@ -19,7 +19,7 @@
 #include "sandbox/net_rules.h"
 #include "sandbox/node_http.h"
 #include "sandbox/node_int.h"
-#include "sandbox/slices.h"
+#include "kube/slices.h"
 
 enum { JOBS_MAX = 8, HEARTBEAT_MS = 10000, HEARTBEAT_RETRY_MS = 500, PODS_MAX = 1024 };
 

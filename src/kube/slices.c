@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EndpointSlices of a Service, see slices.h. */
-#include "sandbox/slices.h"
+#include "kube/slices.h"
 
 #include "kube/client.h"
 

@@ -3,8 +3,8 @@
  *
  * An endpoint counts when it is ready; when none is, those that still serve while they terminate.
  */
-#ifndef WEFT_SANDBOX_SLICES_H
-#define WEFT_SANDBOX_SLICES_H
+#ifndef WEFT_KUBE_SLICES_H
+#define WEFT_KUBE_SLICES_H
 
 #include "base/prelude.h"
 #include "wire/json.h"

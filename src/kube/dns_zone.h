@@ -10,8 +10,8 @@
  * Place   dns.c
  * Spec    Kubernetes DNS-Based Service Discovery 1.1.0
  */
-#ifndef WEFT_SANDBOX_DNS_ZONE_H
-#define WEFT_SANDBOX_DNS_ZONE_H
+#ifndef WEFT_KUBE_DNS_ZONE_H
+#define WEFT_KUBE_DNS_ZONE_H
 
 #include "base/arena.h"
 #include "base/prelude.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The zone "cluster.local", see dns_zone.h. */
-#include "sandbox/dns_zone.h"
+#include "kube/dns_zone.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/slice.h"
 #include "kube/client.h"
-#include "sandbox/slices.h"
+#include "kube/slices.h"
 
 #define ZONE "cluster.local"
 
