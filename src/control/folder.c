@@ -77,7 +77,7 @@ static void document_put(struct folder *folder, json_t *document)
 {
     int kind = mesh_kind_find(json_path_string_or(document, "apiVersion", ""),
                               json_path_string_or(document, "kind", ""));
-    bool cluster_scoped = kind == MESH_NODE || kind == MESH_NAMESPACE;
+    bool cluster_scoped = kind == MESH_NODE || kind == MESH_NAMESPACE || kind == MESH_INGRESS_CLASS;
     char *key;
 
     if (kind < 0)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "control/debug.h"
 #include "control/identity.h"
+#include "control/ingress_status.h"
 #include "control/listen.h"
 #include "control/push.h"
 #include "control/roots.h"
@@ -32,6 +33,7 @@ struct weftd {
     struct settings *settings;
     struct push *push;
     struct status *status;
+    struct ingress_status *ingress_status; /* NULL: a folder */
     struct roots *roots;
     struct webhook *webhook;
     struct debug *debug;
@@ -84,6 +86,8 @@ static void on_snapshot(struct mesh *mesh, void *ctx)
     struct weftd *weftd = ctx;
 
     status_update(weftd->status, mesh);
+    if (weftd->ingress_status)
+        ingress_status_update(weftd->ingress_status, mesh);
 }
 
 bool weftd_is_ready(const struct weftd *weftd)
@@ -217,6 +221,8 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
     if (rc < 0)
         return rc;
     weftd->status = status_new(weftd->client, weftd->source);
+    if (weftd->client)
+        weftd->ingress_status = ingress_status_new(weftd->client, weftd->source);
     rc = xds_start(weftd, options, err);
     if (rc >= 0)
         rc = webhook_start(weftd, options, err);
@@ -258,6 +264,7 @@ void weftd_free(struct weftd *weftd)
     webhook_free(weftd->webhook);
     push_free(weftd->push);
     http_server_free(weftd->xds);
+    ingress_status_free(weftd->ingress_status);
     status_free(weftd->status);
     roots_free(weftd->roots);
     source_free(weftd->source);

@@ -76,8 +76,11 @@ static const char *const istiod_cluster_rules[][3] = {
     {"networking.istio.io,security.istio.io,telemetry.istio.io,extensions.istio.io", "*",
      "get,list,watch"},
     {"networking.istio.io,security.istio.io,telemetry.istio.io,extensions.istio.io",
-     "virtualservices/status,destinationrules/status,gateways/status,serviceentries/status",
+     "virtualservices/status,destinationrules/status,gateways/status,serviceentries/status,"
+     "sidecars/status",
      "get,update,patch"},
+    {"networking.k8s.io", "ingresses,ingressclasses", "get,list,watch"},
+    {"networking.k8s.io", "ingresses/status", "get,update,patch"},
     {"apiextensions.k8s.io", "customresourcedefinitions", "get,list,watch"},
     {"", "pods,nodes,services,namespaces,endpoints,secrets", "get,list,watch"},
     {"discovery.k8s.io", "endpointslices", "get,list,watch"},

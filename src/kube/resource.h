@@ -51,6 +51,8 @@ struct kube_resource {
     X(DESTINATION_RULE, "networking.istio.io", "v1", "destinationrules", "DestinationRule", true)  \
     X(GATEWAY, "networking.istio.io", "v1", "gateways", "Gateway", true)                           \
     X(SERVICE_ENTRY, "networking.istio.io", "v1", "serviceentries", "ServiceEntry", true)          \
+    X(INGRESS, "networking.k8s.io", "v1", "ingresses", "Ingress", true)                            \
+    X(INGRESS_CLASS, "networking.k8s.io", "v1", "ingressclasses", "IngressClass", false)           \
     X(WORKLOAD_ENTRY, "networking.istio.io", "v1", "workloadentries", "WorkloadEntry", true)       \
     X(SIDECAR, "networking.istio.io", "v1", "sidecars", "Sidecar", true)
 

@@ -201,6 +201,7 @@ static void mark(struct mesh_builder *builder, struct mesh_node *node, bool is_n
     switch (node->kind) {
     case MESH_SERVICE:
         builder->dirty_services = builder->dirty_problems = true;
+        builder->dirty_rules = builder->dirty_rules || builder->objects[MESH_INGRESS].count > 0;
         mark_set(builder, make_key(buffer, node->meta.namespace, node->meta.name));
         break;
     case MESH_ENDPOINT_SLICE:
@@ -223,6 +224,8 @@ static void mark(struct mesh_builder *builder, struct mesh_node *node, bool is_n
     case MESH_DESTINATION_RULE:
     case MESH_GATEWAY:
     case MESH_SIDECAR:
+    case MESH_INGRESS:
+    case MESH_INGRESS_CLASS:
         builder->dirty_rules = builder->dirty_problems = true;
         break;
     default:
@@ -338,7 +341,7 @@ int mesh_builder_config(struct mesh_builder *builder, const json_t *config, stru
     }
     mesh_part_unref(&builder->config->part);
     builder->config = part;
-    builder->dirty_config = true;
+    builder->dirty_config = builder->dirty_rules = builder->dirty_problems = true;
     return 1;
 }
 
@@ -479,6 +482,27 @@ static struct mesh_workloads_part *build_workloads(struct mesh_builder *builder)
     return workloads;
 }
 
+static struct mesh_node *find_node(enum mesh_kind kind, const char *namespace, const char *name,
+                                   void *ctx)
+{
+    struct mesh_builder *builder = ctx;
+    char key[KEY_SIZE];
+
+    return map_get(&builder->objects[kind], make_key(key, namespace, name));
+}
+
+static void add_ingresses(struct mesh_builder *builder, struct mesh_rules_part *rules)
+{
+    const struct mesh_ingress_source source = {.config = &builder->config->config,
+                                               .root_namespace = builder->root_namespace,
+                                               .domain = builder->domain,
+                                               .find = find_node,
+                                               .ctx = builder};
+    struct mesh_node **nodes = part_take(&rules->part, &builder->objects[MESH_INGRESS]);
+
+    mesh_ingresses_make(rules, nodes, builder->objects[MESH_INGRESS].count, &source);
+}
+
 static struct mesh_rules_part *build_rules(struct mesh_builder *builder)
 {
     struct mesh_rules_part *rules = MEM_NEW(struct mesh_rules_part);
@@ -500,8 +524,8 @@ static struct mesh_rules_part *build_rules(struct mesh_builder *builder)
     nodes = part_take(&rules->part, &objects[MESH_DESTINATION_RULE]);
     mesh_destinations_merge(rules, nodes, objects[MESH_DESTINATION_RULE].count);
     nodes = part_take(&rules->part, &objects[MESH_GATEWAY]);
-    rules->gateways =
-        ARENA_ARRAY(arena, const struct mesh_gateway *, objects[MESH_GATEWAY].count + 1);
+    rules->gateways = ARENA_ARRAY(arena, const struct mesh_gateway *,
+                                  objects[MESH_GATEWAY].count + objects[MESH_INGRESS].count + 1);
     for (size_t i = 0; i < objects[MESH_GATEWAY].count; i++)
         rules->gateways[rules->gateway_count++] = &nodes[i]->gateway;
     nodes = part_take(&rules->part, &objects[MESH_SIDECAR]);
@@ -509,16 +533,8 @@ static struct mesh_rules_part *build_rules(struct mesh_builder *builder)
         ARENA_ARRAY(arena, const struct mesh_sidecar *, objects[MESH_SIDECAR].count + 1);
     for (size_t i = 0; i < objects[MESH_SIDECAR].count; i++)
         rules->sidecars[rules->sidecar_count++] = &nodes[i]->sidecar;
+    add_ingresses(builder, rules);
     return rules;
-}
-
-static struct mesh_node *find_node(enum mesh_kind kind, const char *namespace, const char *name,
-                                   void *ctx)
-{
-    struct mesh_builder *builder = ctx;
-    char key[KEY_SIZE];
-
-    return map_get(&builder->objects[kind], make_key(key, namespace, name));
 }
 
 /* The set of a service: the one that it has, or a new one when it is dirty. */

@@ -4,7 +4,8 @@
  * Place   builder.c
  * Owns    a part with the settings and their texts
  * Spec    Istio's MeshConfig: accessLogFile, accessLogFormat, accessLogEncoding,
- *         outboundTrafficPolicy.mode, connectTimeout, defaultHttpRetryPolicy
+ *         outboundTrafficPolicy.mode, connectTimeout, defaultHttpRetryPolicy,
+ *         ingressControllerMode, ingressClass, ingressService, ingressSelector
  */
 #include "api/decode.h"
 #include "base/mem.h"
@@ -68,13 +69,40 @@ static int read_retry(struct mesh_config_part *part, const json_t *tree, struct 
     return 0;
 }
 
+static int read_ingress(struct mesh_config_part *part, const json_t *tree, struct error *err)
+{
+    static const char *const modes[] = {[MESH_INGRESS_STRICT] = "STRICT",
+                                        [MESH_INGRESS_DEFAULT] = "DEFAULT",
+                                        [MESH_INGRESS_OFF] = "OFF"};
+    const char *mode = json_path_string_or(tree, "ingressControllerMode", "STRICT");
+    const char *service = json_path_string_or(tree, "ingressService", "istio-ingressgateway");
+    bool is_stock = strcmp(service, "istio-ingressgateway") == 0; /* its pods' label is shorter */
+    size_t found = ARRAY_LEN(modes);
+
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (strcmp(mode, modes[i]) == 0)
+            found = i;
+    if (found == ARRAY_LEN(modes))
+        return err_set_path(err, ERR_INVALID, "meshConfig.ingressControllerMode",
+                            "must be OFF, DEFAULT or STRICT, not \"%.32s\"", mode);
+    part->config.ingress_mode = (enum mesh_ingress_mode)found;
+    part->config.ingress_class =
+        arena_strdup(&part->part.arena, json_path_string_or(tree, "ingressClass", "istio"));
+    part->config.ingress_service = arena_strdup(&part->part.arena, service);
+    part->config.ingress_selector =
+        arena_strdup(&part->part.arena, json_path_string_or(tree, "ingressSelector",
+                                                            is_stock ? "ingressgateway" : service));
+    return 0;
+}
+
 struct mesh_config_part *mesh_config_read(const json_t *config, struct error *err)
 {
     struct mesh_config_part *part = MEM_NEW(struct mesh_config_part);
 
     mesh_part_init(&part->part);
     if (read_log(part, config, err) == 0 && read_outbound(part, config, err) == 0 &&
-        read_timeout(part, config, err) == 0 && read_retry(part, config, err) == 0)
+        read_timeout(part, config, err) == 0 && read_retry(part, config, err) == 0 &&
+        read_ingress(part, config, err) == 0)
         return part;
     mesh_part_unref(&part->part);
     return NULL;
@@ -90,10 +118,18 @@ static bool retry_equal(const struct api_http_retry *a, const struct api_http_re
            strcmp(mesh_text(a->retry_on), mesh_text(b->retry_on)) == 0;
 }
 
+static bool ingress_equal(const struct mesh_config *a, const struct mesh_config *b)
+{
+    return a->ingress_mode == b->ingress_mode && strcmp(a->ingress_class, b->ingress_class) == 0 &&
+           strcmp(a->ingress_service, b->ingress_service) == 0 &&
+           strcmp(a->ingress_selector, b->ingress_selector) == 0;
+}
+
 bool mesh_config_equal(const struct mesh_config *a, const struct mesh_config *b)
 {
     return strcmp(a->access_log_path, b->access_log_path) == 0 &&
            strcmp(a->access_log_format, b->access_log_format) == 0 &&
            a->access_log_json == b->access_log_json && a->registry_only == b->registry_only &&
-           a->connect_timeout_ns == b->connect_timeout_ns && retry_equal(a->retry, b->retry);
+           a->connect_timeout_ns == b->connect_timeout_ns && retry_equal(a->retry, b->retry) &&
+           ingress_equal(a, b);
 }

@@ -38,6 +38,8 @@ enum mesh_kind {
     MESH_SERVICE_ENTRY,
     MESH_WORKLOAD_ENTRY,
     MESH_SIDECAR,
+    MESH_INGRESS,
+    MESH_INGRESS_CLASS,
     MESH_KIND_COUNT,
 };
 
@@ -169,6 +171,7 @@ struct mesh_virtual_service {
     const char *const *http_namespaces;       /* where short names in http[i] resolve */
     size_t http_count;
     const struct api_virtual_service_spec *spec; /* tls and tcp routes, export_to */
+    bool is_ingress;                             /* made of Ingresses: a prefix ends at a '/' */
 };
 
 struct mesh_subset {
@@ -228,8 +231,18 @@ struct mesh_problem {
                            are answered 503` */
 };
 
+enum mesh_ingress_mode {
+    MESH_INGRESS_STRICT,  /* Ingresses of the class */
+    MESH_INGRESS_DEFAULT, /* and those without one */
+    MESH_INGRESS_OFF,
+};
+
 /* What is set for the whole mesh (Istio's meshConfig). */
 struct mesh_config {
+    enum mesh_ingress_mode ingress_mode;
+    const char *ingress_class;          /* "istio" */
+    const char *ingress_selector;       /* of gateway pods: the value of their label "istio" */
+    const char *ingress_service;        /* whose address an Ingress gets: "istio-ingressgateway" */
     const char *access_log_path;        /* "": no access log */
     const char *access_log_format;      /* "": Istio's default line */
     bool access_log_json;               /* Istio\'s default fields as a JSON object a line */
@@ -344,6 +357,9 @@ const struct mesh_sidecar *mesh_sidecar_find(const struct mesh *mesh, const char
 /* Whether an egress listener of a proxy of client_namespace takes in a host of `namespace`. */
 bool mesh_egress_covers(const struct mesh_egress *egress, const char *client_namespace,
                         const char *namespace, const char *host);
+
+/* Whether an Ingress is Istio's to carry out: its class is. */
+bool mesh_ingress_served(const struct mesh *mesh, const char *namespace, const char *name);
 
 /* What does not resolve or is shadowed; sorted by kind, namespace, name. */
 const struct mesh_problem *mesh_problems(const struct mesh *mesh, size_t *ret_count);

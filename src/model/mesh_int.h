@@ -37,6 +37,13 @@ struct mesh_node {
         struct mesh_gateway gateway;
         struct mesh_sidecar sidecar;
         struct {
+            const struct api_ingress_spec *spec;
+            const char *class_annotation; /* NULL: none */
+        } ingress;
+        struct {
+            bool is_ours; /* of Istio's controller */
+        } ingress_class;
+        struct {
             const struct api_service_entry_spec *spec;
             const struct mesh_service *services; /* one a host */
             size_t count;
@@ -102,6 +109,8 @@ struct mesh_rules_part {
     size_t gateway_count;
     const struct mesh_sidecar **sidecars; /* by age */
     size_t sidecar_count;
+    const struct mesh_meta **ingresses; /* that are carried out, by age */
+    size_t ingress_count;
 };
 
 struct mesh_config_part {
@@ -178,6 +187,22 @@ void mesh_workload_entry_read(struct mesh_node *node, const struct api_workload_
 
 /* sidecar.c */
 void mesh_sidecar_read(struct mesh_node *node, const struct api_sidecar *object);
+
+/* ingress.c */
+void mesh_ingress_read(struct mesh_node *node, const struct api_ingress *object);
+void mesh_ingress_class_read(struct mesh_node *node, const struct api_ingress_class *object);
+/* What Ingresses are read with. */
+struct mesh_ingress_source {
+    const struct mesh_config *config;
+    const char *root_namespace, *domain;
+    struct mesh_node *(*find)(enum mesh_kind kind, const char *namespace, const char *name,
+                              void *ctx);
+    void *ctx;
+};
+/* Adds gateways (there is room for `count`) and virtual services of the Ingresses that count to the
+ * part. */
+void mesh_ingresses_make(struct mesh_rules_part *rules, struct mesh_node *const *nodes,
+                         size_t count, const struct mesh_ingress_source *source);
 
 /* virtual.c */
 void mesh_virtual_service_read(struct mesh_node *node, const struct api_virtual_service *object,

@@ -24,7 +24,7 @@ static const struct {
     [MESH_SERVICE] = {"",
                       "Service",
                       &api_service_schema,
-                      {"metadata.labels", "metadata.annotations", "spec"}},
+                      {"metadata.labels", "metadata.annotations", "spec", "status.loadBalancer"}},
     [MESH_ENDPOINT_SLICE] = {"discovery.k8s.io",
                              "EndpointSlice",
                              &api_endpoint_slice_schema,
@@ -54,6 +54,14 @@ static const struct {
                              "WorkloadEntry",
                              &api_workload_entry_schema,
                              {"metadata.labels", "spec"}},
+    [MESH_INGRESS] = {"networking.k8s.io",
+                      "Ingress",
+                      &api_ingress_schema,
+                      {"metadata.annotations", "spec"}},
+    [MESH_INGRESS_CLASS] = {"networking.k8s.io",
+                            "IngressClass",
+                            &api_ingress_class_schema,
+                            {"spec"}},
     [MESH_SIDECAR] = {"networking.istio.io", "Sidecar", &api_sidecar_schema, {"spec"}},
 };
 
@@ -175,6 +183,12 @@ static void kind_read(struct mesh_node *node, const void *object, const char *do
         break;
     case MESH_SIDECAR:
         mesh_sidecar_read(node, object);
+        break;
+    case MESH_INGRESS:
+        mesh_ingress_read(node, object);
+        break;
+    case MESH_INGRESS_CLASS:
+        mesh_ingress_class_read(node, object);
         break;
     default:
         break;

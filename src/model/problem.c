@@ -224,6 +224,8 @@ void mesh_problems_find(struct mesh_problems_part *part, const struct mesh *mesh
     map_init(&finder.taken, 0);
     for (size_t i = 0; i < mesh->rules->virtual_service_count; i++) {
         finder.vs = mesh->rules->virtual_services[i];
+        if (finder.vs->is_ingress)
+            continue; /* no object that a person wrote */
         check_routes(&finder);
         check_gateways(&finder);
         check_duplicate(&finder);

@@ -189,6 +189,16 @@ static void check_sidecar(const struct teller *teller, const struct mesh_node *n
     }
 }
 
+static void check_ingress(const struct teller *teller, const struct mesh_node *node)
+{
+    const struct api_ingress_spec *spec = node->ingress.spec;
+
+    if (spec->tls_count > 0)
+        tell(teller, "spec", "tls", "TLS that ends at the gateway; the hosts are plain HTTP");
+    if (spec->default_backend && spec->default_backend->resource)
+        tell(teller, "spec", "defaultBackend.resource", "resources as backends");
+}
+
 static void check_node(const struct teller *teller, const struct mesh_node *node)
 {
     if (node->kind == MESH_DESTINATION_RULE)
@@ -201,6 +211,8 @@ static void check_node(const struct teller *teller, const struct mesh_node *node
         check_entry(teller, node);
     else if (node->kind == MESH_SIDECAR)
         check_sidecar(teller, node);
+    else if (node->kind == MESH_INGRESS)
+        check_ingress(teller, node);
 }
 
 int mesh_unsupported(enum mesh_kind kind, const json_t *object, mesh_on_unsupported *on_field,

@@ -71,6 +71,8 @@ static void set_operation(struct translator *translator, const char *owner, uint
 
     if (match->path_specifier_case == PB_ROUTE_MATCH_CASE_PREFIX)
         path = arena_printf(arena, "%.*s*", SLICE_ARG(match->prefix));
+    else if (match->path_specifier_case == PB_ROUTE_MATCH_CASE_PATH_SEPARATED_PREFIX)
+        path = arena_printf(arena, "%.*s*", SLICE_ARG(match->path_separated_prefix));
     else if (match->path_specifier_case == PB_ROUTE_MATCH_CASE_PATH)
         path = match->path.data;
     else if (match->path_specifier_case == PB_ROUTE_MATCH_CASE_SAFE_REGEX)
@@ -117,7 +119,7 @@ static struct pb_route *new_route(struct translator *translator,
     struct pb_struct *fields;
 
     route->name = slice_str(route_name(arena, from->name, match ? match->name : NULL));
-    match_fill(arena, match, route);
+    match_fill(arena, match, context->vs->is_ingress, route);
     route->metadata = build_metadata(arena, "istio", &fields);
     build_config_path(arena, fields, "virtual-service", &context->vs->meta);
     action_fill(&action, route);
@@ -154,7 +156,7 @@ struct pb_route *http_route_default(struct translator *translator,
     struct pb_route *route = ARENA_NEW(arena, struct pb_route);
 
     route->name = SLICE("default");
-    match_fill(arena, NULL, route);
+    match_fill(arena, NULL, false, route);
     action_fill_default(translator, service, port, route);
     set_operation(translator, service->hostname, port, route);
     return route;

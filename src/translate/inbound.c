@@ -153,7 +153,7 @@ static struct pb_hcm *new_hcm(const struct translator *translator, const char *s
     struct pb_route *route = ARENA_NEW(arena, struct pb_route);
 
     route->name = SLICE("default");
-    match_fill(arena, NULL, route);
+    match_fill(arena, NULL, false, route);
     action_fill_cluster(arena, cluster, route);
     route->route->retry_policy = new_retry(arena);
     route->decorator = ARENA_NEW(arena, struct pb_decorator);

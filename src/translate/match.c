@@ -200,13 +200,28 @@ static void fill_path(struct arena *arena, const struct api_http_match_request *
     }
 }
 
-void match_fill(struct arena *arena, const struct api_http_match_request *match,
+/* The prefix "/a" or "/a/" takes "/a" and "/a/b" then; "/" goes on to take all. */
+static void separate(struct arena *arena, struct pb_route_match *out)
+{
+    struct slice prefix = out->prefix;
+
+    if (out->path_specifier_case != PB_ROUTE_MATCH_CASE_PREFIX || prefix.len < 2)
+        return;
+    if (prefix.data[prefix.len - 1] == '/')
+        prefix = slice_head(prefix, prefix.len - 1);
+    out->path_specifier_case = PB_ROUTE_MATCH_CASE_PATH_SEPARATED_PREFIX;
+    out->path_separated_prefix = slice_str(arena_slice_str(arena, prefix));
+}
+
+void match_fill(struct arena *arena, const struct api_http_match_request *match, bool separates,
                 struct pb_route *route)
 {
     struct pb_route_match *out = ARENA_NEW(arena, struct pb_route_match);
 
     route->match = out;
     fill_path(arena, match, out);
+    if (separates)
+        separate(arena, out);
     if (!match)
         return;
     fill_headers(arena, match, out);

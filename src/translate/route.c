@@ -173,7 +173,7 @@ static void add_outside(struct hosts *hosts)
     host->include_request_attempt_count = true;
     PROTO_PUSH(arena, host, domains, SLICE("*"));
     route->name = host->name;
-    match_fill(arena, NULL, route);
+    match_fill(arena, NULL, false, route);
     if (is_blocked) {
         route->action_case = PB_ROUTE_CASE_DIRECT_RESPONSE;
         route->direct_response = ARENA_NEW(arena, struct pb_direct_response_action);

@@ -155,7 +155,8 @@ bool http_route_is_catch_all(const struct pb_route *route);
 /* match.c: whether the proxy is meant by what a match says of sources, gateways and the port. */
 bool match_applies(const struct translator *translator, const struct route_context *context,
                    const struct api_http_match_request *match);
-void match_fill(struct arena *arena, const struct api_http_match_request *match,
+/* separates: a prefix takes whole segments of a path only ("/a" takes "/a/b", not "/ab"). */
+void match_fill(struct arena *arena, const struct api_http_match_request *match, bool separates,
                 struct pb_route *route);
 /* A destination's service, aliases followed, or NULL; its full name in *ret_host either way. */
 const struct mesh_service *http_destination_resolve(struct translator *translator,

@@ -23,7 +23,8 @@ static inline int mesh_load_object(struct mesh_builder *builder, json_t *object,
 
     if (number < 0)
         return 0;
-    if (namespace && !json_object_get(meta, "namespace") && number != MESH_NODE)
+    if (namespace && !json_object_get(meta, "namespace") && number != MESH_NODE &&
+        number != MESH_INGRESS_CLASS)
         json_object_set_new(meta, "namespace", json_string(namespace));
     return mesh_builder_put(builder, (enum mesh_kind)number, object, &err) < 0 ? 1 : 0;
 }

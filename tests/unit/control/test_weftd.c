@@ -182,6 +182,36 @@ static void status_of_unknown_subset(void **state)
     assert_string_equal(condition(f, "status"), ""); /* nothing wrong: nothing is written */
 }
 
+/* An Ingress of Istio's class gets the addresses of the gateway's Service; another one none. */
+static void ingress_gets_the_gateways_address(void **state)
+{
+    static const char gateway[] = "/api/v1/namespaces/istio-system/services/istio-ingressgateway";
+    static const char ours[] = "/apis/networking.k8s.io/v1/namespaces/demo/ingresses/ours";
+    static const char theirs[] = "/apis/networking.k8s.io/v1/namespaces/demo/ingresses/theirs";
+    struct fixture *f = *state;
+
+    put(f, gateway,
+        "{metadata: {name: istio-ingressgateway, namespace: istio-system}, spec: {clusterIP: "
+        "10.0.0.1, ports: [{name: http2, port: 80}]}, status: {loadBalancer: {ingress: [{ip: "
+        "192.0.2.1}]}}}");
+    put(f, ours,
+        "{metadata: {name: ours, namespace: demo, annotations: {kubernetes.io/ingress.class: "
+        "istio}}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}");
+    put(f, theirs, "{metadata: {name: theirs, namespace: demo}, spec: {}}");
+    weftd_start(f);
+    WAIT_FOR(f, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
+                                           "status.loadBalancer.ingress[0].ip", ""),
+                       "192.0.2.1") == 0);
+    put(f, gateway,
+        "{metadata: {name: istio-ingressgateway, namespace: istio-system}, spec: {clusterIP: "
+        "10.0.0.1, ports: [{name: http2, port: 80}]}, status: {loadBalancer: {ingress: [{hostname: "
+        "lb.example.com}]}}}");
+    WAIT_FOR(f, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
+                                           "status.loadBalancer.ingress[0].hostname", ""),
+                       "lb.example.com") == 0);
+    assert_null(json_path_get(fake_api_get(&f->api, theirs), "status"));
+}
+
 /* The API server goes away and comes back: what happened meanwhile is caught up with. */
 static void api_server_restarts(void **state)
 {
@@ -204,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(root_everywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(status_of_unknown_subset, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ingress_gets_the_gateways_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(api_server_restarts, set_up, tear_down),
     };
 

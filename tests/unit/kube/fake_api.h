@@ -12,7 +12,7 @@
 #include "http/server.h"
 #include "io/loop.h"
 
-enum { FAKE_WATCHES = 16 };
+enum { FAKE_WATCHES = 32 };
 
 struct fake_watch {
     struct http_stream *stream; /* NULL: free */

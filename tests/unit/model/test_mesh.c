@@ -398,6 +398,56 @@ static void sidecars_by_precedence(void **state)
     mesh_builder_free(builder);
 }
 
+static void set_mode(struct mesh_builder *builder, const char *mode)
+{
+    json_t *config = json_pack("{s:s}", "ingressControllerMode", mode);
+
+    assert_true(mesh_builder_config(builder, config, NULL) >= 0);
+    json_decref(config);
+}
+
+static void ingresses_by_class(void **state)
+{
+    static const struct {
+        const char *mode;
+        bool by_annotation, by_class, without;
+    } cases[] = {{"STRICT", true, true, false}, {"DEFAULT", true, true, true}, {"OFF"}};
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    json_t *bad = json_pack("{s:s}", "ingressControllerMode", "SOMETIMES");
+    struct error err = {0};
+
+    (void)state;
+    put(builder,
+        "{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: mine}, spec: "
+        "{controller: istio.io/ingress-controller}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: annotated, namespace: "
+        "shop, annotations: {kubernetes.io/ingress.class: istio}}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: other, namespace: "
+        "shop, annotations: {kubernetes.io/ingress.class: nginx}}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: classed, namespace: "
+        "shop}, spec: {ingressClassName: mine}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: unknown, namespace: "
+        "shop}, spec: {ingressClassName: nothing}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: without, namespace: "
+        "shop}}");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct mesh *mesh;
+
+        set_mode(builder, cases[i].mode);
+        mesh = mesh_builder_snapshot(builder);
+        assert_int_equal(mesh_ingress_served(mesh, "shop", "annotated"), cases[i].by_annotation);
+        assert_int_equal(mesh_ingress_served(mesh, "shop", "classed"), cases[i].by_class);
+        assert_int_equal(mesh_ingress_served(mesh, "shop", "without"), cases[i].without);
+        assert_false(mesh_ingress_served(mesh, "shop", "other"));
+        assert_false(mesh_ingress_served(mesh, "shop", "unknown"));
+        mesh_unref(mesh);
+    }
+    assert_int_equal(mesh_builder_config(builder, bad, &err), ERR_INVALID);
+    assert_string_equal(err.path, "meshConfig.ingressControllerMode");
+    json_decref(bad);
+    mesh_builder_free(builder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +461,7 @@ int main(void)
         cmocka_unit_test(entries_by_namespace),
         cmocka_unit_test(selectors_take_workloads),
         cmocka_unit_test(sidecars_by_precedence),
+        cmocka_unit_test(ingresses_by_class),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
