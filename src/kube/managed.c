@@ -415,7 +415,8 @@ void kube_conflicts_deinit(struct kube_conflicts *conflicts)
 
 /* --- client-side apply of kubectl --- */
 
-/* What kubectl applied before by itself, it may take over: the fields of its annotation. */
+/* What kubectl applied before by itself, it may take over: the fields of its annotation that nobody
+ * has changed since. */
 static json_t *takeover_fields(struct kube_type type, const json_t *live,
                                const struct kube_writer *writer)
 {
@@ -423,12 +424,24 @@ static json_t *takeover_fields(struct kube_type type, const json_t *live,
     const char *text = json_get_string(annotations, last_applied);
     json_t *config = NULL;
     json_t *set = NULL;
+    json_t *changed;
+    json_t *removed;
+    json_t *same;
 
-    if (strcmp(writer->manager, "kubectl") == 0 && text != NULL &&
-        json_parse(slice_str(text), NULL, &config, NULL) == 0)
-        (void)!kube_apply_fields(type, config, &set, NULL); /* unreadable: nothing */
+    if (strcmp(writer->manager, "kubectl") != 0 || text == NULL ||
+        json_parse(slice_str(text), NULL, &config, NULL) != 0)
+        return json_object();
+    if (!json_is_object(config) || kube_apply_fields(type, config, &set, NULL) != 0) {
+        json_decref(config);
+        return json_object();
+    }
+    kube_apply_compare(type, config, live, &changed, &removed);
+    same = kube_fields_subtract(set, changed);
     json_decref(config);
-    return set ? set : json_object();
+    json_decref(set);
+    json_decref(changed);
+    json_decref(removed);
+    return same;
 }
 
 /* The annotation follows what kubectl applies, so that both ways can be mixed. */
@@ -639,4 +652,27 @@ void kube_managed_keep_times(const json_t *live, json_t *object)
         is_same_but_for_times(old, json_path_get(object, "metadata.managedFields")) &&
         is_same_but_for_managers(live, object))
         json_object_set(json_object_get(object, "metadata"), "managedFields", old);
+}
+
+/* --- memory --- */
+
+void kube_managed_share(json_t *pool, json_t *object)
+{
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(json_path_get(object, "metadata.managedFields"), i, entry)
+    {
+        json_t *fields = json_object_get(entry, "fieldsV1");
+        SCOPED(mem_drop) char *text = json_format_str(fields, JSON_FORMAT_COMPACT);
+        json_t *known = json_object_get(pool, text);
+
+        if (known != NULL) {
+            json_object_set(entry, "fieldsV1", known);
+            continue;
+        }
+        if (json_object_size(pool) >= KUBE_MANAGED_POOL_MAX)
+            json_object_clear(pool);
+        json_object_set(pool, text, fields);
+    }
 }

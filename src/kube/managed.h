@@ -19,7 +19,7 @@
 #include "kube/type.h"
 #include "wire/json.h"
 
-enum { KUBE_MANAGED_UPDATERS_MAX = 10 };
+enum { KUBE_MANAGED_UPDATERS_MAX = 10, KUBE_MANAGED_POOL_MAX = 512 };
 
 /* Who writes. Borrows. */
 struct kube_writer {
@@ -49,6 +49,9 @@ MUST_USE int kube_managed_apply(struct kube_type type, const json_t *live, const
 /* Gives `object` the managedFields of `live` when the two differ only in times of writing: then the
  * write changed nothing. */
 void kube_managed_keep_times(const json_t *live, json_t *object);
+/* Lets objects that are never changed again share equal sets of fields: most objects of a kind have
+ * the same. `pool` is a JSON object of the caller, text to set; it is emptied at its maximum. */
+void kube_managed_share(json_t *pool, json_t *object);
 void kube_conflicts_deinit(struct kube_conflicts *conflicts);
 
 #endif

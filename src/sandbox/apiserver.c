@@ -225,6 +225,7 @@ int sandbox_apiserver_start(struct loop *loop, const struct sandbox_apiserver_op
     list_init(&server->watches);
     list_init(&server->webhook_pools);
     arena_init(&server->memory, 0);
+    server->field_sets = json_object();
     rc = options_take(server, options, err);
     if (rc == 0)
         rc = server_open(server, err);
@@ -257,6 +258,7 @@ void sandbox_apiserver_free(struct sandbox_apiserver *server)
     kinds_deinit(&server->kinds);
     store_close(server->store);
     apiserver_auth_free(server->auth);
+    json_decref(server->field_sets);
     arena_deinit(&server->memory);
     mem_free(server);
 }

@@ -45,6 +45,7 @@ struct sandbox_apiserver {
     struct list calls;           /* unfinished, for the end */
     struct list watches;         /* open watch streams */
     struct store_watch crd_watch;
+    json_t *field_sets;  /* pool of kube_managed_share */
     struct arena memory; /* copies of options */
     struct sandbox_apiserver_options options;
     uint32_t service_base, service_count; /* ClusterIPs, host order; count of addresses */
@@ -126,6 +127,9 @@ void apiserver_call_warn(struct apiserver_call *call, const char *fmt, ...) PRIN
 
 int apiserver_fail(struct apiserver_call *call, unsigned status, const char *reason,
                    const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* A request that cannot be carried out, without a word why: details are {}. */
+int apiserver_fail_plain(struct apiserver_call *call, unsigned status, const char *reason,
+                         const char *message);
 int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kind,
                              const char *name);
 int apiserver_fail_exists(struct apiserver_call *call, const char *name);
@@ -179,12 +183,15 @@ void apiserver_delete_collection(struct apiserver_call *call);
 /* After an update: removes an object that waits for its finalizers and has none left. */
 bool apiserver_delete_is_due(const json_t *object);
 
+/* --- apiserver_options.c --- */
+
+/* The parameters of a write or a delete. Sets a failure. */
+MUST_USE int apiserver_options_check(struct apiserver_call *call);
+
 /* --- apiserver_managed.c: who owns which field --- */
 
 #define APISERVER_APPLY_TYPE "application/apply-patch+yaml"
 
-/* fieldManager and force of a write. Sets a failure. */
-MUST_USE int apiserver_managed_check_options(struct apiserver_call *call);
 bool apiserver_managed_is_apply(const struct apiserver_call *call);
 /* call->body applied to call->old (NULL: it is new): a fresh object. Sets a failure. */
 MUST_USE int apiserver_managed_apply(struct apiserver_call *call, json_t **ret);

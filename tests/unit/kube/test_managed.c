@@ -324,6 +324,18 @@ static const struct scenario scenarios[] = {
       {APPLY, "kubectl", "\"data\":{\"a\":\"2\"}", NULL}},
      NULL,
      NULL},
+    {"but not what others changed since",
+     CM,
+     {{UPDATE, "kubectl-client-side-apply",
+       "\"metadata\":{\"name\":\"x\",\"annotations\":{\"kubectl.kubernetes.io/"
+       "last-applied-configuration\":\"{\\\"data\\\":{\\\"a\\\":\\\"1\\\"}}\"}},\"data\":{\"a\":"
+       "\"3\"}",
+       NULL},
+      {APPLY, "kubectl", "\"data\":{\"a\":\"2\"}",
+       "Apply failed with 1 conflict: conflict with \"kubectl-client-side-apply\" using v1: "
+       ".data.a"}},
+     NULL,
+     NULL},
     {"an object without managers had one before",
      CM,
      {{UPDATE, "u", "\"data\":{\"a\":\"1\"}", NULL},
@@ -407,12 +419,40 @@ static void times_are_kept(void **state)
     json_decref(other);
 }
 
+/* Equal sets of two objects become one tree; a full pool begins anew. */
+static void equal_sets_are_shared(void **state)
+{
+    static const char text[] = "{\"metadata\":{\"managedFields\":[{\"fieldsV1\":{\"f:a\":{}}}]}}";
+    static const char path[] = "metadata.managedFields[0].fieldsV1";
+    json_t *pool = json_object();
+    json_t *one = parse(text);
+    json_t *two = parse(text);
+
+    (void)state;
+    kube_managed_share(pool, one);
+    for (int i = 0; i < KUBE_MANAGED_POOL_MAX - 1; i++) {
+        char *key = mem_printf("%d", i);
+
+        json_object_set_new(pool, key, json_true());
+        mem_free(key);
+    }
+    kube_managed_share(pool, two);
+    assert_ptr_equal(json_path_get(one, path), json_path_get(two, path));
+    json_path_set(two, path, parse("{\"f:b\":{}}"));
+    kube_managed_share(pool, two);
+    assert_int_equal(json_object_size(pool), 1);
+    json_decref(pool);
+    json_decref(one);
+    json_decref(two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scenarios_hold),
         cmocka_unit_test(managers_are_bounded),
         cmocka_unit_test(times_are_kept),
+        cmocka_unit_test(equal_sets_are_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
