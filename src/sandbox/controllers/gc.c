@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "wire/json.h"
 
-enum { GC_DOUBT_MS = 1000, GC_UIDS_MAX = 20000 };
+enum { GC_ORPHAN_MS = 20, GC_DOUBT_MS = 1000, GC_UIDS_MAX = 20000 };
 
 enum gc_phase { GC_SURE, GC_DOUBTED };
 
@@ -218,10 +218,12 @@ static void gc_sync(struct work *work, json_t *object)
         dependent_check(work, object);
         return;
     }
-    if (has_finalizer(object, "orphan") &&
-        dependents_visit(work->controllers, uid, visit_orphan, &orphan) == 0)
-        finalizer_remove(work, object, "orphan");
-    else if (has_finalizer(object, "foregroundDeletion") &&
-             dependents_visit(work->controllers, uid, visit_mark, NULL) == 0)
+    if (has_finalizer(object, "orphan")) {
+        if (dependents_visit(work->controllers, uid, visit_orphan, &orphan) == 0)
+            finalizer_remove(work, object, "orphan");
+        else
+            work_again(work, GC_ORPHAN_MS); /* those that were let go do not name it any more */
+    } else if (has_finalizer(object, "foregroundDeletion") &&
+               dependents_visit(work->controllers, uid, visit_mark, NULL) == 0)
         finalizer_remove(work, object, "foregroundDeletion");
 }
