@@ -257,7 +257,7 @@ int kube_patch_json(json_t **target, const json_t *patch, struct error *err)
     if (!json_is_array(patch))
         return err_set(err, ERR_INVALID, "a JSON patch must be an array of operations");
     if (json_array_size(patch) > KUBE_PATCH_OPS_MAX)
-        return err_set(err, ERR_INVALID,
+        return err_set(err, ERR_LIMIT,
                        "The allowed maximum operations in a JSON patch is %d, got %zu",
                        KUBE_PATCH_OPS_MAX, json_array_size(patch));
     json_array_foreach(patch, i, op)

@@ -17,7 +17,7 @@
 enum { KUBE_PATCH_OPS_MAX = 10000, KUBE_PATCH_STEPS_MAX = 64 };
 
 /* RFC 6902. `*target` may be replaced (path ""). ERR_INVALID: the patch is malformed; ERR_CONFLICT:
- * it does not apply (a failed test, a missing path). */
+ * it does not apply (a failed test, a missing path); ERR_LIMIT: too many operations. */
 MUST_USE int kube_patch_json(json_t **target, const json_t *patch, struct error *err);
 /* RFC 7386 on objects. */
 void kube_patch_merge(json_t *target, const json_t *patch);

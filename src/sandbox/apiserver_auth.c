@@ -162,10 +162,10 @@ static json_t *token_request(struct apiserver_call *call)
     seconds = json_path_int(request, "spec.expirationSeconds", TOKEN_DEFAULT_S);
     if (seconds < TOKEN_MIN_S || seconds > ((int64_t)1 << 32)) {
         apiserver_fail(call, 422, "Invalid",
-                       "TokenRequest.authentication.k8s.io \"%s\" is invalid: "
+                       "TokenRequest.authentication.k8s.io \"\" is invalid: "
                        "spec.expirationSeconds: Invalid value: %lld: may not specify a duration "
                        "less than 10 minutes",
-                       call->name, (long long)seconds);
+                       (long long)seconds);
         json_decref(request);
         return NULL;
     }

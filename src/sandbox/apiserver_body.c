@@ -29,13 +29,13 @@ static struct slice media_type(struct slice content_type)
 
 static int fail_type(struct apiserver_call *call)
 {
+    if (call->verb == APISERVER_PATCH)
+        return apiserver_fail_plain(call, 415, "UnsupportedMediaType",
+                                    "415: Unsupported Media Type");
     return apiserver_fail(
         call, 415, "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: %s",
-        call->verb == APISERVER_PATCH
-            ? "application/json-patch+json, application/merge-patch+json, "
-              "application/strategic-merge-patch+json, " APISERVER_APPLY_TYPE
-            : "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
 static int body_parse(enum body_format format, struct slice body, json_t **ret, struct error *err)
@@ -78,8 +78,9 @@ int apiserver_body_decode(struct apiserver_call *call, struct slice content_type
             apiserver_schema_duplicates(call, body);
         return 0;
     }
-    if (format == BODY_YAML && call->verb == APISERVER_PATCH)
-        return apiserver_fail(call, 400, "BadRequest", "error decoding YAML: %s", err.reason);
+    if (call->verb == APISERVER_PATCH)
+        return apiserver_fail(call, 400, "BadRequest", "error decoding %s: %s",
+                              format == BODY_YAML ? "YAML" : "patch", err.reason);
     return apiserver_fail(call, 400, "BadRequest",
                           "the object provided is unrecognized (must be of type %s): %s",
                           call->kind ? call->kind->kind : "object", err.reason);

@@ -100,6 +100,10 @@ void apiserver_call_run(struct apiserver_call *call)
         apiserver_metrics_run(call);
         return;
     }
+    if (apiserver_options_check(call) != 0) {
+        apiserver_call_finish(call);
+        return;
+    }
     if (call->kind->is_virtual || !subresource_is_plain(call)) {
         if (!apiserver_sub_run(call))
             run_method_refused(call);

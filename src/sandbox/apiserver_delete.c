@@ -118,6 +118,26 @@ static json_t *delete_state(struct apiserver_call *call, const struct store_obje
     return object;
 }
 
+/* Other than for a write, the object is called by its Kind. */
+static int fail_precondition(struct apiserver_call *call, const char *what, const char *wanted,
+                             const char *found, const char *why)
+{
+    const struct kind *kind = call->kind;
+    const char *text = arena_printf(
+        &call->arena,
+        "Operation cannot be fulfilled on %s%s%s \"%s\": the %s in the precondition (%s) does not "
+        "match the %s in record (%s). The object might have been %s",
+        kind->kind, kind->group[0] ? "." : "", kind->group, call->name, what, wanted, what, found,
+        why);
+    json_t *details = json_pack("{s:s, s:s}", "name", call->name, "kind", kind->kind);
+
+    if (kind->group[0])
+        json_set_string(details, "group", kind->group);
+    call->status = 409;
+    call->result = apiserver_status_new(409, "Conflict", text, details);
+    return ERR_CONFLICT;
+}
+
 static int check_preconditions(struct apiserver_call *call, const struct store_object *old)
 {
     const char *uid = json_path_string_or(call->body, "preconditions.uid", "");
@@ -126,14 +146,9 @@ static int check_preconditions(struct apiserver_call *call, const struct store_o
     const char *old_revision = json_path_string_or(old->tree, "metadata.resourceVersion", "");
 
     if (uid[0] && strcmp(uid, old_uid) != 0)
-        return apiserver_fail_conflict(
-            call, "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid,
-            old_uid);
+        return fail_precondition(call, "UID", uid, old_uid, "deleted and then recreated");
     if (revision[0] && strcmp(revision, old_revision) != 0)
-        return apiserver_fail_conflict(call,
-                                       "Precondition failed: ResourceVersion in precondition: %s, "
-                                       "ResourceVersion in object meta: %s",
-                                       revision, old_revision);
+        return fail_precondition(call, "ResourceVersion", revision, old_revision, "modified");
     return 0;
 }
 
@@ -176,11 +191,22 @@ void apiserver_delete_start(struct apiserver_call *call)
     apiserver_admission_run(call, false, delete_admitted);
 }
 
+/* Kinds whose last state is the answer of their deletion. */
+static bool shows_object(const struct kind *kind)
+{
+    static const char *const shown[] = {"pods", "namespaces", "services", "serviceaccounts",
+                                        "resourcequotas"};
+
+    for (size_t i = 0; i < ARRAY_LEN(shown) && kind->group[0] == '\0'; i++) {
+        if (strcmp(kind->plural, shown[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void delete_admitted(struct apiserver_call *call)
 {
     struct store_object *left = NULL;
-    bool shows_object =
-        strcmp(call->kind->plural, "pods") == 0 || strcmp(call->kind->plural, "namespaces") == 0;
     int rc;
 
     if (call->status != 0) {
@@ -195,7 +221,7 @@ static void delete_admitted(struct apiserver_call *call)
     if (rc != 0)
         apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "
                                       "the latest version and try again");
-    else if (left != NULL || shows_object)
+    else if (left != NULL || shows_object(call->kind))
         call->answer = store_object_ref(left ? left : call->old);
     else
         call->result = apiserver_status_success(call->kind, call->old->tree);

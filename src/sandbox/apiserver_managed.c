@@ -64,38 +64,6 @@ bool apiserver_managed_is_apply(const struct apiserver_call *call)
     return slice_eq_str(call->content_type, APISERVER_APPLY_TYPE);
 }
 
-static int fail_option(struct apiserver_call *call, const char *reason, const char *field,
-                       const char *message)
-{
-    json_t *details =
-        json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "group", "meta.k8s.io", "kind", "PatchOptions",
-                  "causes", "reason", reason, "message", message, "field", field);
-    const char *text = arena_printf(
-        &call->arena, "PatchOptions.meta.k8s.io \"\" is invalid: %s: %s", field, message);
-
-    call->status = 422;
-    call->result = apiserver_status_new(422, "Invalid", text, details);
-    return ERR_INVALID;
-}
-
-int apiserver_managed_check_options(struct apiserver_call *call)
-{
-    struct slice manager = apiserver_call_query(call, "fieldManager");
-    bool is_apply = apiserver_managed_is_apply(call);
-
-    if (is_apply && manager.len == 0)
-        return fail_option(call, "FieldValueRequired", "fieldManager",
-                           "Required value: is required for apply patch");
-    if (!is_apply && call->verb == APISERVER_PATCH &&
-        apiserver_call_query(call, "force").data != NULL)
-        return fail_option(call, "FieldValueForbidden", "force",
-                           "Forbidden: may not be specified for non-apply patch");
-    if (manager.len > MANAGER_MAX)
-        return fail_option(call, "FieldValueTooLong", "fieldManager",
-                           "Too long: may not be more than 128 bytes");
-    return 0;
-}
-
 /* What an apply says about itself. */
 static int check_config(struct apiserver_call *call)
 {

@@ -40,11 +40,25 @@ static json_t *details_new(const struct kind *kind, const char *name)
 
     if (kind == NULL)
         return details;
-    json_set_string(details, "name", name);
+    if (name[0])
+        json_set_string(details, "name", name);
     if (kind->group[0])
         json_set_string(details, "group", kind->group);
     json_set_string(details, "kind", kind->plural);
     return details;
+}
+
+int apiserver_fail_plain(struct apiserver_call *call, unsigned status, const char *reason,
+                         const char *message)
+{
+    status_set(call, status, reason, message, json_object());
+    return ERR_INVALID;
+}
+
+/* What was wrong with the request, or the server, says nothing of the object. */
+static bool has_details(unsigned status)
+{
+    return status != 400 && status != 413 && status != 415 && status != 500;
 }
 
 int apiserver_fail(struct apiserver_call *call, unsigned status, const char *reason,
@@ -56,7 +70,8 @@ int apiserver_fail(struct apiserver_call *call, unsigned status, const char *rea
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    status_set(call, status, reason, text, details_new(call->kind, call->name));
+    status_set(call, status, reason, text,
+               has_details(status) ? details_new(call->kind, call->name) : NULL);
     return ERR_INVALID;
 }
 

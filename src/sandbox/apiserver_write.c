@@ -186,7 +186,7 @@ static int prepare_create(struct apiserver_call *call)
     if (call->object == NULL)
         return apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
     if (json_path_string_or(call->object, "metadata.resourceVersion", "")[0])
-        return apiserver_fail(call, 400, "BadRequest",
+        return apiserver_fail(call, 500, "",
                               "resourceVersion should not be set on objects to be created");
     return prepare_new(call);
 }
@@ -217,6 +217,20 @@ static int patch_strategic(struct apiserver_call *call, json_t *object)
     return 0;
 }
 
+/* Kubernetes does not say why a JSON patch fails. */
+static int fail_json_patch(struct apiserver_call *call, int code, const struct error *err)
+{
+    if (code == ERR_LIMIT)
+        return apiserver_fail(call, 413, "RequestEntityTooLarge", "%s", err->reason);
+    if (!json_is_array(call->body))
+        return apiserver_fail(call, 400, "BadRequest",
+                              "error decoding patch: json: cannot unmarshal %s into Go value of "
+                              "type []handlers.jsonPatchOp",
+                              json_type_name(call->body));
+    return apiserver_fail_plain(call, 422, "Invalid",
+                                "the server rejected our request due to an error in our request");
+}
+
 static int patch_apply(struct apiserver_call *call, json_t **object)
 {
     struct error err = {0};
@@ -224,15 +238,12 @@ static int patch_apply(struct apiserver_call *call, json_t **object)
 
     if (slice_eq_str(call->content_type, "application/json-patch+json")) {
         rc = kube_patch_json(object, call->body, &err);
-        if (rc == ERR_CONFLICT)
-            return apiserver_fail(call, 422, "Invalid",
-                                  "the server rejected our request due to an "
-                                  "error in our request: %s",
-                                  err.reason);
-        return rc ? apiserver_fail(call, 400, "BadRequest", "%s", err.reason) : 0;
+        return rc ? fail_json_patch(call, rc, &err) : 0;
     }
     if (!json_is_object(call->body))
-        return apiserver_fail(call, 400, "BadRequest", "the patch must be an object, not %s",
+        return apiserver_fail(call, 400, "BadRequest",
+                              "error decoding patch: json: cannot unmarshal %s into Go value of "
+                              "type map[string]interface {}",
                               json_type_name(call->body));
     if (slice_eq_str(call->content_type, "application/strategic-merge-patch+json"))
         return patch_strategic(call, *object);
@@ -270,6 +281,21 @@ static int update_wanted(struct apiserver_call *call, json_t **ret)
     return rc;
 }
 
+static int fail_uid(struct apiserver_call *call, const char *uid, const char *old_uid)
+{
+    if (call->verb == APISERVER_UPDATE)
+        return apiserver_fail_conflict(
+            call,
+            "StorageError: invalid object, Code: 4, Key: /registry/%s%s%s/%s%s%s, "
+            "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
+            "%s, UID in object meta: %s",
+            call->kind->group, call->kind->group[0] ? "/" : "", call->kind->plural, call->ns,
+            call->ns[0] ? "/" : "", call->name, uid, old_uid);
+    apiserver_invalid_add(call, "FieldValueInvalid", "metadata.uid",
+                          "Invalid value: \"%s\": field is immutable", uid);
+    return apiserver_invalid_finish(call);
+}
+
 /* The client may name the state that it changes: by resourceVersion and uid. */
 static int check_preconditions(struct apiserver_call *call, const json_t *wanted)
 {
@@ -278,9 +304,7 @@ static int check_preconditions(struct apiserver_call *call, const json_t *wanted
     const char *old_uid = json_path_string_or(call->old->tree, "metadata.uid", "");
 
     if (uid[0] && strcmp(uid, old_uid) != 0)
-        return apiserver_fail_conflict(
-            call, "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid,
-            old_uid);
+        return fail_uid(call, uid, old_uid);
     if (revision[0] == '\0' || strcmp(revision, "0") == 0)
         return 0;
     if (call->verb == APISERVER_UPDATE ||
@@ -468,9 +492,7 @@ static void write_attempt(struct apiserver_call *call)
 
     attempt_reset(call);
     call->attempt++;
-    rc = apiserver_managed_check_options(call);
-    if (rc == 0)
-        rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
+    rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
     if (rc != 0) {
         apiserver_call_finish(call);
         return;
@@ -535,6 +557,7 @@ static int commit(struct apiserver_call *call, struct store_object **ret)
         *ret = rc == 0 ? call->old : NULL;
         return rc;
     }
+    kube_managed_share(call->server->field_sets, call->object);
     return store_put(call->kind->bucket, json_incref(call->object), call->old, ret);
 }
 
