@@ -6,44 +6,22 @@ instance of the tests' own, started before the first test and taken down after t
 somebody uses is not touched.
 """
 import os
-import subprocess
 import time
 
 import pytest
 
-from cluster import TOP, Cluster
+from cluster import Cluster
+from sandbox import NAME, sandbox, sandbox_env
 
-NAME = os.environ.get("WEFT_E2E_NAME", "e2e")
-WEFT = os.environ.get("WEFT", os.path.join(TOP, "build/bin/weft"))
-ORDER = ("test_api.py", "test_walk.py", "test_analyze.py", "test_pods.py", "test_autoscale.py", "test_browser.py", "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+ORDER = ("test_api.py", "test_walk.py", "test_analyze.py", "test_pods.py", "test_autoscale.py", "test_browser.py",
+         "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-
-os.environ.setdefault("WEFT_IMAGES", os.path.join(TOP, "build/images"))
 
 
 def pytest_collection_modifyitems(items):
     """The API and the walk first: what follows makes little sense without them."""
     items.sort(key=lambda item: ORDER.index(item.path.name) if item.path.name in ORDER else len(ORDER))
-
-
-def sandbox(*args, name=NAME, timeout=300, check=True, **options):
-    """Runs `weft sandbox ...` for an instance; returns the finished process."""
-    done = subprocess.run([WEFT, "sandbox", *args, "--name", name], capture_output=True, text=True, timeout=timeout,
-                          **options)
-    if check:
-        assert done.returncode == 0, f"weft sandbox {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return done
-
-
-def sandbox_env(name=NAME):
-    """The variables that `weft sandbox env` exports."""
-    values = {}
-    for line in sandbox("env", name=name).stdout.splitlines():
-        if line.startswith("export "):
-            key, _, value = line[len("export "):].rstrip(";").partition("=")
-            values[key] = value.strip("'\"")
-    return values
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,6 @@ def test_browser_rates_a_fruit(shop, page):
 
 
 def test_a_store_that_came_back_is_filled_again(cluster, shop):
-    """The probe of ratings-api notices that the new pod of the store holds nothing."""
+    """ratings-api notices that the new pod of the store holds nothing."""
     cluster.out("delete", "pod", "-n", NS, "-l", "app=ratings-mongodb")
     wait_until(lambda: len(payload(shop + "/api/items")) == 4, 60, "the items are not back")

@@ -8,7 +8,7 @@ import pytest
 
 from bookinfo import look
 from cluster import Cluster, wait_until
-from conftest import WEFT, sandbox, sandbox_env
+from sandbox import WEFT, sandbox, sandbox_env
 
 SECOND = "e2e-second"
 

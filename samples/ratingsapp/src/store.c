@@ -150,7 +150,7 @@ static json_t *find(struct store *store, const char *name, bson_t *filter, bson_
     return found;
 }
 
-json_t *store_items(struct store *store)
+static json_t *items_find(struct store *store)
 {
     return find(store, "items", bson_new(),
                 BCON_NEW("sort", "{", "uid", BCON_INT32(1), "}", "projection", "{", "_id",
@@ -158,16 +158,26 @@ json_t *store_items(struct store *store)
                          BCON_BOOL(true), "}"));
 }
 
-/* Looks for items and not only for an answer: the store may have lost all since the last time. */
+/* Fills a store that holds nothing whenever it is met: it may have lost all since the last time. */
+json_t *store_items(struct store *store)
+{
+    json_t *items = items_find(store);
+    bool filled = items && json_array_size(items) == 0;
+
+    if (!filled)
+        return items;
+    for (size_t i = 0; filled && i < ARRAY_LEN(seeds); i++)
+        filled = seed_put(store, &seeds[i]);
+    json_decref(items);
+    return items_find(store);
+}
+
 bool store_ping(struct store *store)
 {
     json_t *items = store_items(store);
-    bool fine = items != NULL;
 
-    for (size_t i = 0; fine && json_array_size(items) == 0 && i < ARRAY_LEN(seeds); i++)
-        fine = seed_put(store, &seeds[i]);
     json_decref(items);
-    return fine;
+    return items != NULL;
 }
 
 json_t *store_site(struct store *store, const char *code)

@@ -25,12 +25,12 @@ struct store;
 struct store *store_open(const char *uri);
 void store_close(struct store *store);
 
-/* Asks the server whether it lives, and fills an empty database. Returns within some seconds. */
+/* Whether the server answers, told within some seconds. */
 bool store_ping(struct store *store);
 
 /* Each returns a value for the caller to free, or NULL when the store gives none. */
-json_t *store_items(struct store *store);                  /* array of items, by uid */
-json_t *store_sums(struct store *store);                   /* {id of an item: {stars, votes}} */
+json_t *store_items(struct store *store); /* array of items, by uid; fills an empty store */
+json_t *store_sums(struct store *store);  /* {id of an item: {stars, votes}} */
 json_t *store_site(struct store *store, const char *code); /* array of the one site, or empty */
 
 /* Both return false when the store did not take it. */
