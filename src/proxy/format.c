@@ -501,7 +501,58 @@ static bool is_number(struct slice text)
 {
     uint64_t number;
 
-    return slice_parse_u64(text, UINT64_MAX, &number) == 0;
+    return slice_parse_u64(text, UINT64_MAX, &number) == 0 &&
+           (text.len == 1 || text.data[0] != '0'); /* JSON knows no leading zeros */
+}
+
+/* The length of the UTF-8 sequence at `at`, or 0 when there is none (RFC 3629, section 4). */
+static size_t utf8_len(struct slice text, size_t at)
+{
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max;
+        size_t len;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    const unsigned char *in = (const unsigned char *)text.data + at;
+    size_t form = 0;
+
+    while (form < ARRAY_LEN(forms) &&
+           (in[0] < forms[form].first_min || in[0] > forms[form].first_max))
+        form++;
+    if (form == ARRAY_LEN(forms) || at + forms[form].len > text.len)
+        return 0;
+    if (forms[form].len > 1 &&
+        (in[1] < forms[form].second_min || in[1] > forms[form].second_max))
+        return 0;
+    for (size_t i = 2; i < forms[form].len; i++)
+        if ((in[i] & 0xc0) != 0x80)
+            return 0;
+    return forms[form].len;
+}
+
+/* The text as a JSON string. What a peer sent as no UTF-8 must not make the line unreadable: such a
+ * byte becomes U+FFFD. */
+static void append_json_text(struct slice text, struct buf *out)
+{
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < text.len;) {
+        size_t len = utf8_len(text, i);
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (len == 0)
+            buf_append_str(out, "\xef\xbf\xbd");
+        else if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else
+            buf_append(out, slice_make(text.data + i, len));
+        i += len ? len : 1;
+    }
+    buf_append_char(out, '"');
 }
 
 void format_print_json(const struct format_json_field *fields, size_t count,
@@ -514,21 +565,16 @@ void format_print_json(const struct format_json_field *fields, size_t count,
     for (size_t i = 0; i < count; i++) {
         buf_reset(&value);
         format_print(fields[i].value, info, &value);
-        buf_append_str(out, i ? ",\"" : "\"");
-        buf_append(out, fields[i].key);
-        buf_append_str(out, "\":");
+        if (i > 0)
+            buf_append_char(out, ',');
+        append_json_text(fields[i].key, out);
+        buf_append_char(out, ':');
         if (value.len == 0 || slice_eq(buf_slice(&value), SLICE("-"))) {
             buf_append_str(out, "null");
         } else if (is_number(buf_slice(&value))) {
             buf_append(out, buf_slice(&value));
         } else {
-            buf_append_char(out, '"');
-            for (size_t c = 0; c < value.len; c++) {
-                if (value.data[c] == '"' || value.data[c] == '\\')
-                    buf_append_char(out, '\\');
-                buf_append_char(out, value.data[c]);
-            }
-            buf_append_char(out, '"');
+            append_json_text(buf_slice(&value), out);
         }
     }
     buf_append_str(out, "}\n");

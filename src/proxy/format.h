@@ -32,7 +32,7 @@ bool format_is_constant(const struct format *format, struct slice *ret_text);
 
 /* A JSON object of compiled formats, one line a request: for json_format of access logs. */
 struct format_json_field {
-    struct slice key; /* already escaped for JSON */
+    struct slice key;
     const struct format *value;
 };
 void format_print_json(const struct format_json_field *fields, size_t count,

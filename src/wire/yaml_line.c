@@ -122,7 +122,8 @@ size_t yaml_line_find(struct slice text, size_t document, const char *path)
     if (!yaml_parser_initialize(&parser))
         return 0;
     buf_init(&walk.path, PATH_SIZE_MAX);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.len);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.data ? text.data : ""),
+                                 text.len);
     while (!is_over && yaml_parser_parse(&parser, &event)) {
         is_over = event_visit(&walk, &event);
         yaml_event_delete(&event);

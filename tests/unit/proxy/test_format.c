@@ -107,6 +107,45 @@ static void bad_formats_are_refused(void **state)
     arena_deinit(&arena);
 }
 
+/* Whatever a peer sends, a line is JSON: escapes, bytes that are no UTF-8, digits that are no
+ * number. */
+static void json_lines(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *line;
+    } cases[] = {
+        {"plain", "{\"k\\\"\":\"plain\"}\n"},
+        {"42", "{\"k\\\"\":42}\n"},
+        {"0", "{\"k\\\"\":0}\n"},
+        {"007", "{\"k\\\"\":\"007\"}\n"},
+        {"-", "{\"k\\\"\":null}\n"},
+        {"a\"b\\c\td", "{\"k\\\"\":\"a\\\"b\\\\c_d\"}\n"},
+        {"\xc3\xa4 \xff \xed\xa0\x80", "{\"k\\\"\":\"\xc3\xa4 \xef\xbf\xbd "
+                                       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}\n"},
+    };
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_header header = {SLICE("x-v"), slice_str(cases[i].value)};
+        struct http_head request = {.headers = {.items = &header, .count = 1}};
+        struct info info = {.request = &request};
+        struct format_json_field field = {.key = SLICE("k\"")};
+        struct format *format;
+        struct buf line;
+
+        assert_int_equal(format_parse(&arena, SLICE("%REQ(X-V)%"), &format, NULL), 0);
+        field.value = format;
+        buf_init(&line, 0);
+        format_print_json(&field, 1, &info, &line);
+        assert_slice(buf_slice(&line), cases[i].line);
+        buf_deinit(&line);
+    }
+    arena_deinit(&arena);
+}
+
 static void header_operations(void **state)
 {
     struct slice removes[] = {SLICE("gone")};
@@ -189,6 +228,7 @@ int main(void)
         cmocka_unit_test(istio_line),
         cmocka_unit_test(operators),
         cmocka_unit_test(bad_formats_are_refused),
+        cmocka_unit_test(json_lines),
         cmocka_unit_test(header_operations),
         cmocka_unit_test(paths),
     };
