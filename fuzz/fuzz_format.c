@@ -14,7 +14,6 @@ static void print(const struct format *format, const struct info *info)
     json_t *value = NULL;
     struct buf text;
 
-
     buf_init(&text, 1 << 20);
     format_print(format, info, &text);
     buf_reset(&text);

@@ -524,8 +524,7 @@ static size_t utf8_len(struct slice text, size_t at)
         form++;
     if (form == ARRAY_LEN(forms) || at + forms[form].len > text.len)
         return 0;
-    if (forms[form].len > 1 &&
-        (in[1] < forms[form].second_min || in[1] > forms[form].second_max))
+    if (forms[form].len > 1 && (in[1] < forms[form].second_min || in[1] > forms[form].second_max))
         return 0;
     for (size_t i = 2; i < forms[form].len; i++)
         if ((in[i] & 0xc0) != 0x80)

@@ -175,7 +175,7 @@ def copies(proxy, echo, case):
     seen = list(seen_plain(echo.mirrored.get(f"{case}-{proxy.name}", []), proxy.port))
     for attempt in seen:
         attempt["headers"].pop("x-forwarded-for", None)
-    return sorted(loosened({"upstream": seen, "status": None}, b"")["upstream"], key=str)
+    return sorted(loosened({"upstream": seen, "status": None, "headers": {}}, b"")["upstream"], key=str)
 
 
 def compare_copies(proxies, echo):
