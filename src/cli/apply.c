@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compares with what is there, and writes only a difference.
+/* Server-side apply: fields that we set before and do not set now go away, those of others stay.
  */
 #include "cli/apply.h"
 
@@ -98,57 +98,73 @@ static json_t *without_dynamic(const json_t *object)
     return copy;
 }
 
-static int patch_live(struct kube_client *client, const struct kube_request *where,
-                      const json_t *wanted, struct error *err)
+/* One call about the object; KUBE_PATCH_APPLY sends it. */
+static int call(struct kube_client *client, enum kube_verb verb, const json_t *object, json_t **ret,
+                struct error *err)
 {
-    struct kube_request request = *where;
+    bool sends = verb == KUBE_PATCH_APPLY;
+    struct kube_resource resource;
+    struct kube_request request = {.verb = verb,
+                                   .resource = &resource,
+                                   .ns = kube_namespace(object),
+                                   .name = kube_name(object),
+                                   .query = sends ? "fieldManager=weft&force=true" : NULL,
+                                   .body = sends ? object : NULL};
+    int rc = resource_of(object, &resource, err);
 
-    request.verb = KUBE_PATCH_STRATEGIC;
-    request.query = "fieldManager=weft";
-    request.body = wanted;
-    return kube_call_wait(client, &request, NULL, err);
+    return rc < 0 ? rc : kube_call_wait(client, &request, ret, err);
 }
 
-/* ERR_EXISTS: somebody was faster. */
-static int create(struct kube_client *client, const struct kube_request *where,
-                  const json_t *object, struct error *err)
+int apply_fetch(struct kube_client *client, const json_t *object, json_t **ret, struct error *err)
 {
-    struct kube_request request = *where;
+    return call(client, KUBE_GET, object, ret, err);
+}
 
-    request.verb = KUBE_CREATE;
-    request.name = NULL;
-    request.body = object;
-    request.query = "fieldManager=weft";
-    return kube_call_wait(client, &request, NULL, err);
+bool apply_matches(const json_t *object, const json_t *live)
+{
+    json_t *wanted = without_dynamic(object);
+    bool same = apply_is_subset(wanted, live);
+
+    json_decref(wanted);
+    return same;
+}
+
+bool apply_deployment_is_ready(const json_t *live)
+{
+    int64_t wanted = json_path_int(live, "spec.replicas", 1);
+
+    return json_path_int(live, "status.observedGeneration", 0) >=
+               json_path_int(live, "metadata.generation", 1) &&
+           json_path_int(live, "status.updatedReplicas", 0) >= wanted &&
+           json_path_int(live, "status.availableReplicas", 0) >= wanted &&
+           json_path_int(live, "status.replicas", 0) <= wanted;
 }
 
 int apply_object(struct kube_client *client, const json_t *object, bool dry_run,
                  enum apply_outcome *ret_outcome, struct error *err)
 {
-    struct kube_resource resource;
-    struct kube_request request = {.verb = KUBE_GET,
-                                   .resource = &resource,
-                                   .ns = kube_namespace(object),
-                                   .name = kube_name(object)};
     SCOPED(json_drop) json_t *live = NULL;
     SCOPED(json_drop) json_t *wanted = NULL;
-    int rc = resource_of(object, &resource, err);
+    SCOPED(json_drop) json_t *result = NULL;
+    int rc = apply_fetch(client, object, &live, err);
 
-    if (rc < 0)
+    if (rc < 0 && rc != ERR_NOT_FOUND)
         return rc;
-    rc = kube_call_wait(client, &request, &live, err);
-    if (rc == ERR_NOT_FOUND) {
-        *ret_outcome = APPLY_CREATED;
-        rc = dry_run ? 0 : create(client, &request, object, err);
-        return rc == ERR_EXISTS ? apply_object(client, object, dry_run, ret_outcome, err) : rc;
-    }
-    if (rc < 0)
-        return rc;
-    wanted = without_dynamic(object);
-    *ret_outcome = apply_is_subset(wanted, live) ? APPLY_UNCHANGED : APPLY_UPDATED;
-    if (*ret_outcome == APPLY_UNCHANGED || dry_run)
+    if (dry_run) {
+        *ret_outcome = !live                         ? APPLY_CREATED
+                       : apply_matches(object, live) ? APPLY_UNCHANGED
+                                                     : APPLY_UPDATED;
         return 0;
-    return patch_live(client, &request, wanted, err);
+    }
+    wanted = live ? without_dynamic(object) : json_deep_copy(object);
+    rc = call(client, KUBE_PATCH_APPLY, wanted, &result, err);
+    if (rc < 0)
+        return rc;
+    *ret_outcome = !live ? APPLY_CREATED
+                   : strcmp(kube_resource_version(live), kube_resource_version(result)) == 0
+                       ? APPLY_UNCHANGED
+                       : APPLY_UPDATED;
+    return 0;
 }
 
 int apply_delete(struct kube_client *client, const json_t *object, bool *ret_found,

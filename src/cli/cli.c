@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {"install", "apply", cli_install, "Install the mesh into a cluster, or bring it up to date"},
     {"uninstall", NULL, cli_uninstall, "Remove the mesh from a cluster"},
+    {"verify-install", NULL, cli_verify_install, "Check that a cluster has what was installed"},
     {"manifest", NULL, cli_manifest, "Print the objects of an installation (manifest generate)"},
     {"kube-inject", NULL, cli_kube_inject, "Add sidecars to the workloads of a file"},
     {"profile", NULL, cli_profile, "Show the profiles of an installation: list, dump, diff"},
@@ -33,7 +34,6 @@ static const struct {
     {"remote-clusters", NULL, NULL, NULL},
     {"tag", NULL, NULL, NULL},
     {"upgrade", NULL, NULL, NULL},
-    {"verify-install", NULL, NULL, NULL},
     {"waypoint", NULL, NULL, NULL},
     {"ztunnel-config", NULL, NULL, NULL},
 };

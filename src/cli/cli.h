@@ -76,6 +76,7 @@ int cli_profile(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 int cli_proxy_status(struct cli *cli, int argc, char **argv);
 int cli_kube_inject(struct cli *cli, int argc, char **argv);
+int cli_verify_install(struct cli *cli, int argc, char **argv);
 int cli_validate(struct cli *cli, int argc, char **argv);
 int cli_sandbox(struct cli *cli, int argc, char **argv);
 

@@ -48,17 +48,6 @@ static const char *component_of(const json_t *object)
 
 /* --- readiness --- */
 
-static bool deployment_is_ready(const json_t *deployment)
-{
-    int64_t wanted = json_path_int(deployment, "spec.replicas", 1);
-
-    return json_path_int(deployment, "status.observedGeneration", 0) >=
-               json_path_int(deployment, "metadata.generation", 1) &&
-           json_path_int(deployment, "status.updatedReplicas", 0) >= wanted &&
-           json_path_int(deployment, "status.availableReplicas", 0) >= wanted &&
-           json_path_int(deployment, "status.replicas", 0) <= wanted;
-}
-
 /* Why a pod does not run, of the Deployment's pods; "" when nobody says. */
 static void pods_complain(struct kube_client *client, const json_t *deployment, char *out,
                           size_t size)
@@ -87,20 +76,16 @@ static void pods_complain(struct kube_client *client, const json_t *deployment, 
 static int deployment_wait(struct kube_client *client, const json_t *wanted, uint64_t timeout_ms,
                            struct error *err)
 {
-    struct kube_request request = {.verb = KUBE_GET,
-                                   .resource = kube_resource_get(KUBE_RESOURCE_DEPLOYMENT),
-                                   .ns = kube_namespace(wanted),
-                                   .name = kube_name(wanted)};
     uint64_t start_ms = clock_monotonic_ms();
     char complaint[256];
 
     for (;;) {
         SCOPED(json_drop) json_t *deployment = NULL;
-        int rc = kube_call_wait(client, &request, &deployment, err);
+        int rc = apply_fetch(client, wanted, &deployment, err);
 
         if (rc < 0)
             return rc;
-        if (deployment_is_ready(deployment))
+        if (apply_deployment_is_ready(deployment))
             return 0;
         if (clock_monotonic_ms() - start_ms > timeout_ms)
             break;

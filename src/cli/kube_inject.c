@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weft kube-inject: sidecars for the workloads of a file, without the webhook.
+ *
+ * Place   bin/weft; settings are those that the cluster's webhook would use, or of files
+ * Limits  settings of 1 MiB
  */
 #include "cli/cli.h"
 #include "cli/common.h"
@@ -8,9 +11,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "inject/inject.h"
-#include "install/objects.h"
 #include "wire/json.h"
 #include "wire/yaml.h"
+
+#include <errno.h>
+#include <stdio.h>
 
 enum { CONFIG_SIZE_MAX = 1024 * 1024 };
 
@@ -55,43 +60,93 @@ static int document_inject(const struct inject_config *config, json_t *object, c
     return rc < 0 ? err_prefix(err, "%s %s", kind, kube_name(object)) : 0;
 }
 
-/* The text of a file as a tree; the default, which is taken, when no file is named. */
-static int tree_load(const char *path, json_t *fallback, json_t **ret, struct error *err)
+/* The text as a tree. */
+static int tree_parse(struct slice text, const char *where, json_t **ret, struct error *err)
+{
+    int rc = yaml_parse_one(text, NULL, ret, err);
+
+    return rc < 0 ? err_prefix(err, "%s", where) : 0;
+}
+
+static int file_load(const char *path, json_t **ret, struct error *err)
 {
     struct buf text;
     int rc;
 
-    if (!path) {
-        *ret = fallback;
-        return 0;
-    }
-    json_decref(fallback);
     buf_init(&text, CONFIG_SIZE_MAX);
     rc = file_read(path, &text, err);
     if (rc >= 0)
-        rc = yaml_parse_one(buf_slice(&text), NULL, ret, err);
+        rc = tree_parse(buf_slice(&text), path, ret, err);
     buf_deinit(&text);
     return rc;
 }
 
-static int run(const struct cli *cli, const char *file, const char *mesh_file,
-               const char *values_file, struct error *err)
+/* data[key] of the installation's ConfigMap BASE or BASE-REVISION. */
+static int map_load(struct kube_client *client, const struct cli *cli, const char *name,
+                    const char *key, json_t **ret, struct error *err)
 {
-    SCOPED(install_values_deinit) struct install_values values = {0};
+    struct kube_request request = {.verb = KUBE_GET,
+                                   .resource = kube_resource_get(KUBE_RESOURCE_CONFIG_MAP),
+                                   .ns = cli->istio_ns,
+                                   .name = name};
+    SCOPED(json_drop) json_t *map = NULL;
+    const char *text;
+    int rc = kube_call_wait(client, &request, &map, err);
+
+    if (rc < 0)
+        return rc;
+    text = json_get_string(json_object_get(map, "data"), key);
+    if (!text)
+        return err_set(err, ERR_INVALID, "ConfigMap %s has no key %s", name, key);
+    return tree_parse(slice_str(text), name, ret, err);
+}
+
+/* Where settings come from. */
+struct sources {
+    const char *mesh_file, *values_file; /* NULL: the cluster's */
+    const char *revision;                /* NULL: the default one */
+};
+
+static int settings_load(const struct cli *cli, const struct sources *sources, json_t **ret_mesh,
+                         json_t **ret_values, struct error *err)
+{
+    SCOPED(cli_cluster_close) struct cli_cluster cluster = {0};
+    const char *revision = sources->revision ? sources->revision : "default";
+    bool is_default = strcmp(revision, "default") == 0;
+    SCOPED(mem_drop)
+    char *mesh = mem_printf("istio%s%s", is_default ? "" : "-", is_default ? "" : revision);
+    SCOPED(mem_drop)
+    char *values =
+        mem_printf("istio-sidecar-injector%s%s", is_default ? "" : "-", is_default ? "" : revision);
+    int rc = 0;
+
+    if (!sources->mesh_file || !sources->values_file)
+        rc = cli_cluster_open(cli, &cluster, err);
+    if (rc >= 0)
+        rc = sources->mesh_file ? file_load(sources->mesh_file, ret_mesh, err)
+                                : map_load(cluster.client, cli, mesh, "mesh", ret_mesh, err);
+    if (rc >= 0)
+        rc = sources->values_file
+                 ? file_load(sources->values_file, ret_values, err)
+                 : map_load(cluster.client, cli, values, "values", ret_values, err);
+    return rc;
+}
+
+static int run(const struct cli *cli, const char *file, const struct sources *sources,
+               struct error *err)
+{
     SCOPED(json_drop) json_t *mesh = NULL;
-    SCOPED(json_drop) json_t *tree = NULL;
+    SCOPED(json_drop) json_t *values = NULL;
     SCOPED(json_drop) json_t *documents = NULL;
     size_t i;
     json_t *document;
-    int rc = install_values_init(&values, NULL, err);
+    int rc = cli_documents_read(file, &documents, err);
 
     if (rc >= 0)
-        rc = tree_load(mesh_file, install_mesh(&values), &mesh, err);
-    if (rc >= 0)
-        rc = tree_load(values_file, install_injection(&values), &tree, err);
-    if (rc >= 0)
-        rc = cli_documents_read(file, &documents, err);
-    const struct inject_config config = {.values = tree, .mesh = mesh};
+        rc = settings_load(cli, sources, &mesh, &values, err);
+    if (rc < 0)
+        return rc;
+    const struct inject_config config = {.values = values, .mesh = mesh};
 
     json_array_foreach(documents, i, document)
     {
@@ -100,25 +155,38 @@ static int run(const struct cli *cli, const char *file, const char *mesh_file,
             return rc;
         cli_document_print(document);
     }
-    return rc;
+    return 0;
+}
+
+/* Standard output becomes the file. */
+static int output_open(const char *path, struct error *err)
+{
+    if (!path || strcmp(path, "-") == 0 || freopen(path, "w", stdout))
+        return 0;
+    return err_set(err, err_from_errno(errno), "open %s: %s", path, strerror(errno));
 }
 
 int cli_kube_inject(struct cli *cli, int argc, char **argv)
 {
-    const char *file = NULL, *mesh_file = NULL, *values_file = NULL;
+    const char *file = NULL, *output = NULL;
+    struct sources sources = {0};
     const struct cli_flag flags[] = {
         {"filename", 'f', CLI_FLAG_STRING, &file, "file of workloads, - for standard input"},
-        {"meshConfigFile", 0, CLI_FLAG_STRING, &mesh_file, "key mesh of ConfigMap istio"},
-        {"valuesFile", 0, CLI_FLAG_STRING, &values_file,
+        {"output", 'o', CLI_FLAG_STRING, &output, "file to write instead of standard output"},
+        {"meshConfigFile", 0, CLI_FLAG_STRING, &sources.mesh_file, "key mesh of ConfigMap istio"},
+        {"valuesFile", 0, CLI_FLAG_STRING, &sources.values_file,
          "key values of ConfigMap istio-sidecar-injector"},
+        {"revision", 'r', CLI_FLAG_STRING, &sources.revision, "settings of that control plane"},
     };
     struct error err = {0};
-    int rc = cli_flags_parse(cli, argc, argv, flags, ARRAY_LEN(flags), "weft kube-inject -f FILE",
-                             &argc);
+    int rc = cli_flags_parse(cli, argc, argv, flags, ARRAY_LEN(flags),
+                             "weft kube-inject -f FILE [-o FILE]", &argc);
 
     if (rc < 0)
         return cli_flags_exit(rc);
     if (!file)
         return cli_failf("1 error occurred:\n\t* filename not specified (see --filename or -f)");
-    return run(cli, file, mesh_file, values_file, &err) < 0 ? cli_fail(&err) : CLI_OK;
+    if (output_open(output, &err) < 0 || run(cli, file, &sources, &err) < 0)
+        return cli_fail(&err);
+    return CLI_OK;
 }

@@ -10,22 +10,16 @@
 #include "install/install_int.h"
 #include "wire/yaml.h"
 
-static void run_init(struct install_run *run, const struct install_values *values, char *suffix)
-{
-    *run = (struct install_run){.tree = values->tree,
-                                .revision = *suffix ? suffix + 1 : "default",
-                                .suffix = suffix,
-                                .list = json_array()};
-}
-
 json_t *install_objects(const struct install_values *values)
 {
     static const char *const gateways[][2] = {{"istio-ingressgateway", "IngressGateways"},
                                               {"istio-egressgateway", "EgressGateways"}};
     char *suffix = install_values_suffix(values);
-    struct install_run run;
+    struct install_run run = {.tree = values->tree,
+                              .revision = *suffix ? suffix + 1 : "default",
+                              .suffix = suffix,
+                              .list = json_array()};
 
-    run_init(&run, values, suffix);
     install_crds(&run);
     if (json_path_bool(run.tree, "pilot.enabled", true)) {
         install_accounts(&run);
@@ -142,26 +136,6 @@ static json_t *injection_values(const struct install_run *run)
     mem_free(ca);
     json_decref(tree);
     return ret;
-}
-
-json_t *install_mesh(const struct install_values *values)
-{
-    SCOPED(mem_drop) char *suffix = install_values_suffix(values);
-    struct install_run run;
-
-    run_init(&run, values, suffix);
-    json_decref(run.list);
-    return install_mesh_config(&run);
-}
-
-json_t *install_injection(const struct install_values *values)
-{
-    SCOPED(mem_drop) char *suffix = install_values_suffix(values);
-    struct install_run run;
-
-    run_init(&run, values, suffix);
-    json_decref(run.list);
-    return injection_values(&run);
 }
 
 /* Sets data[key] to the tree's text; takes `tree`. */

@@ -23,9 +23,5 @@
 json_t *install_objects(const struct install_values *values);
 /* The Namespace istio-system, a new object. */
 json_t *install_namespace(void);
-/* What `weft install` writes into ConfigMap istio, key mesh: a new tree. */
-json_t *install_mesh(const struct install_values *values);
-/* What it writes into ConfigMap istio-sidecar-injector, key values: a new tree. */
-json_t *install_injection(const struct install_values *values);
 
 #endif

@@ -74,6 +74,13 @@ static void run(struct fixture *f, struct capture *ret, const char *words, const
     capture_run(ret, cli_main, argc, argv, input, f->loop);
 }
 
+static void exit_is(const struct capture *capture, int code)
+{
+    if (capture->code != code)
+        fail_msg("exit %d, out \"%s\", err \"%s\"", capture->code, capture->out.data,
+                 capture->err.data);
+}
+
 static void expect(struct fixture *f, const char *words, const char *out, const char *err, int code)
 {
     struct capture capture;
@@ -159,7 +166,7 @@ static void no_cluster(void **state)
 
     fake_api_down(&f->api);
     run(f, &capture, "proxy-status", NULL);
-    assert_int_equal(capture.code, 1);
+    exit_is(&capture, 1);
     assert_non_null(strstr(capture.err.data, "Error: "));
     capture_deinit(&capture);
     fake_api_up(&f->api);
@@ -182,7 +189,7 @@ static void install_is_idempotent(void **state)
 
         writes = f->api.write_count;
         run(f, &capture, "install --set profile=empty -y", NULL);
-        assert_int_equal(capture.code, 0);
+        exit_is(&capture, 0);
         assert_non_null(strstr(capture.out.data, "✔ Istio core installed ("));
         assert_non_null(strstr(capture.out.data, "✔ Installation complete\n"));
         assert_int_equal(f->api.write_count - writes, i == 0 ? 16 : 0);
@@ -237,11 +244,11 @@ static void purge(void **state)
     }
     put(f, "/api/v1/namespaces/istio-system", "{metadata: {name: istio-system}}");
     run(f, &capture, "uninstall --purge --dry-run", NULL);
-    assert_int_equal(capture.code, 0);
+    exit_is(&capture, 0);
     assert_int_equal(f->api.write_count, 0);
     capture_deinit(&capture);
     run(f, &capture, "uninstall --purge", "y\n");
-    assert_int_equal(capture.code, 0);
+    exit_is(&capture, 0);
     assert_non_null(strstr(capture.out.data, "All Istio resources will be pruned"));
     assert_non_null(strstr(capture.out.data, "  Removed Deployment istio-system/istiod.\n"));
     assert_non_null(strstr(capture.out.data, "✔ Uninstall complete\n"));
@@ -251,6 +258,133 @@ static void purge(void **state)
     capture_deinit(&capture);
     expect(f, "uninstall --revision canary -y", "",
            "Error: could not find target revision canary\n", 1);
+}
+
+/* --- verify-install --- */
+
+static const char demo_manifest[] =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns1}\nspec: {type: ClusterIP}\n"
+    "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: ns1}\n"
+    "spec: {replicas: 1}\n";
+
+static void verify(void **state)
+{
+    struct fixture *f = *state;
+    SCOPED(mem_drop) char *path = mem_printf("%s/manifest.yaml", f->folder);
+    SCOPED(mem_drop) char *words = mem_printf("verify-install -f %s", path);
+
+    assert_int_equal(file_write(path, slice_str(demo_manifest), 0600, NULL), 0);
+    put(f, "/api/v1/namespaces/ns1/services/a",
+        "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: ns1}, spec: {type: "
+        "NodePort}}");
+    put(f, "/apis/apps/v1/namespaces/ns1/deployments/d",
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ns1, generation: "
+        "1}, spec: {replicas: 1}}");
+    expect(f, words,
+           "✘ Service: a.ns1: differs from what was installed\n"
+           "✘ Deployment: d.ns1: not all replicas are available\n"
+           "Checked 0 custom resource definitions\nChecked 0 Istio Deployments\n",
+           "Error: Istio installation failed, incomplete or does not match: 2 of 2 objects\n", 1);
+    put(f, "/api/v1/namespaces/ns1/services/a",
+        "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: ns1}, spec: {type: "
+        "ClusterIP, clusterIP: 10.0.0.1}}");
+    put(f, "/apis/apps/v1/namespaces/ns1/deployments/d",
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ns1, generation: "
+        "1}, spec: {replicas: 1},"
+        " status: {observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1}}");
+    expect(f, words,
+           "✔ Service: a.ns1 checked successfully\n✔ Deployment: d.ns1 checked successfully\n"
+           "Checked 0 custom resource definitions\nChecked 1 Istio Deployments\n"
+           "✔ Istio is installed and verified successfully\n",
+           "", 0);
+    unlink(path);
+    expect(
+        f, "verify-install", "",
+        "Error: Istio is not installed with revision \"default\": there is no ConfigMap values in "
+        "namespace istio-system. Supply flag --filename <yaml>\n",
+        1);
+}
+
+/* --- kube-inject --- */
+
+static const char two_documents[] = "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n---\n"
+                                    "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: d\n"
+                                    "spec:\n  template:\n    metadata:\n      labels:\n"
+                                    "        app: d\n    spec:\n      containers:\n"
+                                    "      - name: c\n        image: i\n";
+
+/* Settings come from the cluster, documents from standard input; what is no workload stays. */
+static void inject(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    run(f, &capture, "kube-inject -f -", two_documents);
+    exit_is(&capture, 1);
+    assert_non_null(strstr(capture.err.data, "configmaps/istio"));
+    capture_deinit(&capture);
+    put(f, "/api/v1/namespaces/istio-system/configmaps/istio-canary",
+        "{metadata: {name: istio-canary}, data: {mesh: 'trustDomain: td'}}");
+    put(f, "/api/v1/namespaces/istio-system/configmaps/istio-sidecar-injector-canary",
+        "{metadata: {name: x}, data: {values: '{\"revision\": \"canary\", \"global\": "
+        "{\"hub\": \"hub.example\", \"tag\": \"7\", \"proxy\": {\"image\": \"proxyv2\"}}}'}}");
+    run(f, &capture, "kube-inject -f - -r canary", two_documents);
+    exit_is(&capture, 0);
+    assert_non_null(strstr(capture.out.data, "kind: Service\nmetadata:\n  name: s\n---\n"));
+    assert_non_null(strstr(capture.out.data, "image: hub.example/proxyv2:7\n"));
+    assert_non_null(strstr(capture.out.data, "istio.io/rev: canary\n"));
+    capture_deinit(&capture);
+}
+
+static void inject_to_file(void **state)
+{
+    struct fixture *f = *state;
+    SCOPED(mem_drop) char *path = mem_printf("%s/out.yaml", f->folder);
+    SCOPED(mem_drop) char *words = mem_printf("kube-inject -f - -o %s", path);
+    struct buf text;
+    struct capture capture;
+
+    put(f, "/api/v1/namespaces/istio-system/configmaps/istio",
+        "{metadata: {name: istio}, data: {mesh: '{}'}}");
+    put(f, "/api/v1/namespaces/istio-system/configmaps/istio-sidecar-injector",
+        "{metadata: {name: x}, data: {values: '{}'}}");
+    run(f, &capture, words, two_documents);
+    exit_is(&capture, 0);
+    assert_string_equal(capture.out.data, "");
+    buf_init(&text, 0);
+    assert_int_equal(file_read(path, &text, NULL), 0);
+    assert_true(slice_find(buf_slice(&text), SLICE("name: istio-proxy")) > 0);
+    buf_deinit(&text);
+    capture_deinit(&capture);
+    unlink(path);
+    expect(f, "kube-inject -f /nosuch.yaml", "",
+           "Error: /nosuch.yaml: cannot open: No such file or directory\n", 1);
+}
+
+/* --- manifest diff: no cluster --- */
+
+static void manifest_diff(void **state)
+{
+    struct fixture *f = *state;
+    SCOPED(mem_drop) char *first = mem_printf("%s/a.yaml", f->folder);
+    SCOPED(mem_drop) char *second = mem_printf("%s/b.yaml", f->folder);
+    SCOPED(mem_drop) char *words = mem_printf("manifest diff %s %s", first, second);
+
+    assert_int_equal(file_write(first, slice_str(demo_manifest), 0600, NULL), 0);
+    assert_int_equal(file_write(second, slice_str(demo_manifest), 0600, NULL), 0);
+    expect(f, words, "Manifests are identical\n", "", 0);
+    assert_int_equal(
+        file_write(second,
+                   SLICE("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns1}\n"
+                         "spec: {type: NodePort}\n---\nkind: Role\nmetadata: {name: r}\n"),
+                   0600, NULL),
+        0);
+    expect(f, words,
+           "Object Service:ns1:a has diffs:\n  spec.type: ClusterIP -> NodePort\n"
+           "Object Deployment:ns1:d is missing in B\nObject Role::r is missing in A\n",
+           "", 1);
+    unlink(first);
+    unlink(second);
 }
 
 #define WITH_API(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -265,6 +399,10 @@ int main(void)
         WITH_API(install_is_idempotent),
         WITH_API(install_asks),
         WITH_API(purge),
+        WITH_API(verify),
+        WITH_API(inject),
+        WITH_API(inject_to_file),
+        WITH_API(manifest_diff),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

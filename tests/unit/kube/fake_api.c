@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/head.h"
 #include "test.h"
 #include "wire/json.h"
 
@@ -118,14 +119,48 @@ static void watch(struct fake_api *api, struct http_stream *stream, const char *
     }
 }
 
-/* POST, PUT, PATCH (merge only). */
+static void post(struct fake_api *api, struct http_stream *stream, const char *path, json_t *tree)
+{
+    SCOPED(mem_drop)
+    char *full = mem_printf("%s/%s", path, json_path_string_or(tree, "metadata.name", "unnamed"));
+
+    if (fake_api_get(api, full)) {
+        reply_status(stream, 409, "AlreadyExists", "already exists");
+        return;
+    }
+    fake_api_put(api, full, json_incref(tree));
+    reply(stream, 201, json_incref(tree));
+}
+
+/* Merges; a server-side apply also creates, and changes nothing when nothing differs. */
+static void change(struct fake_api *api, struct http_stream *stream, const char *path, json_t *tree)
+{
+    const struct http_head *head = http_stream_head(stream);
+    bool is_apply = slice_find(http_headers_value(&head->headers, SLICE("content-type")),
+                               SLICE("apply-patch")) >= 0;
+    json_t *live = fake_api_get(api, path);
+    json_t *merged;
+
+    if (!live && !is_apply) {
+        reply_status(stream, 404, "NotFound", "not found");
+        return;
+    }
+    merged = live ? json_deep_copy(live) : json_object();
+    json_object_update_recursive(merged, tree);
+    if (is_apply && live && json_equal(live, merged))
+        api->write_count--;
+    else
+        fake_api_put(api, path, json_incref(merged));
+    reply(stream, live ? 200 : 201, merged);
+}
+
+/* POST, PUT, PATCH. */
 static void on_body(struct http_stream *stream, int code, struct slice body, void *ctx)
 {
     struct fake_api *api = ctx;
     const struct http_head *head = http_stream_head(stream);
     char *path = mem_slice_dup(head->path);
     json_t *tree = NULL;
-    json_t *live;
 
     *strchrnul(path, '?') = 0;
     if (slice_ends_with(slice_str(path), SLICE("/status")))
@@ -133,25 +168,10 @@ static void on_body(struct http_stream *stream, int code, struct slice body, voi
     assert_int_equal(code, 0);
     assert_int_equal(json_parse(body, NULL, &tree, NULL), 0);
     api->write_count++;
-    if (slice_eq_str(head->method, "POST")) {
-        char *full =
-            mem_printf("%s/%s", path, json_path_string_or(tree, "metadata.name", "unnamed"));
-
-        if (fake_api_get(api, full)) {
-            reply_status(stream, 409, "AlreadyExists", "already exists");
-        } else {
-            fake_api_put(api, full, json_incref(tree));
-            reply(stream, 201, json_incref(tree));
-        }
-        mem_free(full);
-    } else if (!(live = fake_api_get(api, path))) {
-        reply_status(stream, 404, "NotFound", "not found");
-    } else {
-        live = json_deep_copy(live);
-        json_object_update_recursive(live, tree);
-        fake_api_put(api, path, json_incref(live));
-        reply(stream, 200, live);
-    }
+    if (slice_eq_str(head->method, "POST"))
+        post(api, stream, path, tree);
+    else
+        change(api, stream, path, tree);
     json_decref(tree);
     mem_free(path);
 }
