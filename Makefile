@@ -4,7 +4,9 @@
 #   make up       install what is missing, build, start the sandbox with the mesh and BookInfo, print what to open
 #   make down     stop it and leave nothing behind
 #   make test     all tests: house rules, unit, golden, fuzz corpora, end to end
+#   make dist     what users download: weft-X.Y.Z/ and a tarball
 #   make build    optimised programs in build/bin        make images   container images in build/images
+#                 (make images HUB=REGISTRY/REPOSITORY also pushes them there, with skopeo)
 #   make check    the house rules alone                  make dev      the sanitised build in build/dev
 #   make verify   clang, TSan, interop with Envoy and a real Kubernetes (KUBECONFIG)
 #   make bench    speed against Envoy, nginx, haproxy    make fuzz     every fuzz target for a minute
@@ -17,7 +19,7 @@ export CXX := $(shell command -v ccache >/dev/null && echo ccache) g++
 endif
 PROGRAMS := weft weftd weft-proxy
 
-.PHONY: up down build images dev check test verify bench soak fuzz deps-up deps-test clean
+.PHONY: up down build images dist dev check test verify bench soak fuzz deps-up deps-test clean
 
 up: deps-up build images
 	@build/bin/weft sandbox up --name $(NAME) --images $(CURDIR)/build/images
@@ -43,6 +45,10 @@ build: build/release/build.ninja
 
 images: build
 	@tools/build-images build/images
+	@if [ -n "$(HUB)" ]; then tools/push-images build/images "$(HUB)"; fi
+
+dist: build
+	@tools/build-dist
 
 build/dev/build.ninja:
 	meson setup build/dev >/dev/null
@@ -70,4 +76,4 @@ fuzz:
 	@tools/fuzz
 
 clean:
-	rm -rf build
+	rm -rf build weft-[0-9]*

@@ -91,15 +91,20 @@ class Layer:
         return out.getvalue()
 
 
-def base_layer():
-    """What every image holds: a shell with the small tools (busybox), curl, certificates, users."""
-    layer = Layer()
+def shell_add(layer):
     busybox = "/bin/busybox"
     layer.program(busybox)
     for name in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
         if name not in ("busybox", "init", "linuxrc"):
             layer.link("/bin/" + name, "busybox")
     layer.program("/usr/bin/curl")
+
+
+def base_layer(shell=True):
+    """What every image holds: certificates, users, folders; and a shell with the small tools (busybox), curl."""
+    layer = Layer()
+    if shell:
+        shell_add(layer)
     layer.copy("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt")
     layer.text("/etc/passwd", PASSWD)
     layer.text("/etc/group", GROUP)

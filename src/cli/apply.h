@@ -14,7 +14,7 @@
 enum apply_outcome { APPLY_UNCHANGED, APPLY_CREATED, APPLY_UPDATED };
 
 /* Brings `object` about, waiting for each answer. What the server or others added to a live object
- * is left alone; what we set before and do not set now is taken away. dry_run: only tells what would
+ * is left alone; what we set before and do not set now goes. dry_run: only tells what would
  * be done, and not of fields that would go. The error names kind and name. */
 MUST_USE int apply_object(struct kube_client *client, const json_t *object, bool dry_run,
                           enum apply_outcome *ret_outcome, struct error *err);
