@@ -32,41 +32,24 @@ struct admin_call {
     unsigned status;
     const char *type;
     struct buf out;
+    struct arena arena; /* decoded parameters */
 };
 
 /* The decoded value of a query parameter into `out`; false when absent. "?usedonly" has an empty
  * value. */
-static bool param(const struct admin_call *call, const char *name, char *out, size_t size)
+static bool param(struct admin_call *call, const char *name, char *out, size_t size)
 {
-    struct slice rest = call->query;
-    struct slice pair;
+    struct slice value = url_query_value(&call->arena, call->query, name);
+    size_t len = MIN(value.len, size - 1);
 
-    while (slice_split_next(&rest, '&', &pair)) {
-        ptrdiff_t mark = slice_find_char(pair, '=');
-        struct slice key = mark < 0 ? pair : slice_head(pair, (size_t)mark);
-        struct slice value = mark < 0 ? SLICE("") : slice_from(pair, (size_t)mark + 1);
-        size_t len = 0;
-
-        if (!slice_eq_str(key, name))
-            continue;
-        for (size_t i = 0; i < value.len && len + 1 < size; i++) {
-            unsigned hi = 0;
-
-            if (value.data[i] == '%' && i + 2 < value.len) {
-                char hex[3] = {value.data[i + 1], value.data[i + 2], '\0'};
-
-                hi = (unsigned)strtoul(hex, NULL, 16);
-                i += 2;
-            }
-            out[len++] = hi ? (char)hi : value.data[i] == '+' ? ' ' : value.data[i];
-        }
-        out[len] = '\0';
-        return true;
-    }
-    return false;
+    if (value.data == NULL)
+        return false;
+    memcpy(out, value.data, len);
+    out[len] = '\0';
+    return true;
 }
 
-static bool has_param(const struct admin_call *call, const char *name)
+static bool has_param(struct admin_call *call, const char *name)
 {
     char value[PARAM_MAX];
 
@@ -119,7 +102,7 @@ static void page_server_info(struct admin_call *call)
     json_decref(info);
 }
 
-static bool wanted_kind(const struct admin_call *call, const char *lists)
+static bool wanted_kind(struct admin_call *call, const char *lists)
 {
     char mask[PARAM_MAX];
     bool found = false;
@@ -440,6 +423,7 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
 
     (void)end;
     buf_init(&call.out, ANSWER_MAX);
+    arena_init(&call.arena, 0);
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
         if (slice_eq_str(path, pages[i].path))
             page = &pages[i];
@@ -455,6 +439,7 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
     }
     http_stream_respond(stream, call.status, call.type, buf_slice(&call.out));
     buf_deinit(&call.out);
+    arena_deinit(&call.arena);
 }
 
 static void on_stream(struct http_stream *stream, void *ctx)

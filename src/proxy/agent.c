@@ -159,7 +159,7 @@ static int agent_start(struct agent *agent, const struct agent_options *options,
     if (rc == 0)
         rc = server_open_admin(agent->server, &admin, err);
     if (rc == 0)
-        rc = health_open(agent->server, &agent->identity, &agent->health, err);
+        rc = health_open(agent->server, &agent->identity, &health_istio_ports, &agent->health, err);
     if (rc == 0)
         rc = open_discovery(agent, err);
     return rc;

@@ -12,16 +12,16 @@
 #include <stdlib.h>
 
 enum {
-    PORT_AGENT = 15020,
-    PORT_READY = 15021,
-    PORT_METRICS = 15090,
     PROBES_MAX = 64,
     PROBE_ANSWER_MAX = 65536,
     METRICS_MAX = 256 * 1024 * 1024,
 };
 
+const struct health_ports health_istio_ports = {15020, 15021, 15090};
+
 struct health {
     struct server *server;
+    struct health_ports ports;
     const struct identity *identity;
     struct http_server *http; /* one server, three ports */
     struct list probes;
@@ -224,23 +224,23 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
     const json_t *spec;
 
     (void)end;
-    if (slice_eq(path, SLICE("/healthz/ready")) && port != PORT_METRICS) {
+    if (slice_eq(path, SLICE("/healthz/ready")) && port != health->ports.metrics) {
         answer_ready(health, stream);
         return;
     }
     if ((slice_eq(path, SLICE("/stats/prometheus")) || slice_eq(path, SLICE("/metrics"))) &&
-        port != PORT_READY) {
+        port != health->ports.ready) {
         answer_metrics(health, stream);
         return;
     }
-    if (port == PORT_AGENT && slice_eq(path, SLICE("/quitquitquit")) &&
+    if (port == health->ports.agent && slice_eq(path, SLICE("/quitquitquit")) &&
         slice_eq(head->method, SLICE("POST"))) {
         http_stream_respond(stream, 200, "text/plain", SLICE("OK\n"));
         server_drain(health->server);
         return;
     }
     key = mem_slice_dup(path);
-    spec = port == PORT_AGENT ? json_object_get(health->identity->probers, key) : NULL;
+    spec = port == health->ports.agent ? json_object_get(health->identity->probers, key) : NULL;
     mem_free(key);
     if (spec != NULL)
         run_probe(health, stream, spec);
@@ -255,29 +255,30 @@ static void on_stream(struct http_stream *stream, void *ctx)
     http_stream_events_set(stream, &events, ctx);
 }
 
-int health_open(struct server *server, const struct identity *identity, struct health **ret,
-                struct error *err)
+int health_open(struct server *server, const struct identity *identity,
+                const struct health_ports *ports, struct health **ret, struct error *err)
 {
-    static const unsigned ports[] = {PORT_AGENT, PORT_READY, PORT_METRICS};
+    const unsigned numbers[] = {ports->agent, ports->ready, ports->metrics};
     struct http_server_options options = {.codec = HTTP_CODEC_HTTP1};
     struct health *health = MEM_NEW(struct health);
     int rc;
 
     health->server = server;
     health->identity = identity;
+    health->ports = *ports;
     list_init(&health->probes);
     rc = http_server_new(server->loop, &options, on_stream, health, &health->http);
-    for (size_t i = 0; i < ARRAY_LEN(ports) && rc == 0; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(numbers) && rc == 0; i++) {
         struct addr addr;
         struct error ignored = {0};
 
-        rc = addr_parse_ip(SLICE("0.0.0.0"), ports[i], &addr);
+        rc = addr_parse_ip(SLICE("0.0.0.0"), numbers[i], &addr);
         if (rc == 0)
             rc = http_server_listen(health->http, &addr, NULL, err);
         /* A host without IPv6 is fine. */
-        if (rc == 0 && addr_parse_ip(SLICE("::"), ports[i], &addr) == 0 &&
+        if (rc == 0 && addr_parse_ip(SLICE("::"), numbers[i], &addr) == 0 &&
             http_server_listen(health->http, &addr, NULL, &ignored) < 0)
-            log_debug(main, "port %u without IPv6: %s", ports[i], ignored.reason);
+            log_debug(main, "port %u without IPv6: %s", numbers[i], ignored.reason);
     }
     if (rc < 0) {
         health_free(health);

@@ -17,9 +17,18 @@
 
 struct health;
 
+struct health_ports {
+    unsigned agent;   /* 15020 */
+    unsigned ready;   /* 15021 */
+    unsigned metrics; /* 15090 */
+};
+
+/* Those of Istio. */
+extern const struct health_ports health_istio_ports;
+
 /* `identity` is kept. Listens on all three ports, IPv4 and, where there is one, IPv6. */
 MUST_USE int health_open(struct server *server, const struct identity *identity,
-                         struct health **ret, struct error *err);
+                         const struct health_ports *ports, struct health **ret, struct error *err);
 /* NULL is fine. */
 void health_free(struct health *health);
 

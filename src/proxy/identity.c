@@ -14,6 +14,7 @@ enum {
     DISCOVERY_PORT = 15010,
     SIDECAR_WORKERS = 2,
     DRAIN_DEFAULT_MS = 5000,
+    DRAIN_MAX_MS = 3600000,
 };
 
 static const char discovery_default[] = "istiod.istio-system.svc:15010";
@@ -104,6 +105,38 @@ static int parse_discovery(struct identity *identity, const char *address, struc
     return 0;
 }
 
+/* Go's durations, as far as whole numbers go: "5s", "1m30s", "500ms". */
+static int parse_duration(struct slice text, uint64_t *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+    uint64_t total_ms = 0;
+
+    if (text.len == 0)
+        return ERR_INVALID;
+    while (text.len > 0) {
+        uint64_t number;
+        size_t digits = 0;
+        size_t i = 0;
+
+        while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
+            digits++;
+        if (slice_parse_u64(slice_head(text, digits), UINT32_MAX, &number) < 0)
+            return ERR_INVALID;
+        text = slice_from(text, digits);
+        while (i < ARRAY_LEN(units) && !slice_starts_with(text, slice_str(units[i].unit)))
+            i++;
+        if (i == ARRAY_LEN(units))
+            return ERR_INVALID;
+        total_ms += number * units[i].ms;
+        text = slice_from(text, strlen(units[i].unit));
+    }
+    *ret_ms = MIN(total_ms, (uint64_t)DRAIN_MAX_MS);
+    return 0;
+}
+
 static int parse_proxy_config(struct identity *identity, char *const *environment,
                               struct error *err)
 {
@@ -124,12 +157,9 @@ static int parse_proxy_config(struct identity *identity, char *const *environmen
         (unsigned)json_path_int(config, "concurrency", identity->gateway ? 0 : SIDECAR_WORKERS);
     identity->drain_ms = DRAIN_DEFAULT_MS;
     text = json_path_string(config, "terminationDrainDuration");
-    if (text != NULL) {
-        uint64_t seconds;
-
-        if (slice_parse_u64(slice_head(slice_str(text), strlen(text) - 1), 3600, &seconds) == 0)
-            identity->drain_ms = seconds * 1000;
-    }
+    if (rc == 0 && text != NULL && parse_duration(slice_str(text), &identity->drain_ms) < 0)
+        rc = err_set_path(err, ERR_INVALID, "PROXY_CONFIG.terminationDrainDuration",
+                          "\"%s\" is no duration", text);
     json_decref(config);
     return rc;
 }

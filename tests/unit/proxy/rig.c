@@ -111,7 +111,7 @@ static int put_listener(struct rig *rig, const char *yaml, struct error *err)
 
     return rc < 0 ? rc
                   : resources_put_listener(&rig->resources, message, slice_make(NULL, 0), NULL,
-                                           false, err);
+                                           true, err);
 }
 
 void rig_listener(struct rig *rig, const char *yaml)
@@ -120,14 +120,6 @@ void rig_listener(struct rig *rig, const char *yaml)
 
     if (put_listener(rig, yaml, &err) < 0)
         fail_msg("%s: %s\n%s", err.path, err.reason, yaml);
-}
-
-const char *rig_listener_refused(struct rig *rig, const char *yaml)
-{
-    struct error err = {0};
-
-    assert_true(put_listener(rig, yaml, &err) < 0);
-    return arena_printf(&rig->arena, "%s: %s", err.path, err.reason);
 }
 
 void rig_cluster_at(struct rig *rig, const char *name, unsigned port, const char *more)
@@ -140,29 +132,40 @@ void rig_cluster_at(struct rig *rig, const char *name, unsigned port, const char
                              name, more, more[0] ? "," : "", name, port));
 }
 
-void rig_http(struct rig *rig, const char *routes, const char *more)
+static const char *http_yaml(struct rig *rig, const char *routes, const char *more)
 {
     rig->port = rig_free_port();
-    rig_listener(
-        rig,
-        arena_printf(
-            &rig->arena,
-            "{name: l%u, address: {socket_address: {address: 127.0.0.1, port_value: %u}}, "
-            "filter_chains: [{filters: [{name: hcm, typed_config: {\"@type\": "
-            "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
-            "HttpConnectionManager, stat_prefix: rig, %s%s access_log: [{name: log, typed_config: "
-            "{\"@type\": "
-            "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, "
-            "path: %s, log_format: {text_format_source: {inline_string: \"%%RESPONSE_CODE%% "
-            "%%RESPONSE_FLAGS%% %%RESPONSE_CODE_DETAILS%%\\n\"}}}}], route_config: {name: rig, "
-            "virtual_hosts: [{name: all, domains: ['*'], routes: [%s]}]}, http_filters: ["
-            "{name: fault, typed_config: {\"@type\": "
-            "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}, "
-            "{name: cors, typed_config: {\"@type\": "
-            "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}, "
-            "{name: router, typed_config: {\"@type\": "
-            "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]}",
-            rig->port, rig->port, more, more[0] ? "," : "", rig->log_path, routes));
+    return arena_printf(
+        &rig->arena,
+        "{name: l%u, address: {socket_address: {address: 127.0.0.1, port_value: %u}}, "
+        "filter_chains: [{filters: [{name: hcm, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+        "HttpConnectionManager, stat_prefix: rig, %s%s access_log: [{name: log, typed_config: "
+        "{\"@type\": "
+        "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, "
+        "path: %s, log_format: {text_format_source: {inline_string: \"%%RESPONSE_CODE%% "
+        "%%RESPONSE_FLAGS%% %%RESPONSE_CODE_DETAILS%%\\n\"}}}}], route_config: {name: rig, "
+        "virtual_hosts: [{name: all, domains: ['*'], routes: [%s]}]}, http_filters: ["
+        "{name: fault, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}, "
+        "{name: cors, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}, "
+        "{name: router, typed_config: {\"@type\": "
+        "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]}",
+        rig->port, rig->port, more, more[0] ? "," : "", rig->log_path, routes);
+}
+
+void rig_http(struct rig *rig, const char *routes, const char *more)
+{
+    rig_listener(rig, http_yaml(rig, routes, more));
+}
+
+const char *rig_http_refused(struct rig *rig, const char *routes)
+{
+    struct error err = {0};
+
+    assert_true(put_listener(rig, http_yaml(rig, routes, ""), &err) < 0);
+    return arena_printf(&rig->arena, "%s: %s", err.path, err.reason);
 }
 
 /* One filter chain's filters: a TCP proxy with a log. */

@@ -76,11 +76,9 @@ void rig_deinit(struct rig *rig);
 void rig_turn(struct rig *rig);
 /* An unused port of loopback. */
 unsigned rig_free_port(void);
-/* A resource from YAML; fails the test when it is refused. rig_refused: the other way round, "path:
- * reason" is returned. */
+/* A resource from YAML; fails the test when it is refused. */
 void rig_cluster(struct rig *rig, const char *yaml);
 void rig_listener(struct rig *rig, const char *yaml);
-const char *rig_listener_refused(struct rig *rig, const char *yaml);
 /* An upstream, and cluster "upN" that has it as its one endpoint; `more` is YAML of further fields
  * of the cluster, or "". */
 struct rig_upstream *rig_upstream(struct rig *rig, const char *more);
@@ -97,6 +95,8 @@ void rig_chains(struct rig *rig, const char *fields);
  * log, and one virtual host "*" with these routes (flow YAML: "{...}, {...}"). `more` is YAML of
  * further fields of the manager, or "". */
 void rig_http(struct rig *rig, const char *routes, const char *more);
+/* The same, where it must be refused: "path: reason". */
+const char *rig_http_refused(struct rig *rig, const char *routes);
 /* Puts what was configured in force. */
 void rig_apply(struct rig *rig);
 
