@@ -50,7 +50,11 @@ void analysis_free(struct analysis *analysis)
     }
     json_decref(analysis->mesh_config);
     VEC_DEINIT(&analysis->suppressions);
+    for (size_t i = 0; i < analysis->texts.count; i++)
+        map_deinit(&analysis->texts.items[i]->lines);
+    VEC_DEINIT(&analysis->texts);
     VEC_DEINIT(&analysis->messages);
+    VEC_DEINIT(&analysis->places);
     VEC_DEINIT(&analysis->skipped);
     VEC_DEINIT(&analysis->executed);
     map_deinit(&analysis->index);
@@ -146,7 +150,7 @@ static int kind_find(const json_t *tree)
 }
 
 struct placing {
-    const struct analyze_text *text;
+    struct analyze_text *text;
     size_t document;
 };
 
@@ -191,6 +195,8 @@ int analysis_add_text(struct analysis *analysis, const char *name, struct slice 
         return rc;
     kept->name = arena_strdup(&analysis->arena, name);
     kept->text = arena_slice_dup(&analysis->arena, text);
+    map_init(&kept->lines, 0);
+    VEC_PUSH(&analysis->texts, kept);
     for (size_t i = 0; i < json_array_size(documents) && rc >= 0; i++) {
         placing.document = i;
         rc = tree_add(analysis, json_array_get(documents, i), &placing, "", err);
@@ -315,23 +321,6 @@ static const char *message_text(struct analysis *analysis, enum analyze_message_
     return text;
 }
 
-/* "file.yaml:12", or "" for live objects. */
-static const char *message_reference(struct analysis *analysis, const struct analyze_object *object,
-                                     const char *path)
-{
-    size_t line = 0;
-
-    if (!object->text)
-        return "";
-    if (path)
-        line = yaml_line_find(
-            object->text->text, object->document,
-            ANALYSIS_TEXT(analysis, "%s%s%s", object->prefix, object->prefix[0] ? "." : "", path));
-    if (line == 0)
-        line = yaml_line_find(object->text->text, object->document, object->prefix);
-    return ANALYSIS_TEXT(analysis, "%s:%zu", object->text->name, line);
-}
-
 /* Any text matches '*'. */
 static bool pattern_matches(const char *pattern, const char *text)
 {
@@ -400,6 +389,7 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
     const char *arguments[10];
     const char *argument;
     size_t count = 0;
+    struct analyze_place place;
     struct analyze_message message = {.id = id, .level = table[id].level, .code = table[id].code};
     va_list args;
 
@@ -413,9 +403,12 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
     message.origin = object->origin;
     if (message_is_suppressed(analysis, object, &message))
         return;
-    message.reference = message_reference(analysis, object, path);
+    message.reference = "";
     message.text = message_text(analysis, id, arguments, count);
     VEC_PUSH(&analysis->messages, message);
+    place.object = object;
+    place.path = path ? arena_strdup(&analysis->arena, path) : NULL;
+    VEC_PUSH(&analysis->places, place);
 }
 
 void analysis_suppress(struct analysis *analysis, const char *code, const char *pattern)
@@ -501,6 +494,7 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
     bool is_selective = false;
 
     analysis->messages.count = 0;
+    analysis->places.count = 0;
     analysis->skipped.count = 0;
     analysis->executed.count = 0;
     mesh_config_find(analysis);
@@ -519,6 +513,7 @@ void analysis_run(struct analysis *analysis, const char *const *names, size_t na
         analyzer->run(analysis);
         VEC_PUSH(&analysis->executed, analyzer->name);
     }
+    analysis_lines_find(analysis);
     messages_sort(analysis);
 }
 

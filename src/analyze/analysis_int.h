@@ -17,6 +17,7 @@
 struct analyze_text {
     const char *name;
     struct slice text;
+    struct map lines; /* "document:path" -> size_t, from 1; 0: not found; see lines.c */
 };
 
 struct analyze_object {
@@ -29,9 +30,9 @@ struct analyze_object {
     const json_t *spec;
     struct mesh_labels labels;
     struct mesh_labels annotations;
-    const struct analyze_text *text; /* NULL: live */
-    size_t document;                 /* in the text, from 0 */
-    const char *prefix;              /* path of the object in its document: "" or "items[3]" */
+    struct analyze_text *text; /* NULL: live */
+    size_t document;           /* in the text, from 0 */
+    const char *prefix;        /* path of the object in its document: "" or "items[3]" */
 };
 
 typedef VEC(struct analyze_object *) analyze_object_vec;
@@ -39,6 +40,12 @@ typedef VEC(struct analyze_object *) analyze_object_vec;
 struct analyze_suppression {
     const char *code;
     const char *pattern;
+};
+
+/* Where a message points, until its line is looked up. */
+struct analyze_place {
+    const struct analyze_object *object;
+    const char *path; /* NULL: the object itself */
 };
 
 struct analysis {
@@ -50,8 +57,10 @@ struct analysis {
     json_t *mesh_config; /* never NULL while analyzers run */
     bool mesh_config_given;
     VEC(struct analyze_suppression) suppressions;
+    VEC(struct analyze_text *) texts;
     VEC(struct analyze_message) messages;
-    VEC(const char *) skipped; /* names of analyzers, of the last run */
+    VEC(struct analyze_place) places; /* of the messages, until they are sorted */
+    VEC(const char *) skipped;        /* names of analyzers, of the last run */
     VEC(const char *) executed;
 };
 
@@ -85,7 +94,8 @@ const struct analyze_object *analysis_find_named(const struct analysis *analysis
                                                  const char *name);
 
 /* Tells a message of `object`; `path` is the field ("spec.hosts[0]") whose line is shown, NULL for
- * the object's first. The arguments are texts, as many as the message has, and a NULL. */
+ * the object's first. The arguments are texts, as many as the message has, and a NULL; all are
+ * copied. */
 void analysis_report(struct analysis *analysis, enum analyze_message_id id,
                      const struct analyze_object *object, const char *path, ...)
     __attribute__((sentinel));
@@ -93,6 +103,9 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
 /* Tells that no pod has these labels, which stand at `path` of the object. */
 void analysis_report_selector(struct analysis *analysis, const struct analyze_object *object,
                               const char *path, const struct mesh_labels *selector);
+
+/* Puts "file.yaml:12" into the messages, from their places. */
+void analysis_lines_find(struct analysis *analysis);
 
 /* Text in the analysis' memory. */
 #define ANALYSIS_TEXT(analysis, ...) arena_printf(&(analysis)->arena, __VA_ARGS__)

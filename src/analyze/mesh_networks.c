@@ -51,11 +51,12 @@ void analyze_mesh_networks(struct analysis *analysis)
     const struct analyze_object *map = analysis_mesh_config_map(analysis);
     const char *text = map ? json_path_string(map->json, "data.meshNetworks") : NULL;
     SCOPED(json_drop) json_t *config = NULL;
-    struct analyze_object told; /* the map, under the name by which it is told of */
+    struct analyze_object *told; /* the map, under the name by which it is told of */
 
     if (!text || yaml_parse_one(slice_str(text), NULL, &config, NULL) < 0)
         return;
-    told = *map;
-    told.origin = "MeshNetworks istio-system/meshnetworks";
-    networks_check(analysis, &told, json_object_get(config, "networks"));
+    told = ARENA_NEW(&analysis->arena, struct analyze_object);
+    *told = *map;
+    told->origin = "MeshNetworks istio-system/meshnetworks";
+    networks_check(analysis, told, json_object_get(config, "networks"));
 }

@@ -40,10 +40,13 @@ MUST_USE int yaml_parse(struct slice text, const struct yaml_limits *limits, jso
 MUST_USE int yaml_parse_one(struct slice text, const struct yaml_limits *limits, json_t **ret,
                             struct error *err);
 
-/* The line (from 1) of the field at `path` in the document (from 0; empty ones do not count), where
- * keys are put together with dots and items with brackets: "spec.http[0].match". "" is the
- * document itself. 0 when there is no such field. */
-size_t yaml_line_find(struct slice text, size_t document, const char *path);
+/* Told of a field: its document (from 0; empty ones do not count), its path, where keys are put
+ * together with dots and items with brackets ("spec.http[0].match"; "" is the document itself), and
+ * its line (from 1). False ends the walk. */
+typedef bool yaml_on_field(size_t document, struct slice path, size_t line, void *ctx);
+/* Walks over all fields of a text that yaml_parse accepts, in order. Aliases are not followed; the
+ * walk ends early at a path longer than 4 KiB. */
+void yaml_fields_each(struct slice text, yaml_on_field *on_field, void *ctx);
 
 /* Appends `value` as one document, with a newline at its end and no "---". ERR_LIMIT when `out` is
  * full. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where in a YAML text a field stands: a walk over libyaml's events that keeps the path.
+/* Where in a YAML text its fields stand: a walk over libyaml's events that keeps the path.
  *
  * Place   analyze, for the line numbers of its messages
  * Owns    while it runs: libyaml's parser, one path
@@ -21,12 +21,12 @@ struct level {
 };
 
 struct walk {
-    const char *wanted;
-    size_t documents_left; /* before the wanted one */
+    yaml_on_field *on_field;
+    void *ctx;
+    size_t document;
     struct buf path;
     struct level levels[YAML_DEPTH_DEFAULT_MAX];
     size_t depth;
-    size_t line; /* found, from 1; 0: not yet */
 };
 
 /* A value begins: puts its step on the path. False when the event is a key. */
@@ -71,11 +71,9 @@ static bool node_visit(struct walk *walk, const yaml_event_t *event)
 
     if (is_root && document_is_empty(event))
         return false;
-    if (walk->documents_left == 0 && is_step && walk->path.len == strlen(walk->wanted) &&
-        memcmp(walk->path.len ? walk->path.data : "", walk->wanted, walk->path.len) == 0) {
-        walk->line = event->start_mark.line + 1;
+    if (is_step && !walk->on_field(walk->document, buf_slice(&walk->path),
+                                   event->start_mark.line + 1, walk->ctx))
         return true;
-    }
     if (event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT) {
         if (walk->depth == YAML_DEPTH_DEFAULT_MAX || walk->path.failed)
             return true;
@@ -84,9 +82,10 @@ static bool node_visit(struct walk *walk, const yaml_event_t *event)
             .key_next = event->type == YAML_MAPPING_START_EVENT,
             .path_len = walk->path.len,
         };
-        return false;
+    } else if (is_root) {
+        walk->document++;
     }
-    return is_root && walk->documents_left-- == 0;
+    return false;
 }
 
 static bool event_visit(struct walk *walk, const yaml_event_t *event)
@@ -101,7 +100,8 @@ static bool event_visit(struct walk *walk, const yaml_event_t *event)
     case YAML_SEQUENCE_END_EVENT:
         walk->depth--;
         walk->path.len = walk->levels[walk->depth].path_len;
-        return walk->depth == 0 && walk->documents_left-- == 0;
+        walk->document += walk->depth == 0;
+        return false;
     case YAML_SCALAR_EVENT:
     case YAML_ALIAS_EVENT:
     case YAML_MAPPING_START_EVENT:
@@ -112,15 +112,15 @@ static bool event_visit(struct walk *walk, const yaml_event_t *event)
     }
 }
 
-size_t yaml_line_find(struct slice text, size_t document, const char *path)
+void yaml_fields_each(struct slice text, yaml_on_field *on_field, void *ctx)
 {
-    struct walk walk = {.wanted = path, .documents_left = document};
+    struct walk walk = {.on_field = on_field, .ctx = ctx};
     yaml_parser_t parser;
     yaml_event_t event;
     bool is_over = false;
 
     if (!yaml_parser_initialize(&parser))
-        return 0;
+        return;
     buf_init(&walk.path, PATH_SIZE_MAX);
     yaml_parser_set_input_string(&parser, (const unsigned char *)(text.data ? text.data : ""),
                                  text.len);
@@ -130,5 +130,4 @@ size_t yaml_line_find(struct slice text, size_t document, const char *path)
     }
     yaml_parser_delete(&parser);
     buf_deinit(&walk.path);
-    return walk.line;
 }

@@ -173,12 +173,49 @@ static void samples_are_read(void **state)
     assert_string_equal(json_path_string(documents, "[0].kind"), "Service");
 }
 
+/* "document:path=line" of each field. */
+static bool field_append(size_t document, struct slice path, size_t line, void *ctx)
+{
+    struct buf *out = ctx;
+
+    (void)buf_printf(out, "%zu:%.*s=%zu ", document, SLICE_ARG(path), line);
+    return !slice_eq_str(path, "last");
+}
+
+static void fields_have_their_lines(void **state)
+{
+    static const char text[] = "# a comment\n"
+                               "a: 1\n"
+                               "b:\n"
+                               "  c.d/e: x\n"
+                               "  f: [1, {g: 2}]\n"
+                               "---\n"
+                               "# empty\n"
+                               "---\n"
+                               "- h:\n"
+                               "    i: &anchor 1\n"
+                               "- *anchor\n"
+                               "---\n"
+                               "last: 1\n"
+                               "never: 1\n";
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 0);
+    yaml_fields_each(slice_str(text), field_append, &out);
+    assert_slice(buf_slice(&out),
+                 "0:=2 0:a=2 0:b=3 0:b.c.d/e=4 0:b.f=5 0:b.f[0]=5 0:b.f[1]=5 0:b.f[1].g=5 "
+                 "1:=9 1:[0]=9 1:[0].h=9 1:[0].h.i=10 1:[1]=11 2:=13 2:last=13 ");
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(yaml_becomes_json),         cmocka_unit_test(errors_name_their_line),
         cmocka_unit_test(one_document_is_one),       cmocka_unit_test(json_becomes_kubectls_yaml),
         cmocka_unit_test(output_keeps_to_its_limit), cmocka_unit_test(samples_are_read),
+        cmocka_unit_test(fields_have_their_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
