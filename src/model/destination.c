@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Destination rules: merging those of one host, and finding the one that counts for a client.
  *
- * Rules of one namespace, host and exportTo are one: subsets in order of age, the first definition
+ * Rules of one namespace, host, selector and exportTo are one: subsets in order of age, the first definition
  * of a name wins; the top-level policy is the oldest rule's that has one.
  *
  * Place   node.c for each rule; builder.c merges; translate looks up
@@ -15,6 +15,8 @@ void mesh_destination_read(struct mesh_node *node, const struct api_destination_
                            const char *domain)
 {
     static const struct api_destination_rule_spec empty;
+    static const char *const own_namespace[] = {"."};
+    const struct api_policy_selector *selector;
     char host[MESH_HOST_SIZE];
 
     node->rule.spec = object->spec ? object->spec : &empty;
@@ -22,15 +24,25 @@ void mesh_destination_read(struct mesh_node *node, const struct api_destination_
                            sizeof(host)))
         host[0] = '\0';
     node->rule.host = arena_strdup(&node->arena, host);
+    node->rule.export_to = (const char *const *)node->rule.spec->export_to;
+    node->rule.export_to_count = node->rule.spec->export_to_count;
+    selector = node->rule.spec->workload_selector;
+    if (!selector || selector->match_labels_count == 0)
+        return;
+    node->rule.selector =
+        mesh_labels_read(&node->arena, selector->match_labels, selector->match_labels_count);
+    node->rule.export_to = own_namespace; /* it is for workloads of its namespace alone */
+    node->rule.export_to_count = 1;
 }
 
-static bool same_export(const struct mesh_destination *destination,
-                        const struct api_destination_rule_spec *spec)
+static bool same_clients(const struct mesh_destination *destination, const struct mesh_node *rule)
 {
-    if (destination->export_to_count != spec->export_to_count)
+    if (destination->export_to_count != rule->rule.export_to_count ||
+        destination->selector.count != rule->rule.selector.count ||
+        !mesh_labels_match(&destination->selector, &rule->rule.selector))
         return false;
-    for (size_t i = 0; i < spec->export_to_count; i++)
-        if (strcmp(destination->export_to[i], spec->export_to[i]) != 0)
+    for (size_t i = 0; i < rule->rule.export_to_count; i++)
+        if (strcmp(destination->export_to[i], rule->rule.export_to[i]) != 0)
             return false;
     return true;
 }
@@ -45,7 +57,7 @@ static struct mesh_destination *find_merged(struct mesh_rules_part *part,
         if (strcmp(destination->host, rule->rule.host) != 0 ||
             strcmp(destination->meta.namespace, rule->meta.namespace) != 0)
             return NULL;
-        if (same_export(destination, rule->rule.spec))
+        if (same_clients(destination, rule))
             return destination;
     }
     return NULL;
@@ -110,15 +122,16 @@ void mesh_destinations_merge(struct mesh_rules_part *part, struct mesh_node *con
         const struct mesh_node *rule = sorted[i];
         struct mesh_destination *destination;
 
-        if (!rule->rule.host[0] || rule->rule.spec->workload_selector)
-            continue; /* mesh_problems_find tells */
+        if (!rule->rule.host[0])
+            continue;
         destination = find_merged(part, rule);
         if (!destination) {
             destination = &part->destinations[part->destination_count++];
             destination->meta = rule->meta;
             destination->host = rule->rule.host;
-            destination->export_to = (const char *const *)rule->rule.spec->export_to;
-            destination->export_to_count = rule->rule.spec->export_to_count;
+            destination->selector = rule->rule.selector;
+            destination->export_to = rule->rule.export_to;
+            destination->export_to_count = rule->rule.export_to_count;
         }
         if (!destination->traffic_policy)
             destination->traffic_policy = rule->rule.spec->traffic_policy;
@@ -154,34 +167,55 @@ static size_t find_place(const struct mesh_rules_part *part, const char *namespa
     return low;
 }
 
-static bool is_exported(const struct mesh_destination *destination, const char *client_namespace)
+/* Who asks, and for what. */
+struct question {
+    const char *namespace;
+    const struct mesh_labels *labels; /* NULL: any workload */
+    const char *hostname;
+};
+
+static bool is_meant(const struct mesh_destination *destination, const struct question *question)
 {
+    if (question->labels && !mesh_labels_match(&destination->selector, question->labels))
+        return false;
     return mesh_export_covers(destination->export_to, destination->export_to_count,
-                              destination->meta.namespace, client_namespace);
+                              destination->meta.namespace, question->namespace);
 }
 
-/* The most specific rule of `namespace` for the host that client_namespace may see. */
-static const struct mesh_destination *find_in(const struct mesh_rules_part *part,
-                                              const char *namespace, const char *client_namespace,
-                                              const char *hostname)
+/* Whether `a` counts rather than `b`: by host, then the one that selects. */
+static bool is_closer(const struct mesh_destination *a, const struct mesh_destination *b)
+{
+    size_t a_len = strlen(a->host);
+    size_t b_len = strlen(b->host);
+
+    return a_len > b_len || (a_len == b_len && a->selector.count > 0 && b->selector.count == 0);
+}
+
+/* The most specific rule of `namespace` for the question. */
+static const struct mesh_destination *
+find_in(const struct mesh_rules_part *part, const char *namespace, const struct question *question)
 {
     const struct mesh_destination *best = NULL;
 
-    for (size_t i = find_place(part, namespace, hostname); i < part->destination_count; i++) {
-        if (place_cmp(&part->destinations[i], namespace, hostname) != 0)
+    for (size_t i = find_place(part, namespace, question->hostname); i < part->destination_count;
+         i++) {
+        const struct mesh_destination *destination = &part->destinations[i];
+
+        if (place_cmp(destination, namespace, question->hostname) != 0)
             break;
-        if (is_exported(&part->destinations[i], client_namespace))
-            return &part->destinations[i];
+        if (is_meant(destination, question) && (!best || is_closer(destination, best)))
+            best = destination;
     }
+    if (best)
+        return best;
     /* a namespace's wildcards stand before its other hosts: '*' sorts below letters and digits */
     for (size_t i = find_place(part, namespace, "*"); i < part->destination_count; i++) {
         const struct mesh_destination *destination = &part->destinations[i];
 
         if (destination->host[0] != '*' || strcmp(destination->meta.namespace, namespace) != 0)
             break;
-        if (mesh_host_covers(destination->host, hostname) &&
-            is_exported(destination, client_namespace) &&
-            (!best || strlen(destination->host) > strlen(best->host)))
+        if (mesh_host_covers(destination->host, question->hostname) &&
+            is_meant(destination, question) && (!best || is_closer(destination, best)))
             best = destination;
     }
     return best;
@@ -189,16 +223,18 @@ static const struct mesh_destination *find_in(const struct mesh_rules_part *part
 
 const struct mesh_destination *mesh_destination_find(const struct mesh *mesh,
                                                      const char *client_namespace,
+                                                     const struct mesh_labels *client_labels,
                                                      const struct mesh_service *service)
 {
+    const struct question question = {client_namespace, client_labels, service->hostname};
     const struct mesh_destination *found = NULL;
 
     if (strcmp(client_namespace, mesh->root_namespace) != 0)
-        found = find_in(mesh->rules, client_namespace, client_namespace, service->hostname);
+        found = find_in(mesh->rules, client_namespace, &question);
     if (!found)
-        found = find_in(mesh->rules, service->meta.namespace, client_namespace, service->hostname);
+        found = find_in(mesh->rules, service->meta.namespace, &question);
     if (!found)
-        found = find_in(mesh->rules, mesh->root_namespace, client_namespace, service->hostname);
+        found = find_in(mesh->rules, mesh->root_namespace, &question);
     return found;
 }
 

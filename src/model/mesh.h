@@ -184,6 +184,7 @@ struct mesh_subset {
 struct mesh_destination {
     struct mesh_meta meta;                           /* of the oldest rule */
     const char *host;                                /* full, may start with "*." */
+    struct mesh_labels selector;                     /* of client workloads; none: all */
     const struct api_traffic_policy *traffic_policy; /* NULL: none */
     const struct mesh_subset *subsets;
     size_t subset_count;
@@ -341,9 +342,12 @@ bool mesh_virtual_service_visible(const struct mesh_virtual_service *vs, const c
 bool mesh_virtual_service_bound(const struct mesh_virtual_service *vs, const char *gateway);
 
 /* What destination rules say about a host to clients in client_namespace: own namespace first, then
- * the service's, then the root; in each the most specific host. NULL when there is none. */
+ * the service's, then the root; in each the most specific host, and of that host a rule that
+ * selects workloads of those labels (NULL: any) before one that is for all. NULL when there is
+ * none. */
 const struct mesh_destination *mesh_destination_find(const struct mesh *mesh,
                                                      const char *client_namespace,
+                                                     const struct mesh_labels *client_labels,
                                                      const struct mesh_service *service);
 const struct mesh_subset *mesh_destination_subset(const struct mesh_destination *destination,
                                                   const char *name);

@@ -57,7 +57,10 @@ struct mesh_node {
         } place; /* MESH_NODE */
         struct {
             const struct api_destination_rule_spec *spec;
-            const char *host; /* full */
+            const char *host;            /* full */
+            struct mesh_labels selector; /* of client workloads; none: all */
+            const char *const *export_to;
+            size_t export_to_count;
         } rule;
     };
 };

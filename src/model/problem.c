@@ -48,7 +48,7 @@ static void find_subset(struct finder *finder, const struct mesh_service *servic
                         const char *subset, const char *field)
 {
     const struct mesh_destination *destination =
-        mesh_destination_find(finder->mesh, finder->vs->meta.namespace, service);
+        mesh_destination_find(finder->mesh, finder->vs->meta.namespace, NULL, service);
     char place[FIELD_SIZE];
 
     if (!subset || !subset[0] || (destination && mesh_destination_subset(destination, subset)))

@@ -79,8 +79,6 @@ static void check_rule(const struct teller *teller, const struct mesh_node *node
     const struct api_destination_rule_spec *spec = node->rule.spec;
     char place[FIELD_SIZE];
 
-    if (spec->workload_selector)
-        tell(teller, "spec", "workloadSelector", "rules for some workloads; it has no effect");
     check_policy(teller, "spec.trafficPolicy", spec->traffic_policy);
     for (size_t i = 0; i < spec->subsets_count; i++) {
         (void)snprintf(place, sizeof(place), "spec.subsets[%zu].trafficPolicy", i);

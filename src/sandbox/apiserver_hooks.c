@@ -238,7 +238,6 @@ static void idle_kind_warn(struct apiserver_call *call)
         "cronjobs",
         "statefulsets",
         "daemonsets",
-        "ingresses",
         "networkpolicies",
         "poddisruptionbudgets",
         "resourcequotas",

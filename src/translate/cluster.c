@@ -410,8 +410,8 @@ static void add_outbound(struct translator *translator, const struct mesh_servic
 
 static void add_service(struct translator *translator, const struct mesh_service *service)
 {
-    const struct mesh_destination *destination =
-        mesh_destination_find(translator->mesh, translator->scope->namespace, service);
+    const struct mesh_destination *destination = mesh_destination_find(
+        translator->mesh, translator->scope->namespace, &translator->scope->labels, service);
 
     for (size_t i = 0; i < service->port_count; i++) {
         if (!scope_has_port(translator, service, &service->ports[i]))

@@ -137,8 +137,8 @@ void endpoints_make(struct translator *translator)
 {
     for (size_t i = 0; i < translator->service_count; i++) {
         const struct mesh_service *service = translator->services[i];
-        const struct mesh_destination *destination =
-            mesh_destination_find(translator->mesh, translator->scope->namespace, service);
+        const struct mesh_destination *destination = mesh_destination_find(
+            translator->mesh, translator->scope->namespace, &translator->scope->labels, service);
 
         for (size_t j = 0; j < service->port_count; j++) {
             const struct mesh_port *port = &service->ports[j];

@@ -298,7 +298,8 @@ bool extras_hash(const struct action_context *context, const struct api_destinat
     const struct mesh_service *service =
         http_destination_resolve(translator, destination, context->namespace, &host);
     const struct mesh_destination *rule =
-        service ? mesh_destination_find(translator->mesh, translator->scope->namespace, service)
+        service ? mesh_destination_find(translator->mesh, translator->scope->namespace,
+                                        &translator->scope->labels, service)
                 : NULL;
     const struct mesh_subset *subset =
         rule && destination->subset ? mesh_destination_subset(rule, destination->subset) : NULL;

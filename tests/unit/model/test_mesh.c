@@ -125,7 +125,9 @@ static void pod_changes_reach_endpoints(void **state)
 
 static const struct mesh_destination *find(const struct mesh *mesh, const char *client)
 {
-    return mesh_destination_find(mesh, client,
+    static const struct mesh_labels none;
+
+    return mesh_destination_find(mesh, client, &none,
                                  mesh_service_find(mesh, "reviews.shop.svc.cluster.local"));
 }
 
@@ -448,6 +450,34 @@ static void ingresses_by_class(void **state)
     mesh_builder_free(builder);
 }
 
+static void destinations_by_selector(void **state)
+{
+    static const struct mesh_label app[] = {{"app", "a"}};
+    struct mesh_labels chosen = {app, 1};
+    struct mesh_labels none = {0};
+    struct mesh_builder *builder = mesh_builder_new(NULL);
+    const struct mesh_service *service;
+    struct mesh *mesh;
+
+    (void)state;
+    put(builder, base);
+    put(builder,
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: all, "
+        "namespace: shop, creationTimestamp: '2026-01-01T00:00:00Z'}, spec: {host: reviews, "
+        "subsets: [{name: v1}]}}\n---\n"
+        "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: some, "
+        "namespace: shop, creationTimestamp: '2026-01-02T00:00:00Z'}, spec: {host: reviews, "
+        "workloadSelector: {matchLabels: {app: a}}, subsets: [{name: v2}]}}");
+    mesh = mesh_builder_snapshot(builder);
+    service = mesh_service_find(mesh, "reviews.shop.svc.cluster.local");
+    assert_string_equal(mesh_destination_find(mesh, "shop", &chosen, service)->meta.name, "some");
+    assert_string_equal(mesh_destination_find(mesh, "shop", &none, service)->meta.name, "all");
+    /* another namespace's workloads are not meant, whatever their labels */
+    assert_string_equal(mesh_destination_find(mesh, "other", &chosen, service)->meta.name, "all");
+    mesh_unref(mesh);
+    mesh_builder_free(builder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +492,7 @@ int main(void)
         cmocka_unit_test(selectors_take_workloads),
         cmocka_unit_test(sidecars_by_precedence),
         cmocka_unit_test(ingresses_by_class),
+        cmocka_unit_test(destinations_by_selector),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
