@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Destination rules: merging those of one host, and finding the one that counts for a client.
  *
- * Rules of one namespace, host, selector and exportTo are one: subsets in order of age, the first definition
- * of a name wins; the top-level policy is the oldest rule's that has one.
+ * Rules of one namespace, host, selector and exportTo are one: subsets in order of age, the first
+ * definition of a name wins; the top-level policy is the oldest rule's that has one.
  *
  * Place   node.c for each rule; builder.c merges; translate looks up
  * Owns    nothing; merged rules lie in the rules part's arena

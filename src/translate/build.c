@@ -213,6 +213,13 @@ void build_access_log(struct arena *arena, const struct mesh_config *config,
 struct pb_filter_chain *build_tcp_chain(struct arena *arena, const struct mesh_config *config,
                                         const char *name, const char *cluster)
 {
+    return build_tcp_chain_idle(arena, config, name, cluster, NULL);
+}
+
+struct pb_filter_chain *build_tcp_chain_idle(struct arena *arena, const struct mesh_config *config,
+                                             const char *name, const char *cluster,
+                                             const struct pb_duration *idle)
+{
     struct pb_filter_chain *chain = ARENA_NEW(arena, struct pb_filter_chain);
     struct pb_tcp_proxy proxy = {0};
 
@@ -220,6 +227,9 @@ struct pb_filter_chain *build_tcp_chain(struct arena *arena, const struct mesh_c
     build_access_log(arena, config, &proxy.access_log, &proxy.access_log_count);
     proxy.cluster_specifier_case = PB_TCP_PROXY_CASE_CLUSTER;
     proxy.cluster = slice_str(cluster);
+    proxy.has_idle_timeout = idle != NULL;
+    if (idle)
+        proxy.idle_timeout = *idle;
     chain->name = slice_str(name);
     PROTO_PUSH(arena, chain, filters,
                build_filter(arena, "envoy.filters.network.tcp_proxy", &pb_tcp_proxy_desc, &proxy));

@@ -49,6 +49,10 @@ void build_access_log(struct arena *arena, const struct mesh_config *config,
 /* A chain with one tcp_proxy to a cluster, whose name is its stat prefix too. */
 struct pb_filter_chain *build_tcp_chain(struct arena *arena, const struct mesh_config *config,
                                         const char *name, const char *cluster);
+/* The same that ends idle connections after a time of its own (NULL: Envoy's). */
+struct pb_filter_chain *build_tcp_chain_idle(struct arena *arena, const struct mesh_config *config,
+                                             const char *name, const char *cluster,
+                                             const struct pb_duration *idle);
 struct pb_filter_chain *build_http_chain(struct arena *arena, const char *name,
                                          const struct pb_hcm *hcm);
 

@@ -65,7 +65,28 @@ static void add_http_options(struct arena *arena, struct pb_cluster *cluster,
     PROTO_PUSH(arena, cluster, typed_extension_protocol_options, entry);
 }
 
-static void set_downstream_protocol(struct arena *arena, struct pb_cluster_http_options *options)
+static struct pb_http2_protocol_options *new_http2(struct arena *arena,
+                                                   const struct api_http_settings *http)
+{
+    struct pb_http2_protocol_options *out = ARENA_NEW(arena, struct pb_http2_protocol_options);
+    const struct api_http2_keep_alive *keepalive = http ? http->http2_keep_alive : NULL;
+
+    if (http && http->max_concurrent_streams > 0) {
+        out->has_max_concurrent_streams = true;
+        out->max_concurrent_streams = (uint32_t)http->max_concurrent_streams;
+    }
+    if (keepalive && keepalive->has_interval) {
+        out->connection_keepalive = ARENA_NEW(arena, struct pb_keepalive_settings);
+        out->connection_keepalive->has_interval = true;
+        out->connection_keepalive->interval = build_duration(keepalive->interval_ns);
+        out->connection_keepalive->has_timeout = keepalive->has_timeout;
+        out->connection_keepalive->timeout = build_duration(keepalive->timeout_ns);
+    }
+    return out;
+}
+
+static void set_downstream_protocol(struct arena *arena, struct pb_cluster_http_options *options,
+                                    const struct api_http_settings *http)
 {
     options->upstream_protocol_options_case =
         PB_CLUSTER_HTTP_OPTIONS_CASE_USE_DOWNSTREAM_PROTOCOL_CONFIG;
@@ -73,12 +94,11 @@ static void set_downstream_protocol(struct arena *arena, struct pb_cluster_http_
         ARENA_NEW(arena, struct pb_cluster_http_options_use_downstream_http_config);
     options->use_downstream_protocol_config->http_protocol_options =
         ARENA_NEW(arena, struct pb_http1_protocol_options);
-    options->use_downstream_protocol_config->http2_protocol_options =
-        ARENA_NEW(arena, struct pb_http2_protocol_options);
+    options->use_downstream_protocol_config->http2_protocol_options = new_http2(arena, http);
 }
 
 static void set_explicit_protocol(struct arena *arena, struct pb_cluster_http_options *options,
-                                  bool http2)
+                                  const struct api_http_settings *http, bool http2)
 {
     struct pb_cluster_http_options_explicit_http_config *config =
         ARENA_NEW(arena, struct pb_cluster_http_options_explicit_http_config);
@@ -88,7 +108,7 @@ static void set_explicit_protocol(struct arena *arena, struct pb_cluster_http_op
     if (http2) {
         config->protocol_config_case =
             PB_CLUSTER_HTTP_OPTIONS_EXPLICIT_HTTP_CONFIG_CASE_HTTP2_PROTOCOL_OPTIONS;
-        config->http2_protocol_options = ARENA_NEW(arena, struct pb_http2_protocol_options);
+        config->http2_protocol_options = new_http2(arena, http);
     } else {
         config->protocol_config_case =
             PB_CLUSTER_HTTP_OPTIONS_EXPLICIT_HTTP_CONFIG_CASE_HTTP_PROTOCOL_OPTIONS;
@@ -253,6 +273,27 @@ static bool wants_http2(const struct mesh_port *port, const struct api_http_sett
            mesh_protocol_is_http(port->protocol);
 }
 
+/* What HTTP connections of either version are limited by; false when nothing is said. */
+static bool set_common(struct pb_http_protocol_options *common,
+                       const struct api_connection_pool_settings *pool)
+{
+    const struct api_http_settings *http = pool ? pool->http : NULL;
+    const struct api_tcp_settings *tcp = pool ? pool->tcp : NULL;
+
+    if (http) {
+        common->has_idle_timeout = http->has_idle_timeout;
+        common->idle_timeout = build_duration(http->idle_timeout_ns);
+        common->has_max_requests_per_connection = http->max_requests_per_connection > 0;
+        common->max_requests_per_connection = (uint32_t)http->max_requests_per_connection;
+    }
+    if (tcp) {
+        common->has_max_connection_duration = tcp->has_max_connection_duration;
+        common->max_connection_duration = build_duration(tcp->max_connection_duration_ns);
+    }
+    return common->has_idle_timeout || common->has_max_requests_per_connection ||
+           common->has_max_connection_duration;
+}
+
 /* The protocol to the endpoints, and limits of connections and requests. */
 static void set_pool(struct arena *arena, struct pb_cluster *cluster, const struct mesh_port *port,
                      const struct api_connection_pool_settings *pool)
@@ -269,17 +310,13 @@ static void set_pool(struct arena *arena, struct pb_cluster *cluster, const stru
         set_limit(&limits->max_pending_requests, http->http1_max_pending_requests);
         set_limit(&limits->max_requests, http->http2_max_requests);
         set_limit(&limits->max_retries, http->max_retries);
-        common->has_idle_timeout = http->has_idle_timeout;
-        common->idle_timeout = build_duration(http->idle_timeout_ns);
-        common->has_max_requests_per_connection = http->max_requests_per_connection > 0;
-        common->max_requests_per_connection = (uint32_t)http->max_requests_per_connection;
     }
-    if (common->has_idle_timeout || common->has_max_requests_per_connection)
+    if (set_common(common, pool))
         options.common_http_protocol_options = common;
     if (port->protocol == MESH_PROTOCOL_AUTO || (http && http->use_client_protocol))
-        set_downstream_protocol(arena, &options);
+        set_downstream_protocol(arena, &options, http);
     else if (is_http2 || options.common_http_protocol_options)
-        set_explicit_protocol(arena, &options, is_http2);
+        set_explicit_protocol(arena, &options, http, is_http2);
     if (options.upstream_protocol_options_case)
         add_http_options(arena, cluster, &options);
 }
@@ -446,7 +483,7 @@ static void add_passthrough(struct translator *translator, const char *name, boo
     options.common_http_protocol_options = ARENA_NEW(arena, struct pb_http_protocol_options);
     options.common_http_protocol_options->has_idle_timeout = true;
     options.common_http_protocol_options->idle_timeout.seconds = PASSTHROUGH_IDLE_S;
-    set_downstream_protocol(arena, &options);
+    set_downstream_protocol(arena, &options, NULL);
     add_http_options(arena, cluster, &options);
     if (is_inbound) {
         set_source(translator, cluster);

@@ -190,6 +190,22 @@ void tcp_chains_names(struct translator *translator, const struct route_context 
 
 /* ---- services ---- */
 
+/* How long a connection to the service may be idle, when a destination rule says. */
+static const struct pb_duration *idle_timeout(const struct translator *translator,
+                                              const struct mesh_service *service, uint32_t port)
+{
+    const struct mesh_destination *destination = mesh_destination_find(
+        translator->mesh, translator->scope->namespace, &translator->scope->labels, service);
+    struct policy policy = policy_find(destination, NULL, port);
+    struct pb_duration *out;
+
+    if (!policy.pool || !policy.pool->tcp || !policy.pool->tcp->has_idle_timeout)
+        return NULL;
+    out = ARENA_NEW(translator->scratch, struct pb_duration);
+    *out = build_duration(policy.pool->tcp->idle_timeout_ns);
+    return out;
+}
+
 void tcp_chains_service(struct translator *translator, const struct mesh_service *service,
                         const struct mesh_port *port, const struct tcp_place *place,
                         tcp_chain_vec *ret_chains)
@@ -211,7 +227,8 @@ void tcp_chains_service(struct translator *translator, const struct mesh_service
     }
     if (vs && !is_tls && tcp_chains_virtual(translator, &context, place->cidr, ret_chains))
         return;
-    chain = build_tcp_chain(arena, translator->config, "", cluster);
+    chain = build_tcp_chain_idle(arena, translator->config, "", cluster,
+                                 idle_timeout(translator, service, port->number));
     if (place->cidr)
         add_range(arena, chain, place->cidr);
     if (is_tls && place->is_shared)
