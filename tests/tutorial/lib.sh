@@ -7,7 +7,7 @@
 #   answer TEXT COMMAND   types it, and TEXT when it asks
 #   pages N KIND=PERCENT  looks at BookInfo's page N times and expects these shares of stars (none, black, red)
 #   settle KIND...        waits until the page shows these kinds of stars only, 20 times in a row
-#   show PATTERN... -- COMMAND   types it; each pattern (grep -E) must match a line
+#   show PATTERN... -- COMMAND   types it, and y when it asks; each pattern (grep -E) must match a line
 #
 # What differs between two runs is masked on both sides: hashes in names, ages, addresses, node ports, processor use.
 # UPDATE=1 writes the expectations anew: read the diff. On a cluster that measures no processor use (no metrics.k8s.io),
@@ -41,7 +41,7 @@ named='(ratings-(api|web|mongodb)|istiod|istio-(in|e)gressgateway|(details|produ
 masked() {
     sed -E -e "s/\b$named-$hash\b/\1-HASH/g" -e 's/([0-9]+\.){3}[0-9]+|<pending>/IP/g' \
         -e 's/:3[0-9]{4}\/TCP/:PORT\/TCP/g' -e "$autoscaled" -e 's/ \([0-9.]+ s\)//g' \
-        -e 's/^(. Custom resource definitions): .*/\1/' -e 's/( +)([0-9]+[smhd]){1,2}( |$)/\1AGE\3/' \
+        -e 's/ \([0-9]+ created, .*\)$//' -e 's/( +)([0-9]+[smhd]){1,2}( |$)/\1AGE\3/' \
         -e 's/\b[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9.]+)?\b/VERSION/g' -e 's/ {2,}/  /g' -e 's/ +$//'
 }
 
@@ -94,7 +94,7 @@ show() {
     local patterns=() pattern
     while [ "$1" != -- ]; do patterns+=("$1"); shift; done
     steps=$((steps + 1))
-    output "$2" > "$work/whole"
+    output "$2" y > "$work/whole"
     { head -1 "$work/whole" | masked
       for pattern in "${patterns[@]}"; do
           if grep -qE -- "$pattern" "$work/whole"; then echo "has: $pattern"; else echo "lacks: $pattern"; fi

@@ -20,7 +20,7 @@ await 'kubectl get pods -n ratingsapp'
 
 echo "--- install"
 answer y 'istioctl install'
-type 'istioctl version'
+await 'istioctl version'
 await 'kubectl get all -n istio-system'
 
 echo "--- what is wrong with the application"
@@ -49,6 +49,6 @@ show '"name":"Pineapple"' -- "kubectl exec -n ratingsapp $web -c ratings-web -- 
 
 echo "--- and everything goes again"
 type 'kubectl delete namespace ratingsapp'
-answer y 'istioctl uninstall --purge'
+show 'Removed Deployment istio-system/istiod' '^✔ Uninstall complete' -- 'istioctl uninstall --purge'
 type 'kubectl delete namespace istio-system'
 finish

@@ -62,6 +62,6 @@ type 'kubectl delete -f samples/bookinfo/networking/virtual-service-reviews-jaso
 type 'kubectl delete -f samples/bookinfo/networking/destination-rule-all.yaml -n bookinfo'
 type 'istioctl analyze -n bookinfo'
 type 'kubectl delete namespace bookinfo'
-type 'istioctl uninstall --purge -y'
+show 'Removed Deployment istio-system/istiod' '^✔ Uninstall complete' -- 'istioctl uninstall --purge -y'
 type 'kubectl delete namespace istio-system'
 finish
