@@ -27,11 +27,18 @@ def kubeconfig():
     sandbox("down", name=name)
 
 
+@pytest.fixture(scope="module")
+def download():
+    """The folder that a newcomer downloads and unpacks."""
+    done = subprocess.run([os.path.join(TOP, "tools/build-dist")], capture_output=True, text=True, timeout=SECONDS, check=True)
+    return os.path.join(TOP, done.stdout.split("/")[0])
+
+
 @pytest.mark.parametrize("part", ["part_a", "part_b"])
-def test_tutorial(kubeconfig, part):
+def test_tutorial(kubeconfig, download, part):
     """Prints the whole session; the differences stand where they came up."""
-    path = os.path.join(TOP, "build/bin") + ":" + os.environ["PATH"]
-    done = subprocess.run([os.path.join(HERE, part + ".sh"), TOP], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    path = os.path.join(download, "bin") + ":" + os.environ["PATH"]
+    done = subprocess.run([os.path.join(HERE, part + ".sh"), download], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=SECONDS, env={**os.environ, "KUBECONFIG": kubeconfig, "PATH": path})
     print(done.stdout)
     assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith("NOT AS"))
