@@ -22,7 +22,7 @@ struct discovery {
     struct map names[XDS_TYPE_COUNT]; /* EDS, RDS: name -> wanted */
     size_t unanswered;
     struct loop_timer hold_timer;
-    bool hold_expired;
+    bool hold_expired; /* until a new name is asked for, what is unanswered holds nothing up */
     struct map doomed; /* clusters to remove: name -> time, as uintptr_t */
     struct loop_timer doom_timer;
     bool got_clusters;
@@ -51,7 +51,6 @@ static void publish_if_whole(struct discovery *discovery)
     if (discovery_holds(discovery))
         return;
     loop_timer_stop(loop_of(discovery), &discovery->hold_timer);
-    discovery->hold_expired = false;
     loop_task_add(loop_of(discovery), &discovery->resources->change);
     if (!discovery->ready) {
         discovery->ready = true;
