@@ -21,6 +21,27 @@ static void changed(struct resources *resources)
     loop_task_add(resources->loop, &resources->change);
 }
 
+/* The hosts of a cluster as gauges, on the main thread's block. */
+static void count_members(const struct resources *resources, const struct config_cluster *cluster)
+{
+    const struct stats_scope *stats = cluster->conf->shared->stats;
+    const struct endpoint_set *set = cluster->endpoints;
+    unsigned block = resources->compiler.worker_count;
+    uint64_t healthy = 0;
+    uint64_t ejected = 0;
+
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        bool out = atomic_load_explicit(&set->endpoints[i].shared->ejected_until_ms,
+                                        memory_order_relaxed) != 0;
+
+        ejected += out;
+        healthy += !out && set->endpoints[i].health <= ENDPOINT_HEALTHY;
+    }
+    stats_set(stats, block, STATS_CLUSTER_membership_total, set ? set->count : 0);
+    stats_set(stats, block, STATS_CLUSTER_membership_healthy, healthy);
+    stats_set(stats, block, STATS_CLUSTER_outlier_detection__ejections_active, ejected);
+}
+
 static void on_tick(void *ctx)
 {
     struct resources *resources = ctx;
@@ -31,6 +52,8 @@ static void on_tick(void *ctx)
 
         if (cluster->conf != NULL && cluster->endpoints != NULL && cluster->conf->outlier.enabled)
             cluster_outlier_tick(cluster->conf, cluster->endpoints, loop_now_ms(resources->loop));
+        if (cluster->conf != NULL)
+            count_members(resources, cluster);
     }
     loop_timer_start(resources->loop, &resources->tick, TICK_MS);
 }

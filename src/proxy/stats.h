@@ -51,7 +51,9 @@
     X(upstream_rq_tx_reset, 0)                                                                     \
     X(lb_healthy_panic, 0)                                                                         \
     X(membership_total, 1)                                                                         \
-    X(membership_healthy, 1)
+    X(membership_healthy, 1)                                                                       \
+    X(outlier_detection__ejections_active, 1)                                                      \
+    X(outlier_detection__ejections_enforced_total, 0)
 
 #define STATS_LISTENER_MAP(X)                                                                      \
     X(downstream_cx_total, 0)                                                                      \
@@ -150,6 +152,14 @@ static inline void stats_inc(const struct stats_scope *scope, unsigned worker, u
 static inline void stats_dec(const struct stats_scope *scope, unsigned worker, unsigned slot)
 {
     stats_add(scope, worker, slot, UINT64_MAX);
+}
+
+/* Gauges: the share of this block is `value` from now on. */
+static inline void stats_set(const struct stats_scope *scope, unsigned worker, unsigned slot,
+                             uint64_t value)
+{
+    atomic_store_explicit(&scope->cells[worker * scope->stride + slot], value,
+                          memory_order_relaxed);
 }
 
 /* The sum over all workers. */

@@ -77,8 +77,13 @@ static void session_end(struct session *session, uint32_t flags)
               info->bytes_received);
     stats_add(session->conf->stats, worker->index, STATS_TCP_downstream_cx_tx_bytes_total,
               info->bytes_sent);
-    if (session->up != NULL)
+    if (session->up != NULL) {
+        upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_tx_bytes_total,
+                       info->bytes_received);
+        upstream_count(session->cluster, STATS_CLUSTER_upstream_cx_rx_bytes_total,
+                       info->bytes_sent);
         up_uncount(session);
+    }
     conn_close(session->down);
     conn_close(session->up);
     if (session->host != NULL)

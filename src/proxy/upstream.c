@@ -481,9 +481,10 @@ void upstream_report(struct upstream_host *host, unsigned status)
     cell = &counters->rq_total;
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    if (cluster->conf->outlier.enabled && host->index != SIZE_MAX)
+    if (cluster->conf->outlier.enabled && host->index != SIZE_MAX &&
         cluster_outlier_report(cluster->conf, host->shared, status, cluster->host_count,
-                               loop_now_ms(cluster->worker->loop));
+                               loop_now_ms(cluster->worker->loop)))
+        upstream_count(cluster, STATS_CLUSTER_outlier_detection__ejections_enforced_total, 1);
 }
 
 void upstream_count(const struct upstream_cluster *cluster, unsigned slot, uint64_t amount)

@@ -28,7 +28,20 @@ static void refresh_clock(struct worker *worker)
     strftime(worker->date, sizeof worker->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
 }
 
-/* Requests without a sign of life for longer than their idle time-out. */
+/* A request whose end has not come within the manager's request_timeout; answers it. */
+static bool is_too_long(struct request *request, uint64_t now_ms)
+{
+    const struct hcm_conf *conf = request->hcm->conf;
+
+    if (conf->request_timeout_ms == 0 || request->request_ended || request->response_started ||
+        request->active_ms == 0 || now_ms - request->info.begin_ms <= conf->request_timeout_ms)
+        return false;
+    stats_inc(conf->stats, request->worker->index, STATS_HTTP_downstream_rq_timeout);
+    request_reply(request, 408, 0, SLICE("request_overall_timeout"), SLICE("request timeout"));
+    return true;
+}
+
+/* Requests without a sign of life for longer than their idle time-out, or that never end. */
 static void expire_requests(struct worker *worker)
 {
     uint64_t now_ms = loop_now_ms(worker->loop);
@@ -37,6 +50,8 @@ static void expire_requests(struct worker *worker)
         struct request *request = CONTAINER_OF(node, struct request, node);
         uint64_t idle_ms = request->hcm->conf->stream_idle_timeout_ms;
 
+        if (is_too_long(request, now_ms))
+            continue;
         if (request->route != NULL && request->route->idle_timeout_ms != UINT64_MAX)
             idle_ms = request->route->idle_timeout_ms;
         if (idle_ms == 0 || request->active_ms == 0 || now_ms - request->active_ms <= idle_ms)

@@ -182,6 +182,23 @@ static void idle(void **state)
     rig_deinit(&rig);
 }
 
+/* A request whose body does not come is given up. */
+static void slow_body(void **state)
+{
+    struct rig rig;
+    int fd;
+
+    (void)state;
+    start(&rig, "{match: {prefix: /}, route: {cluster: up0}}", "request_timeout: 0.05s");
+    fd = rig_connect(&rig);
+    dprintf(fd, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf");
+    assert_non_null(strstr(rig_read(&rig, fd, "request timeout"), "HTTP/1.1 408"));
+    assert_string_equal(rig_log(&rig), "408 - request_overall_timeout\n");
+    assert_int_equal(rig_stat(&rig, "http.rig.downstream_rq_timeout"), 1);
+    close(fd);
+    rig_deinit(&rig);
+}
+
 /* New configuration: a connection on the old manager is served up to its next response. */
 static void retires(void **state)
 {
@@ -247,8 +264,8 @@ int main(void)
         cmocka_unit_test(answers_itself), cmocka_unit_test(answers_grpc),
         cmocka_unit_test(paths),          cmocka_unit_test(heads),
         cmocka_unit_test(pipeline),       cmocka_unit_test(client_leaves),
-        cmocka_unit_test(idle),           cmocka_unit_test(retires),
-        cmocka_unit_test(mistakes),
+        cmocka_unit_test(slow_body),      cmocka_unit_test(idle),
+        cmocka_unit_test(retires),        cmocka_unit_test(mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,8 @@ static void ejection(void **state)
         ask_many(&rig, 1);
     failed = rig_stat(&rig, "cluster.c.upstream_cx_connect_fail");
     assert_int_equal(failed, 1);
+    assert_int_equal(rig_stat(&rig, "cluster.c.outlier_detection.ejections_enforced_total"), 1);
+    RIG_UNTIL(&rig, rig_stat(&rig, "cluster.c.membership_total") == 2);
     /* Given back by the main thread's sweep, it fails once more. */
     RIG_UNTIL(&rig,
               (ask_many(&rig, 1), rig_stat(&rig, "cluster.c.upstream_cx_connect_fail") > failed));
