@@ -7,14 +7,15 @@ somebody uses is not touched.
 """
 import os
 import time
+import uuid
 
 import pytest
 
-from cluster import Cluster
+from cluster import Cluster, wait_until
 from sandbox import NAME, sandbox, sandbox_env
 
-ORDER = ("test_api.py", "test_walk.py", "test_analyze.py", "test_pods.py", "test_autoscale.py", "test_browser.py",
-         "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
+ORDER = ("test_api.py", "test_kubectl.py", "test_helm.py", "test_walk.py", "test_analyze.py", "test_pods.py",
+         "test_autoscale.py", "test_browser.py", "test_ratingsapp.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
@@ -44,6 +45,16 @@ def cluster(request):
         request.getfixturevalue("own_sandbox")
         given = sandbox_env()["KUBECONFIG"]
     return Cluster(given)
+
+
+@pytest.fixture
+def ns(cluster):
+    """A namespace of the test's own."""
+    name = "api-" + uuid.uuid4().hex[:8]
+    cluster.out("create", "namespace", name)
+    wait_until(lambda: cluster.get("serviceaccount", "default", "-n", name), 20, "no default service account")
+    yield name
+    cluster.out("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ import re
 import subprocess
 import uuid
 
-import pytest
-
 from cluster import KUBECTL, wait_until
 
 CONFIG = """
@@ -40,16 +38,6 @@ spec:
   selector: {app: web}
   ports: [{name: http, port: 80, targetPort: 8080}, {name: admin, port: 9000}]
 """
-
-
-@pytest.fixture
-def ns(cluster):
-    """A namespace of the test's own."""
-    name = "api-" + uuid.uuid4().hex[:8]
-    cluster.out("create", "namespace", name)
-    wait_until(lambda: cluster.get("serviceaccount", "default", "-n", name), 20, "no default service account")
-    yield name
-    cluster.out("delete", "namespace", name, "--wait=false")
 
 
 def test_versions_and_health(cluster):
