@@ -314,6 +314,17 @@ size_t api_find(const struct api_schema *schema, const json_t *json, api_on_find
 
 static void default_value(const struct api_schema *schema, json_t *json, unsigned depth);
 
+/* Empty lists and maps are not there in Kubernetes, but for those that always are. */
+static bool is_left_out(const struct api_field *field, const json_t *value)
+{
+    if (field->is_present)
+        return false;
+    return field->schema->type == API_LIST
+               ? json_is_array(value) && json_array_size(value) == 0
+               : field->schema->type == API_MAP && json_is_object(value) &&
+                     json_object_size(value) == 0;
+}
+
 static void default_object(const struct api_schema *schema, json_t *json, unsigned depth)
 {
     for (size_t i = 0; i < schema->field_count; i++) {
@@ -331,7 +342,9 @@ static void default_object(const struct api_schema *schema, json_t *json, unsign
             value = json_object();
             json_object_set_new(json, field->name, value);
         }
-        if (value)
+        if (value && is_left_out(field, value))
+            json_object_del(json, field->name);
+        else if (value)
             default_value(field->schema, value, depth + 1);
     }
 }

@@ -63,7 +63,7 @@ MUST_USE int api_validate(const struct api_kind *kind, const json_t *object,
                           api_on_problem *on_problem, void *ctx, struct error *err);
 
 /* Puts in the defaults of absent fields, in the objects and list items that are present; and empty
- * objects where Kubernetes has them. */
+ * objects where Kubernetes has them. Takes out empty lists and maps where it has none. */
 void api_default(const struct api_schema *schema, json_t *json);
 
 #endif

@@ -154,7 +154,9 @@ void apiserver_schema_default(struct apiserver_call *call)
 {
     if (call->kind->api != NULL)
         api_default(call->kind->api->schema, call->object);
-    else if (custom_schema(call->kind) != NULL)
+    else
+        api_default(api_type_find("ObjectMeta"), json_object_get(call->object, "metadata"));
+    if (call->kind->api == NULL && custom_schema(call->kind) != NULL)
         structural_default(custom_schema(call->kind), call->object);
 }
 

@@ -295,6 +295,25 @@ static void crds(void **state)
     json_decref(crd);
 }
 
+/* What Kubernetes leaves out, and what it always shows. */
+static void empty_values_go(void **state)
+{
+    json_t *service = parse("{\"metadata\":{\"labels\":{},\"finalizers\":[]},"
+                            "\"spec\":{\"ports\":[],\"selector\":{\"a\":\"b\"}}}");
+    json_t *slice = parse("{\"metadata\":{},\"endpoints\":[]}");
+
+    (void)state;
+    api_default(api_kind_find("", "v1", "Service")->schema, service);
+    api_default(api_kind_find("discovery.k8s.io", "v1", "EndpointSlice")->schema, slice);
+    assert_int_equal(json_object_size(json_object_get(service, "metadata")), 0);
+    assert_null(json_path_get(service, "spec.ports"));
+    assert_non_null(json_path_get(service, "spec.selector.a"));
+    assert_non_null(json_path_get(service, "status.loadBalancer"));
+    assert_non_null(json_path_get(slice, "endpoints"));
+    json_decref(service);
+    json_decref(slice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(entries_and_sidecars),
         cmocka_unit_test(unknown_fields_are_told_but_not_fatal),
         cmocka_unit_test(defaults_come_in),
+        cmocka_unit_test(empty_values_go),
         cmocka_unit_test(samples_are_valid),
         cmocka_unit_test(crds),
     };
