@@ -87,6 +87,7 @@ static int parse_term(struct selector_parser *parser, struct kube_selector_term 
 {
     bool negated = take_text(parser, "!");
     struct slice key = take_word(parser);
+    struct slice before;
     struct slice word;
 
     if (key.len == 0)
@@ -104,13 +105,16 @@ static int parse_term(struct selector_parser *parser, struct kube_selector_term 
         term_value_set(parser, term, KUBE_SELECTOR_IN, take_word(parser));
         return 0;
     }
+    before = parser->rest;
     word = take_word(parser);
     if (slice_eq_str(word, "in"))
         term->op = KUBE_SELECTOR_IN;
     else if (slice_eq_str(word, "notin"))
         term->op = KUBE_SELECTOR_NOT_IN;
-    else
-        return parse_fail(parser, "in, notin, =, ==, !=");
+    else {
+        parser->rest = before;
+        return parse_fail(parser, "in, notin, =, ==, !=, gt, lt");
+    }
     return parse_values(parser, term);
 }
 

@@ -260,7 +260,8 @@ void apiserver_delete_collection(struct apiserver_call *call)
         struct store_object *left;
 
         if (delete_apply(call, found.items[i], &left) == 0)
-            json_array_append(items, left ? left->tree : found.items[i]->tree);
+            json_array_append_new(items,
+                                  apiserver_read_item(call->kind, left ? left : found.items[i]));
         store_object_unref(found.items[i]);
     }
     VEC_DEINIT(&found);

@@ -163,6 +163,8 @@ MUST_USE int apiserver_read_selectors(struct apiserver_call *call, struct kube_s
                                       struct kube_selector *ret_fields);
 /* The object as this kind's version: fresh reference. */
 json_t *apiserver_read_present(const struct kind *kind, const struct store_object *object);
+/* The same as an item of a list, which lacks kind and apiVersion in lists of built-in kinds. */
+json_t *apiserver_read_item(const struct kind *kind, const struct store_object *object);
 /* A Table of the given rows' objects; header: with columnDefinitions. */
 json_t *apiserver_read_table_new(const struct kind *kind, bool header);
 void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const json_t *object);
@@ -187,6 +189,9 @@ bool apiserver_delete_is_due(const json_t *object);
 
 /* The parameters of a write or a delete. Sets a failure. */
 MUST_USE int apiserver_options_check(struct apiserver_call *call);
+/* A 422 about a parameter; the reason is "FieldValueForbidden"... */
+int apiserver_options_fail(struct apiserver_call *call, const char *reason, const char *field,
+                           const char *message);
 
 /* --- apiserver_managed.c: who owns which field --- */
 
@@ -234,8 +239,10 @@ void apiserver_hooks_check(struct apiserver_call *call);
 
 /* --- apiserver_sub.c: subresources that are calls --- */
 
-/* A Scale object of a deployment or replicaset: fresh reference. */
+/* A Scale object of what has that subresource: fresh reference. */
 json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object);
+/* Where the object holds specReplicasPath, statusReplicasPath or labelSelectorPath. */
+const char *apiserver_sub_scale_path(const struct kind *kind, const char *name);
 /* binding, eviction, token, and virtual kinds (reviews). True when it took the call. */
 bool apiserver_sub_run(struct apiserver_call *call);
 

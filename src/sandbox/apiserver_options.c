@@ -17,13 +17,16 @@ static const char *options_kind(const struct apiserver_call *call)
         return "UpdateOptions";
     case APISERVER_PATCH:
         return "PatchOptions";
-    default:
+    case APISERVER_DELETE:
+    case APISERVER_DELETE_COLLECTION:
         return "DeleteOptions";
+    default:
+        return "ListOptions";
     }
 }
 
-static int fail_option(struct apiserver_call *call, const char *reason, const char *field,
-                       const char *message)
+int apiserver_options_fail(struct apiserver_call *call, const char *reason, const char *field,
+                           const char *message)
 {
     const char *kind = options_kind(call);
     const char *text =
@@ -40,9 +43,10 @@ static int fail_option(struct apiserver_call *call, const char *reason, const ch
 static int fail_value(struct apiserver_call *call, const char *field, const char *shown,
                       const char *supported)
 {
-    return fail_option(call, "FieldValueNotSupported", field,
-                       arena_printf(&call->arena, "Unsupported value: %s: supported values: %s",
-                                    shown, supported));
+    return apiserver_options_fail(call, "FieldValueNotSupported", field,
+                                  arena_printf(&call->arena,
+                                               "Unsupported value: %s: supported values: %s", shown,
+                                               supported));
 }
 
 /* A parameter, or that member of a DELETE's body; "" when absent. */
@@ -94,15 +98,15 @@ static int check_manager(struct apiserver_call *call)
     bool is_apply = apiserver_managed_is_apply(call);
 
     if (is_apply && manager.len == 0)
-        return fail_option(call, "FieldValueRequired", "fieldManager",
-                           "Required value: is required for apply patch");
+        return apiserver_options_fail(call, "FieldValueRequired", "fieldManager",
+                                      "Required value: is required for apply patch");
     if (!is_apply && call->verb == APISERVER_PATCH &&
         apiserver_call_query(call, "force").data != NULL)
-        return fail_option(call, "FieldValueForbidden", "force",
-                           "Forbidden: may not be specified for non-apply patch");
+        return apiserver_options_fail(call, "FieldValueForbidden", "force",
+                                      "Forbidden: may not be specified for non-apply patch");
     if (manager.len > MANAGER_MAX)
-        return fail_option(call, "FieldValueTooLong", "fieldManager",
-                           "Too long: may not be more than 128 bytes");
+        return apiserver_options_fail(call, "FieldValueTooLong", "fieldManager",
+                                      "Too long: may not be more than 128 bytes");
     return 0;
 }
 

@@ -66,8 +66,10 @@ void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const 
     json_object_set_new(row, "cells", kinds_table_cells(call->kind, object, clock_realtime_ms()));
     if (slice_eq_str(include, "Object"))
         json_object_set(row, "object", (json_t *)object);
-    else if (!slice_eq_str(include, "None"))
-        json_object_set_new(row, "object", apiserver_read_partial(object));
+    else
+        json_object_set_new(row, "object",
+                            slice_eq_str(include, "None") ? json_null()
+                                                          : apiserver_read_partial(object));
     json_array_append_new(json_object_get(table, "rows"), row);
 }
 
@@ -180,6 +182,12 @@ struct list_page {
     VEC(struct store_object *) found;
 };
 
+static int fail_token(struct apiserver_call *call)
+{
+    return apiserver_fail(call, 400, "BadRequest",
+                          "invalid continue token: continue key is not valid");
+}
+
 static int page_token_parse(struct apiserver_call *call, struct slice token, struct list_page *page)
 {
     struct buf text;
@@ -190,16 +198,14 @@ static int page_token_parse(struct apiserver_call *call, struct slice token, str
     buf_init(&text, 4096);
     if (base64_decode(token, &text) != 0) {
         buf_deinit(&text);
-        return apiserver_fail(call, 400, "BadRequest",
-                              "continue key is not valid: invalid continue token");
+        return fail_token(call);
     }
     rest = arena_slice_dup(&call->arena, buf_slice(&text));
     buf_deinit(&text);
     if (!slice_split_next(&rest, '/', &revision) || !slice_split_next(&rest, '/', &ns) ||
         !slice_split_next(&rest, '/', &name) ||
         slice_parse_u64(revision, UINT64_MAX, &page->revision) != 0)
-        rc = apiserver_fail(call, 400, "BadRequest",
-                            "continue key is not valid: invalid continue token");
+        rc = fail_token(call);
     else
         page->from = store_bucket_lower_bound(call->kind->bucket, arena_slice_str(&call->arena, ns),
                                               arena_slice_str(&call->arena, name));
@@ -229,14 +235,16 @@ static int check_revision(struct apiserver_call *call)
 
     if (text.len == 0) {
         if (match.len > 0 && !apiserver_call_query_bool(call, "sendInitialEvents"))
-            return apiserver_fail(call, 422, "Invalid",
-                                  "resourceVersionMatch: Forbidden: resourceVersionMatch is "
-                                  "forbidden unless resourceVersion is provided");
+            return apiserver_options_fail(call, "FieldValueForbidden", "resourceVersionMatch",
+                                          "Forbidden: resourceVersionMatch is forbidden unless "
+                                          "resourceVersion is provided");
         return 0;
     }
     if (slice_parse_u64(text, UINT64_MAX, &revision) != 0)
-        return apiserver_fail(call, 400, "BadRequest", "Invalid value: \"%.*s\": resourceVersion",
-                              SLICE_ARG(text));
+        return apiserver_fail(call, 400, "BadRequest",
+                              "invalid resource version: resourceVersion: Invalid value: "
+                              "\"%.*s\": strconv.ParseUint: parsing \"%.*s\": invalid syntax",
+                              SLICE_ARG(text), SLICE_ARG(text));
     if (revision > store_revision(call->server->store))
         return apiserver_fail(
             call, 504, "Timeout", "Timeout: Too large resource version: %llu, current: %llu",
@@ -285,11 +293,46 @@ static json_t *page_metadata(const struct list_page *page)
     return metadata;
 }
 
+json_t *apiserver_read_item(const struct kind *kind, const struct store_object *object)
+{
+    json_t *tree = apiserver_read_present(kind, object);
+    json_t *bare;
+
+    if (kind->api == NULL)
+        return tree;
+    bare = json_copy(tree);
+    json_object_del(bare, "kind");
+    json_object_del(bare, "apiVersion");
+    json_decref(tree);
+    return bare;
+}
+
+/* The encoding of an object without its head, which it has unless it is of another version. */
+static void item_append(const struct kind *kind, const struct store_object *object,
+                        const char *head, struct buf *out)
+{
+    json_t *item;
+
+    if (kind->api != NULL && slice_starts_with(object->text, slice_str(head))) {
+        buf_append_char(out, '{');
+        buf_append(out, slice_from(object->text, strlen(head)));
+        return;
+    }
+    item = apiserver_read_item(kind, object);
+    if (item == object->tree)
+        buf_append(out, object->text);
+    else
+        json_format(item, JSON_FORMAT_COMPACT, out);
+    json_decref(item);
+}
+
 /* As text: the items' encodings are there already. */
 static void page_answer_text(struct apiserver_call *call, const struct list_page *page)
 {
     json_t *tree_of_metadata = page_metadata(page);
     char *metadata = json_format_str(tree_of_metadata, JSON_FORMAT_COMPACT);
+    const char *head = arena_printf(&call->arena, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",",
+                                    call->kind->kind, call->kind->api_version);
     struct buf *out = &call->text;
 
     buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[",
@@ -297,15 +340,9 @@ static void page_answer_text(struct apiserver_call *call, const struct list_page
     mem_free(metadata);
     json_decref(tree_of_metadata);
     for (size_t i = 0; i < page->found.count; i++) {
-        json_t *tree = apiserver_read_present(call->kind, page->found.items[i]);
-
         if (i > 0)
             buf_append_char(out, ',');
-        if (tree == page->found.items[i]->tree)
-            buf_append(out, page->found.items[i]->text);
-        else
-            json_format(tree, JSON_FORMAT_COMPACT, out);
-        json_decref(tree);
+        item_append(call->kind, page->found.items[i], head, out);
     }
     buf_append_str(out, "]}\n");
 }
@@ -330,9 +367,10 @@ static void page_answer_tree(struct apiserver_call *call, const struct list_page
 
         if (call->accept == APISERVER_TABLE)
             apiserver_read_table_add(call, call->result, tree);
+        else if (partial)
+            json_array_append_new(items, apiserver_read_partial(tree));
         else
-            json_array_append_new(items,
-                                  partial ? apiserver_read_partial(tree) : json_incref(tree));
+            json_array_append_new(items, apiserver_read_item(call->kind, page->found.items[i]));
         json_decref(tree);
     }
 }
@@ -349,7 +387,8 @@ static int list_run(struct apiserver_call *call, struct list_page *page)
     if (rc != 0)
         return rc;
     if (limit.len > 0 && slice_parse_u64(limit, INT64_MAX, &page->limit) != 0)
-        return apiserver_fail(call, 400, "BadRequest", "limit: Invalid value: \"%.*s\"",
+        return apiserver_fail(call, 400, "BadRequest",
+                              "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
                               SLICE_ARG(limit));
     page->to = store_bucket_count(bucket);
     if (call->ns[0]) { /* "x\1" is the first text behind every name of namespace x */

@@ -7,6 +7,36 @@
 
 /* --- scale --- */
 
+const char *apiserver_sub_scale_path(const struct kind *kind, const char *name)
+{
+    const json_t *paths = json_path_get(kind->crd_version, "subresources.scale");
+    const char *given = json_get_string(paths, name);
+
+    if (given != NULL)
+        return given[0] == '.' ? given + 1 : given;
+    if (strcmp(name, "specReplicasPath") == 0)
+        return "spec.replicas";
+    if (strcmp(name, "statusReplicasPath") == 0)
+        return "status.replicas";
+    return kind->api != NULL ? "spec.selector" : "";
+}
+
+/* The selector as text; a custom kind has it as text. "" for none. */
+static json_t *scale_selector(const struct kind *kind, const json_t *object)
+{
+    const char *path = apiserver_sub_scale_path(kind, "labelSelectorPath");
+    const json_t *selector = path[0] ? json_path_get(object, path) : NULL;
+    struct arena arena;
+    json_t *text;
+
+    if (json_is_string(selector))
+        return json_deep_copy(selector);
+    arena_init(&arena, 0);
+    text = json_string(kube_selector_format(selector, &arena));
+    arena_deinit(&arena);
+    return text;
+}
+
 json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
 {
     static const char *const copied[] = {"name", "namespace", "uid", "resourceVersion",
@@ -15,23 +45,17 @@ json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
     json_t *scale = json_pack("{s:s, s:s, s:{}, s:{}, s:{}}", "kind", "Scale", "apiVersion",
                               "autoscaling/v1", "metadata", "spec", "status");
     json_t *shown = json_object_get(scale, "metadata");
-    int64_t replicas = json_path_int(object, "spec.replicas", 0);
-    struct arena arena;
+    int64_t replicas = json_path_int(object, apiserver_sub_scale_path(kind, "specReplicasPath"), 0);
+    int64_t found = json_path_int(object, apiserver_sub_scale_path(kind, "statusReplicasPath"), 0);
 
-    (void)kind;
     for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
         if (json_object_get(metadata, copied[i]) != NULL)
             json_object_set(shown, copied[i], json_object_get(metadata, copied[i]));
     }
     if (replicas != 0)
         json_path_set(scale, "spec.replicas", json_integer(replicas));
-    json_path_set(scale, "status.replicas",
-                  json_integer(json_path_int(object, "status.replicas", 0)));
-    arena_init(&arena, 0);
-    json_path_set(
-        scale, "status.selector",
-        json_string(kube_selector_format(json_path_get(object, "spec.selector"), &arena)));
-    arena_deinit(&arena);
+    json_path_set(scale, "status.replicas", json_integer(found));
+    json_path_set(scale, "status.selector", scale_selector(kind, object));
     return scale;
 }
 
@@ -128,17 +152,30 @@ static void run_eviction(struct apiserver_call *call)
 
 /* --- reviews --- */
 
-/* Who is authenticated may do everything here; the sandbox enforces no roles. */
-static void run_access_review(struct apiserver_call *call)
+/* Answers a review with what it says; takes the status. */
+static void run_review_with(struct apiserver_call *call, json_t *status)
 {
     call->status = 201;
     call->result = call->body ? json_deep_copy(call->body) : json_object();
     json_set_string(call->result, "kind", call->kind->kind);
     json_set_string(call->result, "apiVersion", call->kind->api_version);
-    json_object_set_new(call->result, "status",
-                        json_pack("{s:b, s:s}", "allowed", 1, "reason",
-                                  "the sandbox allows every authenticated user everything"));
+    json_object_set_new(call->result, "status", status);
     apiserver_call_finish(call);
+}
+
+/* Who is authenticated may do everything here; the sandbox enforces no roles. */
+static void run_access_review(struct apiserver_call *call)
+{
+    run_review_with(call, json_pack("{s:b, s:s}", "allowed", 1, "reason",
+                                    "the sandbox allows every authenticated user everything"));
+}
+
+static void run_rules_review(struct apiserver_call *call)
+{
+    run_review_with(call, json_pack("{s:[{s:[s], s:[s], s:[s]}], s:[{s:[s], s:[s]}], s:b}",
+                                    "resourceRules", "verbs", "*", "apiGroups", "*", "resources",
+                                    "*", "nonResourceRules", "verbs", "*", "nonResourceURLs", "*",
+                                    "incomplete", 0));
 }
 
 static void run_self_review(struct apiserver_call *call)
@@ -167,6 +204,7 @@ static const struct sub_row {
     {"subjectaccessreviews", "", run_access_review},
     {"selfsubjectaccessreviews", "", run_access_review},
     {"localsubjectaccessreviews", "", run_access_review},
+    {"selfsubjectrulesreviews", "", run_rules_review},
     {"selfsubjectreviews", "", run_self_review},
 };
 

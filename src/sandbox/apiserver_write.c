@@ -106,6 +106,24 @@ static int check_names(struct apiserver_call *call, json_t *object)
 
 /* --- create --- */
 
+static int fail_terminating(struct apiserver_call *call)
+{
+    const char *name = json_path_string_or(call->object, "metadata.name", "");
+    const char *why = arena_printf(&call->arena, "namespace %s is being terminated", call->ns);
+    json_t *details;
+
+    apiserver_fail(call, 403, "Forbidden",
+                   "%s \"%s\" is forbidden: unable to create new content in namespace %s because "
+                   "it is being terminated",
+                   call->kind->qualified, name, call->ns);
+    details = json_object_get(call->result, "details");
+    json_set_string(details, "name", name);
+    json_object_set_new(details, "causes",
+                        json_pack("[{s:s, s:s, s:s}]", "reason", "NamespaceTerminating", "message",
+                                  why, "field", "metadata.namespace"));
+    return ERR_INVALID;
+}
+
 static int check_namespace(struct apiserver_call *call)
 {
     const struct kind *namespaces = kinds_builtin(&call->server->kinds, "", "namespaces");
@@ -118,11 +136,7 @@ static int check_namespace(struct apiserver_call *call)
         return apiserver_fail_not_found(call, namespaces, call->ns);
     if (json_path_get(ns->tree, "metadata.deletionTimestamp") == NULL)
         return 0;
-    return apiserver_fail(call, 403, "Forbidden",
-                          "%s \"%s\" is forbidden: unable to create new content in namespace %s "
-                          "because it is being terminated",
-                          call->kind->qualified,
-                          json_path_string_or(call->object, "metadata.name", ""), call->ns);
+    return fail_terminating(call);
 }
 
 static bool keeps_status(const struct kind *kind)
@@ -211,7 +225,7 @@ static int patch_strategic(struct apiserver_call *call, json_t *object)
         return apiserver_fail(call, 415, "UnsupportedMediaType",
                               "the body of the request was in an unknown format - accepted media "
                               "types include: application/json-patch+json, "
-                              "application/merge-patch+json");
+                              "application/merge-patch+json, " APISERVER_APPLY_TYPE);
     if (kube_patch_strategic(object, call->body, call->kind->api->schema, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s: %s", err.path, err.reason);
     return 0;
@@ -305,6 +319,11 @@ static int check_preconditions(struct apiserver_call *call, const json_t *wanted
 
     if (uid[0] && strcmp(uid, old_uid) != 0)
         return fail_uid(call, uid, old_uid);
+    if (call->kind->api == NULL && call->verb == APISERVER_UPDATE && revision[0] == '\0') {
+        apiserver_invalid_add(call, "FieldValueInvalid", "metadata.resourceVersion",
+                              "Invalid value: 0: must be specified for an update");
+        return apiserver_invalid_finish_as(call, call->kind->qualified, call->name);
+    }
     if (revision[0] == '\0' || strcmp(revision, "0") == 0)
         return 0;
     if (call->verb == APISERVER_UPDATE ||
@@ -329,9 +348,10 @@ static int scale_take(struct apiserver_call *call, const json_t *scale)
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.replicas",
                               "Invalid value: %lld: must be greater than or equal to 0",
                               (long long)replicas);
-        return apiserver_invalid_finish(call);
+        return apiserver_invalid_finish_as(call, "Scale.autoscaling", call->name);
     }
-    return json_path_set(call->object, "spec.replicas", json_integer(replicas)) == 0
+    return json_path_set(call->object, apiserver_sub_scale_path(call->kind, "specReplicasPath"),
+                         json_integer(replicas)) == 0
                ? 0
                : apiserver_fail(call, 500, "InternalError", "the object has no spec");
 }
@@ -548,15 +568,27 @@ static void write_answer(struct apiserver_call *call, struct store_object *store
     apiserver_call_finish(call);
 }
 
+/* Objects begin with kind and apiVersion, as Kubernetes writes them: lists cut that off. */
+static void head_first(struct apiserver_call *call)
+{
+    json_t *ordered =
+        json_pack("{s:s, s:s}", "kind", call->kind->kind, "apiVersion", call->kind->api_version);
+
+    json_object_set(ordered, "metadata", metadata_of(call->object));
+    json_object_update_missing(ordered, call->object);
+    json_decref(call->object);
+    call->object = ordered;
+}
+
 static int commit(struct apiserver_call *call, struct store_object **ret)
 {
     int rc;
 
     if (call->old != NULL && apiserver_delete_is_due(call->object)) {
         rc = store_remove(call->kind->bucket, call->old);
-        *ret = rc == 0 ? call->old : NULL;
-        return rc;
+        return rc; /* *ret stays NULL: the answer is the last state */
     }
+    head_first(call);
     kube_managed_share(call->server->field_sets, call->object);
     return store_put(call->kind->bucket, json_incref(call->object), call->old, ret);
 }
