@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "install/objects.h"
 #include "wire/json.h"
+#include "wire/yaml.h"
 
 #include <stdio.h>
 
@@ -35,6 +36,39 @@ static void complain(struct verify *verify, const json_t *object, const char *wh
            kube_namespace(object), why);
 }
 
+/* A ConfigMap whose texts are the trees that they hold: helm writes them otherwise than we do. A new
+ * tree. */
+static json_t *texts_parsed(const json_t *object)
+{
+    json_t *copy = json_deep_copy(object);
+    const char *key;
+    json_t *text;
+    void *next;
+
+    if (!kind_is(object, "ConfigMap"))
+        return copy;
+    json_object_foreach_safe(json_object_get(copy, "data"), next, key, text)
+    {
+        json_t *tree = NULL;
+
+        if (yaml_parse_one(json_slice(text), NULL, &tree, NULL) == 0 && json_is_object(tree))
+            json_object_set(json_object_get(copy, "data"), key, tree);
+        json_decref(tree);
+    }
+    return copy;
+}
+
+static bool is_as_installed(const json_t *object, const json_t *live)
+{
+    json_t *wanted = texts_parsed(object);
+    json_t *found = texts_parsed(live);
+    bool same = apply_matches(wanted, found);
+
+    json_decref(wanted);
+    json_decref(found);
+    return same;
+}
+
 static void object_verify(struct verify *verify, const json_t *object)
 {
     SCOPED(json_drop) json_t *live = NULL;
@@ -45,7 +79,7 @@ static void object_verify(struct verify *verify, const json_t *object)
         complain(verify, object, err_format(&err, text, sizeof text));
         return;
     }
-    if (!apply_matches(object, live)) {
+    if (!is_as_installed(object, live)) {
         complain(verify, object, "differs from what was installed");
         return;
     }
