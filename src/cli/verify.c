@@ -36,7 +36,7 @@ static void complain(struct verify *verify, const json_t *object, const char *wh
            kube_namespace(object), why);
 }
 
-/* A ConfigMap whose texts are the trees that they hold: helm writes them otherwise than we do. A new
+/* A ConfigMap whose texts are the trees that they hold: helm writes them in its own way. A new
  * tree. */
 static json_t *texts_parsed(const json_t *object)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mesh comes to a bare cluster and goes: istioctl install in all its ways, a second control plane, Helm, and nothing left."""
+"""The mesh comes to a bare cluster and goes: istioctl install, a second control plane, Helm, and nothing left."""
 import os
 import re
 import subprocess
@@ -16,7 +16,9 @@ HELLO = """
 apiVersion: v1
 kind: Pod
 metadata: {name: hello, labels: {app: hello}}
-spec: {terminationGracePeriodSeconds: 1, containers: [{name: hello, image: weft/ratings-api:v1, command: [sleep, "3600"]}]}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: hello, image: weft/ratings-api:v1, command: [sleep, "3600"]}]
 """
 
 
@@ -49,8 +51,8 @@ def ports(cluster, service):
 
 def remains(cluster):
     """What of a mesh is in the cluster, the namespace aside."""
-    kinds = ("deployments,services,configmaps,secrets,serviceaccounts,roles,rolebindings,hpa,clusterroles,clusterrolebindings,"
-             "crds,mutatingwebhookconfigurations,validatingwebhookconfigurations")
+    kinds = ("deployments,services,configmaps,secrets,serviceaccounts,roles,rolebindings,hpa,clusterroles,"
+             "clusterrolebindings,crds,mutatingwebhookconfigurations,validatingwebhookconfigurations")
     names = cluster.out("get", kinds, "-A", "-o", "name").split()
     return [name for name in names if re.search("istio|/values", name)]
 
