@@ -62,6 +62,9 @@ size_t api_check_causes(const struct api_schema *schema, const json_t *json, api
 MUST_USE int api_validate(const struct api_kind *kind, const json_t *object,
                           api_on_problem *on_problem, void *ctx, struct error *err);
 
+/* The number of a gRPC status by its name ("UNAVAILABLE"); -1 when it is none. */
+int api_grpc_status(const char *name);
+
 /* Puts in the defaults of absent fields, in the objects and list items that are present; and empty
  * objects where Kubernetes has them. Takes out empty lists and maps where it has none. */
 void api_default(const struct api_schema *schema, json_t *json);

@@ -28,14 +28,31 @@ static void check_balancer(struct rules *rules, const char *path,
         rules_tell(rules, ERR_INVALID, path, "may have one of simple and consistentHash only");
 }
 
-static void check_not_negative(struct rules *rules, const char *path, const char *field,
+static void check_not_negative(struct rules *rules, const char *path, const char *what,
                                int64_t value)
+{
+    if (value < 0)
+        rules_tell(rules, ERR_INVALID, path, "%s must be non-negative", what);
+}
+
+static void check_http_pool(struct rules *rules, const char *path,
+                            const struct api_http_settings *http)
 {
     char place[PATH_SIZE];
 
-    rules_path(place, sizeof(place), "%s.%s", path, field);
-    if (value < 0)
-        rules_tell(rules, ERR_INVALID, place, "%lld must not be negative", (long long)value);
+    check_not_negative(rules, path, "http1 max pending requests", http->http1_max_pending_requests);
+    check_not_negative(rules, path, "http2 max requests", http->http2_max_requests);
+    check_not_negative(rules, path, "max requests per connection",
+                       http->max_requests_per_connection);
+    check_not_negative(rules, path, "max retries", http->max_retries);
+    check_not_negative(rules, path, "max concurrent streams", http->max_concurrent_streams);
+    if (http->use_client_protocol && http->h2_upgrade_policy &&
+        strcmp(http->h2_upgrade_policy, "UPGRADE") == 0)
+        rules_tell(rules, ERR_INVALID, path,
+                   "use client protocol must not be true when H2UpgradePolicy is UPGRADE");
+    rules_path(place, sizeof(place), "%s.idleTimeout", path);
+    rules_duration(rules, place, http->has_idle_timeout && http->idle_timeout_ns,
+                   http->idle_timeout_ns);
 }
 
 static void check_pool(struct rules *rules, const char *path,
@@ -46,20 +63,14 @@ static void check_pool(struct rules *rules, const char *path,
     if (!pool)
         return;
     if (!pool->http && !pool->tcp)
-        rules_tell(rules, ERR_INVALID, path, "must have tcp or http settings");
+        rules_tell(rules, ERR_INVALID, path, "connection pool must have at least one field");
     if (pool->http) {
-        check_not_negative(rules, path, "http.http1MaxPendingRequests",
-                           pool->http->http1_max_pending_requests);
-        check_not_negative(rules, path, "http.http2MaxRequests", pool->http->http2_max_requests);
-        check_not_negative(rules, path, "http.maxRequestsPerConnection",
-                           pool->http->max_requests_per_connection);
-        check_not_negative(rules, path, "http.maxRetries", pool->http->max_retries);
-        rules_path(place, sizeof(place), "%s.http.idleTimeout", path);
-        rules_duration(rules, place, pool->http->has_idle_timeout && pool->http->idle_timeout_ns,
-                       pool->http->idle_timeout_ns);
+        rules_path(place, sizeof(place), "%s.http", path);
+        check_http_pool(rules, place, pool->http);
     }
     if (pool->tcp) {
-        check_not_negative(rules, path, "tcp.maxConnections", pool->tcp->max_connections);
+        rules_path(place, sizeof(place), "%s.tcp", path);
+        check_not_negative(rules, place, "max connections", pool->tcp->max_connections);
         rules_path(place, sizeof(place), "%s.tcp.connectTimeout", path);
         rules_duration(rules, place, pool->tcp->has_connect_timeout, pool->tcp->connect_timeout_ns);
     }
@@ -83,9 +94,10 @@ static void check_tls(struct rules *rules, const char *path,
 {
     bool is_mutual = tls && tls->mode && strcmp(tls->mode, "MUTUAL") == 0;
 
-    if (is_mutual && !tls->credential_name && (!tls->client_certificate || !tls->private_key))
-        rules_tell(rules, ERR_INVALID, path,
-                   "mode MUTUAL needs clientCertificate and privateKey, or credentialName");
+    if (is_mutual && !tls->credential_name && !tls->client_certificate)
+        rules_tell(rules, ERR_INVALID, path, "client certificate required for mutual tls");
+    else if (is_mutual && !tls->credential_name && !tls->private_key)
+        rules_tell(rules, ERR_INVALID, path, "private key required for mutual tls");
 }
 
 static void check_policy(struct rules *rules, const char *path,
@@ -143,8 +155,8 @@ void rules_destination_rule(struct rules *rules, const void *object)
                        subset->name ? subset->name : "");
         for (size_t j = 0; j < i && subset->name; j++)
             if (spec->subsets[j].name && strcmp(subset->name, spec->subsets[j].name) == 0)
-                rules_tell(rules, ERR_AGAIN, path,
-                           "subset \"%.100s\" is defined twice; the first counts", subset->name);
+                rules_tell(rules, ERR_INVALID, path, "duplicate subset names: %.100s",
+                           subset->name);
         rules_path(path, sizeof(path), "spec.subsets[%zu].trafficPolicy", i);
         check_policy(rules, path, subset->traffic_policy);
     }

@@ -53,10 +53,11 @@ static void check_tls(struct rules *rules, const char *path, const char *protoco
     bool is_terminated = strcmp(mode, "SIMPLE") == 0 || strcmp(mode, "MUTUAL") == 0;
 
     if (is_one_of(protocol, secure) && !tls)
-        rules_tell(rules, ERR_INVALID, path, "required for servers of protocol %.20s", protocol);
+        rules_tell(rules, ERR_INVALID, path,
+                   "server must have TLS settings for HTTPS/TLS protocols");
     if (is_one_of(protocol, plain) && tls && !tls->https_redirect)
-        rules_tell(rules, ERR_INVALID, path, "plain %.20s servers may have tls.httpsRedirect only",
-                   protocol);
+        rules_tell(rules, ERR_INVALID, path,
+                   "server cannot have TLS settings for plain text HTTP ports");
     if (is_one_of(protocol, secure) && is_terminated && !has_certificate(tls))
         rules_tell(rules, ERR_INVALID, path,
                    "mode %s needs credentialName, or serverCertificate and privateKey", mode);
@@ -74,10 +75,14 @@ static void check_server(struct rules *rules, size_t index, const struct api_gat
         rules_port(rules, path, server->port->number);
     rules_path(path, sizeof(path), "spec.servers[%zu].port.protocol", index);
     if (!is_one_of(protocol, protocols))
-        rules_tell(rules, ERR_INVALID, path, "unsupported protocol \"%.50s\"", protocol);
+        rules_tell(
+            rules, ERR_INVALID, path,
+            "invalid protocol \"%.50s\", supported protocols are HTTP, HTTP2, GRPC, GRPC-WEB, "
+            "MONGO, REDIS, MYSQL, TCP",
+            protocol);
     rules_path(path, sizeof(path), "spec.servers[%zu].hosts", index);
     if (server->hosts_count == 0)
-        rules_tell(rules, ERR_INVALID, path, "must contain at least one host");
+        rules_tell(rules, ERR_INVALID, path, "server config must contain at least one host");
     for (size_t i = 0; i < server->hosts_count; i++) {
         rules_path(path, sizeof(path), "spec.servers[%zu].hosts[%zu]", index, i);
         check_host(rules, path, server->hosts[i]);
@@ -92,7 +97,7 @@ void rules_gateway(struct rules *rules, const void *object)
     char path[PATH_SIZE];
 
     if (!spec || spec->servers_count == 0) {
-        rules_tell(rules, ERR_INVALID, "spec.servers", "must have at least one server");
+        rules_tell(rules, ERR_INVALID, "spec.servers", "gateway must have at least one server");
         return;
     }
     for (size_t i = 0; i < spec->servers_count; i++) {
@@ -104,7 +109,8 @@ void rules_gateway(struct rules *rules, const void *object)
             const struct api_gateway_port *other = spec->servers[j].port;
 
             if (other && other->name && strcmp(other->name, server->port->name) == 0)
-                rules_tell(rules, ERR_INVALID, path, "port names must be unique: duplicate \"%s\"",
+                rules_tell(rules, ERR_INVALID, path,
+                           "port names in servers must be unique: duplicate name %.63s",
                            other->name);
         }
     }

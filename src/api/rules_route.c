@@ -97,7 +97,8 @@ static void check_destination(struct rules *rules, const char *path,
 static void check_percent(struct rules *rules, const char *path, const struct api_percent *percent)
 {
     if (percent && percent->has_value && (percent->value < 0 || percent->value > 100))
-        rules_tell(rules, ERR_INVALID, path, "%g must be in the range 0..100", percent->value);
+        rules_tell(rules, ERR_INVALID, path, "percentage %g is not in range 0..100",
+                   percent->value);
 }
 
 static void check_weights(struct rules *rules, const char *path, const struct api_http_route *route)
@@ -110,13 +111,12 @@ static void check_weights(struct rules *rules, const char *path, const struct ap
         check_destination(rules, place, route->route[i].destination);
         rules_path(place, sizeof(place), "%s.route[%zu].weight", path, i);
         if (route->route[i].weight < 0)
-            rules_tell(rules, ERR_INVALID, place, "%d must not be negative",
-                       route->route[i].weight);
+            rules_tell(rules, ERR_INVALID, place, "weight %d < 0", route->route[i].weight);
         total += route->route[i].weight;
     }
     rules_path(place, sizeof(place), "%s.route", path);
     if (route->route_count > 1 && total <= 0)
-        rules_tell(rules, ERR_INVALID, place, "total destination weight is 0");
+        rules_tell(rules, ERR_INVALID, place, "total destination weight = 0");
     if (total > UINT32_MAX)
         rules_tell(rules, ERR_INVALID, place, "total destination weight is above 4294967295");
 }
@@ -142,6 +142,11 @@ static void check_fault(struct rules *rules, const char *path,
             (abort_fault->http_status < 200 || abort_fault->http_status > 599))
             rules_tell(rules, ERR_INVALID, place, "%d must be in the range 200..599",
                        abort_fault->http_status);
+        rules_path(place, sizeof(place), "%s.abort.grpcStatus", path);
+        if (abort_fault->grpc_status && api_grpc_status(abort_fault->grpc_status) < 0)
+            rules_tell(rules, ERR_INVALID, place, "gRPC status \"%.64s\" is not supported",
+                       abort_fault->grpc_status);
+        rules_path(place, sizeof(place), "%s.abort.httpStatus", path);
         if (!abort_fault->has_http_status && !abort_fault->grpc_status)
             rules_tell(rules, ERR_INVALID, place, "httpStatus or grpcStatus is required");
     }
@@ -155,6 +160,47 @@ static void check_fault(struct rules *rules, const char *path,
     }
 }
 
+static bool is_one_of(struct slice text, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq_str(text, names[i]))
+            return true;
+    return false;
+}
+
+/* The conditions of HTTP and gRPC, and status codes. */
+static void check_retry_on(struct rules *rules, const char *path, const char *text)
+{
+    static const char *const names[] = {"5xx",
+                                        "gateway-error",
+                                        "reset",
+                                        "reset-before-request",
+                                        "connect-failure",
+                                        "envoy-ratelimited",
+                                        "retriable-4xx",
+                                        "refused-stream",
+                                        "retriable-status-codes",
+                                        "retriable-headers",
+                                        "http3-post-connect-failure",
+                                        "cancelled",
+                                        "deadline-exceeded",
+                                        "internal",
+                                        "resource-exhausted",
+                                        "unavailable"};
+    struct slice rest = slice_str(text);
+    struct slice piece;
+    uint64_t status;
+
+    while (slice_split_next(&rest, ',', &piece)) {
+        piece = slice_trim(piece);
+        if (is_one_of(piece, names, ARRAY_LEN(names)) ||
+            (slice_parse_u64(piece, 599, &status) == 0 && status >= 100))
+            continue;
+        rules_tell(rules, ERR_INVALID, path, "\"%.*s\" is not a valid retryOn policy",
+                   SLICE_ARG(slice_head(piece, 64)));
+    }
+}
+
 static void check_retries(struct rules *rules, const char *path, const struct api_http_retry *retry)
 {
     char place[PATH_SIZE];
@@ -163,10 +209,13 @@ static void check_retries(struct rules *rules, const char *path, const struct ap
         return;
     rules_path(place, sizeof(place), "%s.attempts", path);
     if (retry->attempts < 0)
-        rules_tell(rules, ERR_INVALID, place, "%d must not be negative", retry->attempts);
+        rules_tell(rules, ERR_INVALID, place, "attempts cannot be negative");
     if (retry->attempts == 0 && (retry->has_per_try_timeout || retry->retry_on))
         rules_tell(rules, ERR_INVALID, place,
-                   "is 0 (no retries), so perTryTimeout and retryOn may not be set");
+                   "http retry policy configured when attempts are set to 0 (disabled)");
+    rules_path(place, sizeof(place), "%s.retryOn", path);
+    if (retry->retry_on && retry->retry_on[0])
+        check_retry_on(rules, place, retry->retry_on);
     rules_path(place, sizeof(place), "%s.perTryTimeout", path);
     rules_duration(rules, place, retry->has_per_try_timeout && retry->per_try_timeout_ns != 0,
                    retry->per_try_timeout_ns);
@@ -196,7 +245,7 @@ static void check_mirrors(struct rules *rules, const char *path, const struct ap
     rules_path(place, sizeof(place), "%s.mirror", path);
     check_destination(rules, place, route->mirror);
     if (route->mirror && route->mirrors_count)
-        rules_tell(rules, ERR_INVALID, place, "mirror and mirrors may not both be set");
+        rules_tell(rules, ERR_INVALID, place, "HTTP route cannot contain both mirror and mirrors");
     rules_path(place, sizeof(place), "%s.mirrorPercentage", path);
     check_percent(rules, place, route->mirror_percentage);
     for (size_t i = 0; i < route->mirrors_count; i++) {
@@ -209,17 +258,69 @@ static void check_mirrors(struct rules *rules, const char *path, const struct ap
 
 static void check_action(struct rules *rules, const char *path, const struct api_http_route *route)
 {
-    int actions = (route->route_count > 0) + (route->redirect != NULL) +
-                  (route->direct_response != NULL) + (route->delegate != NULL);
+    bool has_route = route->route_count > 0;
+    const struct {
+        bool is_broken;
+        const char *text;
+    } cases[] = {
+        {!has_route && !route->redirect && !route->direct_response && !route->delegate,
+         "HTTP route, redirect or direct_response is required"},
+        {has_route && route->redirect, "HTTP route cannot contain both route and redirect"},
+        {route->fault && route->redirect, "HTTP route cannot contain both fault and redirect"},
+        {route->rewrite && route->redirect,
+         "HTTP route rule cannot contain both rewrite and redirect"},
+        {route->direct_response && route->redirect,
+         "HTTP route rule cannot contain both direct_response and redirect"},
+        {has_route && route->direct_response,
+         "HTTP route cannot contain both route and direct_response"},
+        {route->fault && route->direct_response,
+         "HTTP route cannot contain both fault and direct_response"},
+        {route->rewrite && route->direct_response,
+         "HTTP route rule cannot contain both rewrite and direct_response"},
+        {route->delegate && has_route, "root HTTP route must not specify route"},
+        {route->delegate && route->redirect, "root HTTP route must not specify redirect"},
+    };
 
-    if (actions == 0)
-        rules_tell(rules, ERR_INVALID, path,
-                   "must have one of route, redirect, directResponse and delegate");
-    if (actions > 1)
-        rules_tell(rules, ERR_INVALID, path,
-                   "may have one of route, redirect, directResponse and delegate only");
-    if (route->redirect && (route->fault || route->rewrite))
-        rules_tell(rules, ERR_INVALID, path, "a redirect may not have a fault or a rewrite");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (cases[i].is_broken)
+            rules_tell(rules, ERR_INVALID, path, "%s", cases[i].text);
+}
+
+/* Letters, digits and the signs of a token (RFC 9110, section 5.6.2). */
+static void check_header_name(struct rules *rules, const char *path, const char *name)
+{
+    size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+                               "!#$%&'*+.^`|~");
+
+    if (!name[0])
+        rules_tell(rules, ERR_INVALID, path, "header name cannot be empty");
+    else if (name[0] != ':' && name[good])
+        rules_tell(rules, ERR_INVALID, path, "header name %.64s is not a valid header name", name);
+}
+
+static void check_operations(struct rules *rules, const char *path,
+                             const struct api_header_operations *operations)
+{
+    if (!operations)
+        return;
+    for (size_t i = 0; i < operations->set_count; i++)
+        check_header_name(rules, path, operations->set[i].key);
+    for (size_t i = 0; i < operations->add_count; i++)
+        check_header_name(rules, path, operations->add[i].key);
+    for (size_t i = 0; i < operations->remove_count; i++)
+        check_header_name(rules, path, operations->remove[i]);
+}
+
+static void check_headers(struct rules *rules, const char *path, const struct api_headers *headers)
+{
+    char place[PATH_SIZE];
+
+    if (!headers)
+        return;
+    rules_path(place, sizeof(place), "%s.headers.request", path);
+    check_operations(rules, place, headers->request);
+    rules_path(place, sizeof(place), "%s.headers.response", path);
+    check_operations(rules, place, headers->response);
 }
 
 static void check_http(struct rules *rules, const char *path, const struct api_http_route *route)
@@ -239,6 +340,11 @@ static void check_http(struct rules *rules, const char *path, const struct api_h
     check_retries(rules, place, route->retries);
     rules_path(place, sizeof(place), "%s.redirect", path);
     check_redirect(rules, place, route->redirect);
+    check_headers(rules, path, route->headers);
+    for (size_t i = 0; i < route->route_count; i++) {
+        rules_path(place, sizeof(place), "%s.route[%zu]", path, i);
+        check_headers(rules, place, route->route[i].headers);
+    }
     rules_path(place, sizeof(place), "%s.timeout", path);
     rules_duration(rules, place, route->has_timeout && route->timeout_ns != 0, route->timeout_ns);
     rules_path(place, sizeof(place), "%s.directResponse.status", path);
@@ -273,7 +379,9 @@ static void check_hosts(struct rules *rules, const struct api_virtual_service_sp
             rules_tell(rules, ERR_INVALID, path, "\"%.100s\" is not a host name", host);
         for (size_t j = 0; j < i; j++)
             if (strcmp(host, spec->hosts[j]) == 0)
-                rules_tell(rules, ERR_INVALID, path, "duplicate host \"%.100s\"", host);
+                rules_tell(rules, ERR_INVALID, path,
+                           "duplicate hosts in virtual service: %.100s & %.100s", spec->hosts[j],
+                           host);
     }
 }
 
@@ -291,6 +399,20 @@ static void check_l4(struct rules *rules, const char *list, size_t index,
     }
 }
 
+/* Without hosts it is another one's delegate, which has http routes alone. */
+static void check_delegate(struct rules *rules, const struct api_virtual_service_spec *spec)
+{
+    if (spec->gateways_count)
+        rules_tell(rules, ERR_INVALID, "spec.gateways",
+                   "delegate virtual service must have no gateways specified");
+    if (spec->tls_count)
+        rules_tell(rules, ERR_INVALID, "spec.tls",
+                   "delegate virtual service must have no tls route specified");
+    if (spec->tcp_count)
+        rules_tell(rules, ERR_INVALID, "spec.tcp",
+                   "delegate virtual service must have no tcp route specified");
+}
+
 void rules_virtual_service(struct rules *rules, const void *object)
 {
     const struct api_virtual_service_spec *spec =
@@ -302,11 +424,11 @@ void rules_virtual_service(struct rules *rules, const void *object)
         return;
     }
     check_hosts(rules, spec);
-    if (spec->hosts_count == 0 && (spec->tcp_count || spec->tls_count || spec->gateways_count))
-        rules_tell(rules, ERR_INVALID, "spec.hosts",
-                   "required value (only a delegate, with http routes alone, may have none)");
+    if (spec->hosts_count == 0)
+        check_delegate(rules, spec);
     if (spec->http_count + spec->tcp_count + spec->tls_count == 0)
-        rules_tell(rules, ERR_INVALID, "spec", "http, tcp or tls must be provided");
+        rules_tell(rules, ERR_INVALID, "spec",
+                   "http, tcp or tls must be provided in virtual service");
     for (size_t i = 0; i < spec->http_count; i++) {
         rules_path(path, sizeof(path), "spec.http[%zu]", i);
         check_http(rules, path, &spec->http[i]);

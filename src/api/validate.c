@@ -98,7 +98,33 @@ void rules_port(struct rules *rules, const char *path, int64_t port)
 void rules_duration(struct rules *rules, const char *path, bool has, int64_t ns)
 {
     if (has && ns < 1000000)
-        rules_tell(rules, ERR_INVALID, path, "must be at least 1ms");
+        rules_tell(rules, ERR_INVALID, path, "duration must be greater than 1ms");
+}
+
+int api_grpc_status(const char *name)
+{
+    static const char *const names[] = {"OK",
+                                        "CANCELLED",
+                                        "UNKNOWN",
+                                        "INVALID_ARGUMENT",
+                                        "DEADLINE_EXCEEDED",
+                                        "NOT_FOUND",
+                                        "ALREADY_EXISTS",
+                                        "PERMISSION_DENIED",
+                                        "RESOURCE_EXHAUSTED",
+                                        "FAILED_PRECONDITION",
+                                        "ABORTED",
+                                        "OUT_OF_RANGE",
+                                        "UNIMPLEMENTED",
+                                        "INTERNAL",
+                                        "UNAVAILABLE",
+                                        "DATA_LOSS",
+                                        "UNAUTHENTICATED"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (int)i;
+    return -1;
 }
 
 void rules_export_to(struct rules *rules, const char *const *items, size_t count)

@@ -5,8 +5,8 @@
  * Owns    nothing
  */
 #include <stdlib.h>
-#include <strings.h>
 
+#include "api/check.h"
 #include "translate/action.h"
 #include "translate/build.h"
 #include "xds/pb/cors.h"
@@ -150,33 +150,6 @@ static void add_filter_config(struct arena *arena, struct pb_route *route, const
     PROTO_PUSH(arena, route, typed_per_filter_config, entry);
 }
 
-/* The number of a gRPC status name; 2 (unknown) for names that are none. */
-static uint32_t grpc_status(const char *name)
-{
-    static const char *const names[] = {"OK",
-                                        "CANCELLED",
-                                        "UNKNOWN",
-                                        "INVALID_ARGUMENT",
-                                        "DEADLINE_EXCEEDED",
-                                        "NOT_FOUND",
-                                        "ALREADY_EXISTS",
-                                        "PERMISSION_DENIED",
-                                        "RESOURCE_EXHAUSTED",
-                                        "FAILED_PRECONDITION",
-                                        "ABORTED",
-                                        "OUT_OF_RANGE",
-                                        "UNIMPLEMENTED",
-                                        "INTERNAL",
-                                        "UNAVAILABLE",
-                                        "DATA_LOSS",
-                                        "UNAUTHENTICATED"};
-
-    for (uint32_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcasecmp(name, names[i]) == 0)
-            return i;
-    return 2;
-}
-
 static struct pb_fractional_percent *fault_percent(struct arena *arena,
                                                    const struct api_percent *percent)
 {
@@ -193,7 +166,7 @@ static void set_abort(struct arena *arena, const struct api_fault_abort *from,
         fault->abort->http_status = (uint32_t)from->http_status;
     } else {
         fault->abort->error_type_case = PB_FAULT_ABORT_CASE_GRPC_STATUS;
-        fault->abort->grpc_status = grpc_status(from->grpc_status);
+        fault->abort->grpc_status = (uint32_t)MAX(api_grpc_status(from->grpc_status), 0);
     }
 }
 
