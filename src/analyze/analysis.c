@@ -375,6 +375,11 @@ static bool object_is_told_of(const struct analysis *analysis, const struct anal
     return !analysis->options.ns || !ns[0] || strcmp(ns, analysis->options.ns) == 0;
 }
 
+bool analysis_is_full(const struct analysis *analysis)
+{
+    return analysis->messages.count == ANALYZE_MESSAGES_MAX;
+}
+
 void analysis_report(struct analysis *analysis, enum analyze_message_id id,
                      const struct analyze_object *object, const char *path, ...)
 {
@@ -398,7 +403,7 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
         arguments[count++] = argument;
     va_end(args);
     ASSERT(count == analyze_message_argument_count(id));
-    if (!object_is_told_of(analysis, object) || analysis->messages.count == ANALYZE_MESSAGES_MAX)
+    if (!object_is_told_of(analysis, object) || analysis_is_full(analysis))
         return;
     message.origin = object->origin;
     if (message_is_suppressed(analysis, object, &message))

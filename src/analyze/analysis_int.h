@@ -104,6 +104,8 @@ void analysis_report(struct analysis *analysis, enum analyze_message_id id,
 void analysis_report_selector(struct analysis *analysis, const struct analyze_object *object,
                               const char *path, const struct mesh_labels *selector);
 
+/* No message will be taken any more: loops over pairs of objects end here. */
+bool analysis_is_full(const struct analysis *analysis);
 /* Puts "file.yaml:12" into the messages, from their places. */
 void analysis_lines_find(struct analysis *analysis);
 
@@ -121,9 +123,10 @@ const char *analysis_join(struct analysis *analysis, const char **items, size_t 
                           const char *separator, bool sort);
 /* The string members of a JSON object, sorted; none for other values. */
 struct mesh_labels analysis_labels(struct analysis *analysis, const json_t *object);
+/* Every pair of a JSON map is among the labels; NULL and an empty map match everything. */
+bool analysis_map_matches(const json_t *map, const struct mesh_labels *labels);
 /* A LabelSelector (matchLabels, matchExpressions); NULL matches everything. */
-bool analysis_selector_matches(struct analysis *analysis, const json_t *selector,
-                               const struct mesh_labels *labels);
+bool analysis_selector_matches(const json_t *selector, const struct mesh_labels *labels);
 
 /* Parts of the control plane itself are not for the user to mend. */
 bool analysis_is_control_plane(const struct analyze_object *object);
@@ -163,6 +166,13 @@ const char *analysis_host(struct analysis *analysis, const char *ns, const char 
 /* Whether the list (NULL: absent) exports to everybody. */
 bool analysis_exports_to_all(const json_t *export_to);
 
+/* Namespaces that spec.exportTo shows the object to, or "*" alone for all. */
+struct analyze_scopes {
+    const char *const *items;
+    size_t count;
+};
+struct analyze_scopes analysis_scopes(struct analysis *analysis,
+                                      const struct analyze_object *object);
 /* The namespace that an item of exportTo means to an object of `ns` (borrowed): "*" for all. */
 const char *analysis_scope(const json_t *item, const char *ns);
 /* Whether two hosts, each perhaps with a leading wildcard, have any name in common. */

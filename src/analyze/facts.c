@@ -108,14 +108,27 @@ static bool expression_matches(const json_t *expression, const struct mesh_label
     return strcmp(operator, "NotIn") == 0 && (!value || !analysis_list_has(values, value));
 }
 
-bool analysis_selector_matches(struct analysis *analysis, const json_t *selector,
-                               const struct mesh_labels *labels)
+bool analysis_map_matches(const json_t *map, const struct mesh_labels *labels)
 {
-    struct mesh_labels wanted = analysis_labels(analysis, json_object_get(selector, "matchLabels"));
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)map, key, value)
+    {
+        const char *own = mesh_label_get(labels, key);
+
+        if (json_is_string(value) && (!own || strcmp(own, json_string_value(value)) != 0))
+            return false;
+    }
+    return true;
+}
+
+bool analysis_selector_matches(const json_t *selector, const struct mesh_labels *labels)
+{
     size_t i;
     json_t *expression;
 
-    if (!mesh_labels_match(&wanted, labels))
+    if (!analysis_map_matches(json_object_get(selector, "matchLabels"), labels))
         return false;
     json_array_foreach(json_object_get(selector, "matchExpressions"), i, expression)
     {

@@ -40,22 +40,25 @@ static bool gateways_share(const struct analyze_object *a, const struct analyze_
     return false;
 }
 
+static void pair_check(struct analysis *analysis, const struct analyze_object *gateway,
+                       const struct analyze_object *other, const struct mesh_labels *others)
+{
+    if (other != gateway &&
+        analysis_map_matches(json_object_get(gateway->spec, "selector"), others) &&
+        gateways_share(gateway, other))
+        analysis_report(analysis, ANALYZE_DUPLICATE_CERTIFICATE, gateway, "metadata.name",
+                        ANALYSIS_TEXT(analysis, "%s %s", gateway->full, other->full), NULL);
+}
+
 void analyze_gateway_certificate(struct analysis *analysis)
 {
-    ANALYSIS_EACH(gateway, analysis, GATEWAY)
+    ANALYSIS_EACH(other, analysis, GATEWAY)
     {
-        struct mesh_labels selector =
-            analysis_labels(analysis, json_object_get(gateway->spec, "selector"));
+        struct mesh_labels others =
+            analysis_labels(analysis, json_object_get(other->spec, "selector"));
 
-        ANALYSIS_EACH(other, analysis, GATEWAY)
-        {
-            struct mesh_labels others =
-                analysis_labels(analysis, json_object_get(other->spec, "selector"));
-
-            if (other != gateway && mesh_labels_match(&selector, &others) &&
-                gateways_share(gateway, other))
-                analysis_report(analysis, ANALYZE_DUPLICATE_CERTIFICATE, gateway, "metadata.name",
-                                ANALYSIS_TEXT(analysis, "%s %s", gateway->full, other->full), NULL);
-        }
+        ANALYSIS_EACH(gateway, analysis, GATEWAY)
+        if (!analysis_is_full(analysis))
+            pair_check(analysis, gateway, other, &others);
     }
 }

@@ -33,25 +33,29 @@ static bool service_has_port(const struct analyze_object *service, int64_t numbe
     return false;
 }
 
-/* Services of the gateway's pods, each once. *ret_pods: how many pods there are. */
-static analyze_object_vec services_find(struct analysis *analysis,
-                                        const struct mesh_labels *selector, size_t *ret_pods)
+static analyze_object_vec pods_find(struct analysis *analysis, const struct mesh_labels *selector)
 {
     analyze_object_vec found = {0};
 
-    *ret_pods = 0;
     ANALYSIS_EACH(pod, analysis, POD)
-    *ret_pods += mesh_labels_match(selector, &pod->labels);
+    if (mesh_labels_match(selector, &pod->labels))
+        VEC_PUSH(&found, (struct analyze_object *)pod);
+    return found;
+}
+
+/* Services of the gateway's pods. */
+static analyze_object_vec services_find(struct analysis *analysis, const analyze_object_vec *pods)
+{
+    analyze_object_vec found = {0};
+
     ANALYSIS_EACH(service, analysis, SERVICE)
     {
-        struct mesh_labels wanted =
-            analysis_labels(analysis, json_object_get(service->spec, "selector"));
+        const json_t *selector = json_object_get(service->spec, "selector");
         bool is_found = false;
 
-        ANALYSIS_EACH(pod, analysis, POD)
-        is_found = is_found || (strcmp(pod->ns, service->ns) == 0 &&
-                                mesh_labels_match(selector, &pod->labels) &&
-                                mesh_labels_match(&wanted, &pod->labels));
+        for (size_t i = 0; i < pods->count && !is_found; i++)
+            is_found = strcmp(pods->items[i]->ns, service->ns) == 0 &&
+                       analysis_map_matches(selector, &pods->items[i]->labels);
         if (is_found)
             VEC_PUSH(&found, (struct analyze_object *)service);
     }
@@ -77,21 +81,22 @@ void analyze_gateway_port(struct analysis *analysis)
     {
         struct mesh_labels selector =
             analysis_labels(analysis, json_object_get(gateway->spec, "selector"));
-        size_t pod_count;
-        analyze_object_vec services = services_find(analysis, &selector, &pod_count);
+        analyze_object_vec pods = pods_find(analysis, &selector);
+        analyze_object_vec services = services_find(analysis, &pods);
         size_t i;
         json_t *server;
 
-        if (pod_count == 0)
+        if (pods.count == 0)
             analysis_report_selector(analysis, gateway, "spec.selector", &selector);
         json_array_foreach(json_object_get(gateway->spec, "servers"), i, server)
         {
             const json_t *port = json_object_get(server, "port");
 
-            if (pod_count > 0 && port)
+            if (pods.count > 0 && port)
                 server_check(analysis, gateway, &selector, json_get_int(port, "number", 0),
                              &services);
         }
         VEC_DEINIT(&services);
+        VEC_DEINIT(&pods);
     }
 }

@@ -28,6 +28,25 @@ const char *analysis_scope(const json_t *item, const char *ns)
     return strcmp(text, ".") == 0 ? ns : text;
 }
 
+struct analyze_scopes analysis_scopes(struct analysis *analysis,
+                                      const struct analyze_object *object)
+{
+    static const char *const everywhere[] = {"*"};
+    const json_t *export_to = json_object_get(object->spec, "exportTo");
+    const char **items;
+    size_t i;
+    json_t *item;
+
+    if (analysis_exports_to_all(export_to))
+        return (struct analyze_scopes){everywhere, 1};
+    items = ARENA_ARRAY(&analysis->arena, const char *, json_array_size(export_to));
+    json_array_foreach(export_to, i, item)
+    {
+        items[i] = analysis_scope(item, object->ns);
+    }
+    return (struct analyze_scopes){items, json_array_size(export_to)};
+}
+
 bool analysis_hosts_meet(const char *a, const char *b)
 {
     struct slice x = slice_str(a[0] == '*' ? a + 1 : a);
@@ -63,27 +82,19 @@ static struct analyze_host *host_make(struct analysis *analysis, const struct an
 static void entry_add(struct analyze_hosts *hosts, struct analysis *analysis,
                       const struct analyze_object *entry)
 {
-    const json_t *export_to = json_object_get(entry->spec, "exportTo");
+    struct analyze_scopes scopes = analysis_scopes(analysis, entry);
     size_t i;
     json_t *name;
 
     json_array_foreach(json_object_get(entry->spec, "hosts"), i, name)
     {
         struct analyze_host *host;
-        size_t k;
-        json_t *scope;
 
         if (!json_is_string(name))
             continue;
         host = host_make(analysis, entry, json_string_value(name), "number");
-        if (analysis_exports_to_all(export_to)) {
-            host_add(hosts, analysis, "*", host);
-            continue;
-        }
-        json_array_foreach(export_to, k, scope)
-        {
-            host_add(hosts, analysis, analysis_scope(scope, entry->ns), host);
-        }
+        for (size_t k = 0; k < scopes.count; k++)
+            host_add(hosts, analysis, scopes.items[k], host);
     }
 }
 

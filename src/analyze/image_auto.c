@@ -32,10 +32,9 @@ static bool any_webhook_matches(struct analysis *analysis, const struct mesh_lab
             struct slice name = slice_str(json_path_string_or(webhook, "name", ""));
 
             if (slice_ends_with(name, SLICE("istio.io")) &&
-                analysis_selector_matches(analysis, json_object_get(webhook, "namespaceSelector"),
+                analysis_selector_matches(json_object_get(webhook, "namespaceSelector"),
                                           ns_labels) &&
-                analysis_selector_matches(analysis, json_object_get(webhook, "objectSelector"),
-                                          pod_labels))
+                analysis_selector_matches(json_object_get(webhook, "objectSelector"), pod_labels))
                 return true;
         }
     }

@@ -59,14 +59,9 @@ static const char *routing_claim(const struct analyze_object *object)
 static bool is_authenticated(struct analysis *analysis, const struct analyze_object *pod)
 {
     ANALYSIS_EACH(policy, analysis, REQUEST_AUTHENTICATION)
-    {
-        struct mesh_labels selector =
-            analysis_labels(analysis, json_path_get(policy->spec, "selector.matchLabels"));
-
-        if ((strcmp(policy->ns, "istio-system") == 0 || strcmp(policy->ns, pod->ns) == 0) &&
-            mesh_labels_match(&selector, &pod->labels))
-            return true;
-    }
+    if ((strcmp(policy->ns, "istio-system") == 0 || strcmp(policy->ns, pod->ns) == 0) &&
+        analysis_map_matches(json_path_get(policy->spec, "selector.matchLabels"), &pod->labels))
+        return true;
     return false;
 }
 

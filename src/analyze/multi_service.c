@@ -5,6 +5,8 @@
 
 #include "wire/json.h"
 
+#include <stdlib.h>
+
 struct used_port {
     const char *service;
     int64_t number;
@@ -33,13 +35,12 @@ static used_port_vec ports_collect(struct analysis *analysis,
 
     ANALYSIS_EACH(service, analysis, SERVICE)
     {
-        struct mesh_labels selector =
-            analysis_labels(analysis, json_object_get(service->spec, "selector"));
+        const json_t *selector = json_object_get(service->spec, "selector");
         size_t i;
         json_t *port;
 
-        if (selector.count == 0 || strcmp(service->ns, deployment->ns) != 0 ||
-            !mesh_labels_match(&selector, &labels))
+        if (json_object_size(selector) == 0 || strcmp(service->ns, deployment->ns) != 0 ||
+            !analysis_map_matches(selector, &labels))
             continue;
         json_array_foreach(json_object_get(service->spec, "ports"), i, port)
         {
@@ -53,56 +54,82 @@ static used_port_vec ports_collect(struct analysis *analysis,
     return ports;
 }
 
-/* Tells once a port number: at its first use. */
-static void protocols_check(struct analysis *analysis, const struct analyze_object *deployment,
-                            const used_port_vec *ports, size_t first)
+static int number_cmp(const void *a, const void *b)
 {
-    const struct used_port *port = &ports->items[first];
-    const char **services = ARENA_ARRAY(&analysis->arena, const char *, ports->count);
-    size_t count = 0;
+    const struct used_port *x = a;
+    const struct used_port *y = b;
+
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return strcmp(x->service, y->service);
+}
+
+static int target_cmp(const void *a, const void *b)
+{
+    int order =
+        strcmp(((const struct used_port *)a)->target, ((const struct used_port *)b)->target);
+
+    return order ? order : number_cmp(a, b);
+}
+
+/* A run of ports with one number. */
+static void protocols_check(struct analysis *analysis, const struct analyze_object *deployment,
+                            const struct used_port *run, size_t count)
+{
+    const char **services = ARENA_ARRAY(&analysis->arena, const char *, count);
     bool differs = false;
 
-    for (size_t i = 0; i < ports->count; i++) {
-        if (ports->items[i].number != port->number)
-            continue;
-        if (i < first)
-            return;
-        differs = differs || strcmp(ports->items[i].protocol, port->protocol) != 0;
-        services[count++] = ports->items[i].service;
+    for (size_t i = 0; i < count; i++) {
+        differs = differs || strcmp(run[i].protocol, run[0].protocol) != 0;
+        services[i] = run[i].service;
     }
     if (differs)
         analysis_report(analysis, ANALYZE_DEPLOYMENT_PORT_PROTOCOLS, deployment, "metadata.name",
-                        deployment->name, ANALYSIS_TEXT(analysis, "%lld", (long long)port->number),
+                        deployment->name, ANALYSIS_TEXT(analysis, "%lld", (long long)run[0].number),
                         analysis_join(analysis, services, count, " ", true), NULL);
 }
 
+/* A run of ports with one target, in order of their numbers. */
 static void targets_check(struct analysis *analysis, const struct analyze_object *deployment,
-                          const used_port_vec *ports, size_t first)
+                          const struct used_port *run, size_t count)
 {
-    const struct used_port *port = &ports->items[first];
-    const char **services = ARENA_ARRAY(&analysis->arena, const char *, ports->count);
-    const char **numbers = ARENA_ARRAY(&analysis->arena, const char *, ports->count);
-    size_t count = 0;
+    const char **services = ARENA_ARRAY(&analysis->arena, const char *, count);
+    const char **numbers = ARENA_ARRAY(&analysis->arena, const char *, count);
+    size_t kept = 0;
 
-    for (size_t i = 0; i < ports->count; i++) {
-        bool is_new = true;
-
-        if (strcmp(ports->items[i].target, port->target) != 0)
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && run[i].number == run[i - 1].number)
             continue;
-        if (i < first)
-            return;
-        for (size_t k = first; k < i; k++)
-            is_new = is_new && !(strcmp(ports->items[k].target, port->target) == 0 &&
-                                 ports->items[k].number == ports->items[i].number);
-        if (!is_new)
-            continue;
-        services[count] = ports->items[i].service;
-        numbers[count++] = ANALYSIS_TEXT(analysis, "%lld", (long long)ports->items[i].number);
+        services[kept] = run[i].service;
+        numbers[kept++] = ANALYSIS_TEXT(analysis, "%lld", (long long)run[i].number);
     }
-    if (count > 1)
+    if (kept > 1)
         analysis_report(analysis, ANALYZE_DEPLOYMENT_TARGET_PORTS, deployment, "metadata.name",
-                        deployment->name, analysis_join(analysis, services, count, " ", true),
-                        port->target, analysis_join(analysis, numbers, count, " ", true), NULL);
+                        deployment->name, analysis_join(analysis, services, kept, " ", true),
+                        run[0].target, analysis_join(analysis, numbers, kept, " ", false), NULL);
+}
+
+/* Sorts the ports; each run of equal ones, by number and then by target, is checked at once. */
+static void ports_check(struct analysis *analysis, const struct analyze_object *deployment,
+                        used_port_vec *ports)
+{
+    size_t from = 0;
+
+    if (ports->count == 0)
+        return;
+    qsort(ports->items, ports->count, sizeof *ports->items, number_cmp);
+    for (size_t i = 1; i <= ports->count; i++)
+        if (i == ports->count || ports->items[i].number != ports->items[from].number) {
+            protocols_check(analysis, deployment, &ports->items[from], i - from);
+            from = i;
+        }
+    qsort(ports->items, ports->count, sizeof *ports->items, target_cmp);
+    from = 0;
+    for (size_t i = 1; i <= ports->count; i++)
+        if (i == ports->count || strcmp(ports->items[i].target, ports->items[from].target) != 0) {
+            targets_check(analysis, deployment, &ports->items[from], i - from);
+            from = i;
+        }
 }
 
 void analyze_multi_service(struct analysis *analysis)
@@ -122,10 +149,7 @@ void analyze_multi_service(struct analysis *analysis)
                               &labels, &annotations))
             continue;
         ports = ports_collect(analysis, deployment);
-        for (size_t i = 0; i < ports.count; i++) {
-            protocols_check(analysis, deployment, &ports, i);
-            targets_check(analysis, deployment, &ports, i);
-        }
+        ports_check(analysis, deployment, &ports);
         VEC_DEINIT(&ports);
     }
 }

@@ -24,14 +24,13 @@ static const char *config_type(struct analysis *analysis, const struct analyze_o
     ANALYSIS_EACH(config, analysis, PROXY_CONFIG)
     {
         const json_t *selector = json_object_get(config->spec, "selector");
-        struct mesh_labels labels =
-            analysis_labels(analysis, json_object_get(selector, "matchLabels"));
 
         if (strcmp(config->ns, root) == 0)
             levels[0] = image_type_over("", config->spec);
         else if (strcmp(config->ns, pod->ns) == 0 && !selector)
             levels[1] = image_type_over("", config->spec);
-        else if (strcmp(config->ns, pod->ns) == 0 && mesh_labels_match(&labels, &pod->labels))
+        else if (strcmp(config->ns, pod->ns) == 0 &&
+                 analysis_map_matches(json_object_get(selector, "matchLabels"), &pod->labels))
             levels[2] = image_type_over(levels[2], config->spec);
     }
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)

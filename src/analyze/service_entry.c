@@ -96,18 +96,10 @@ static endpoint_vec endpoints_collect(struct analysis *analysis)
 
     ANALYSIS_EACH(entry, analysis, SERVICE_ENTRY)
     {
-        const json_t *export_to = json_object_get(entry->spec, "exportTo");
-        size_t i;
-        json_t *item;
+        struct analyze_scopes scopes = analysis_scopes(analysis, entry);
 
-        if (analysis_exports_to_all(export_to)) {
-            endpoints_add(analysis, entry, "*", &out);
-            continue;
-        }
-        json_array_foreach(export_to, i, item)
-        {
-            endpoints_add(analysis, entry, analysis_scope(item, entry->ns), &out);
-        }
+        for (size_t i = 0; i < scopes.count; i++)
+            endpoints_add(analysis, entry, scopes.items[i], &out);
     }
     return out;
 }

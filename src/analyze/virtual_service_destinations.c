@@ -119,7 +119,7 @@ static void gateway_routes_check(struct analysis *analysis, const struct analyze
         if (!is_http_route(&found.items[i]) ||
             json_path_string_or(found.items[i].json, "subset", "")[0])
             continue;
-        for (size_t k = 0; k < routes->count; k++)
+        for (size_t k = 0; k < routes->count && !analysis_is_full(analysis); k++)
             if (strcmp(routes->items[k].host, host) == 0)
                 analysis_report(analysis, ANALYZE_INGRESS_RULES_NOT_AFFECTED, object,
                                 host_path(analysis, &found.items[i]), routes->items[k].object->full,

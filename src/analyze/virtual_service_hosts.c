@@ -43,20 +43,10 @@ static claim_vec claims_collect(struct analysis *analysis)
 
     ANALYSIS_EACH(object, analysis, VIRTUAL_SERVICE)
     {
-        const json_t *export_to = json_object_get(object->spec, "exportTo");
-        size_t i;
-        json_t *item;
+        struct analyze_scopes scopes = analysis_scopes(analysis, object);
 
-        if (!is_bound_to_mesh(object))
-            continue;
-        if (analysis_exports_to_all(export_to)) {
-            claims_add(analysis, object, "*", &claims);
-            continue;
-        }
-        json_array_foreach(export_to, i, item)
-        {
-            claims_add(analysis, object, analysis_scope(item, object->ns), &claims);
-        }
+        for (size_t i = 0; is_bound_to_mesh(object) && i < scopes.count; i++)
+            claims_add(analysis, object, scopes.items[i], &claims);
     }
     return claims;
 }

@@ -100,29 +100,34 @@ static void rule_check(struct walk *walk, const json_t *rule, size_t index)
 
 /* ---- prefixes ---- */
 
-/* "exact:x", "prefix:x", or "" for other ways to match. */
-static const char *string_match_text(struct analysis *analysis, const json_t *match)
+/* How a value is matched: exactly or by prefix; other ways ask for nothing here. */
+struct string_match {
+    bool is_exact;
+    const char *value; /* "": any */
+};
+
+static struct string_match string_match_get(const json_t *match)
 {
-    static const char *const ways[] = {"exact", "prefix"};
+    const char *exact = json_path_string_or(match, "exact", "");
 
-    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        const char *value = json_path_string_or(match, ways[i], "");
-
-        if (value[0])
-            return ANALYSIS_TEXT(analysis, "%s:%s", ways[i], value);
-    }
-    return "";
+    if (exact[0])
+        return (struct string_match){true, exact};
+    return (struct string_match){false, json_path_string_or(match, "prefix", "")};
 }
 
 /* Whether what the later match asks of a value is no more than what the earlier one asks. */
-static bool value_is_covered(struct analysis *analysis, const json_t *earlier, const json_t *later)
+static bool string_is_covered(struct string_match earlier, struct string_match later)
 {
-    return slice_starts_with(slice_str(string_match_text(analysis, earlier)),
-                             slice_str(string_match_text(analysis, later)));
+    return !later.value[0] || (earlier.value[0] && earlier.is_exact == later.is_exact &&
+                               slice_starts_with(slice_str(earlier.value), slice_str(later.value)));
 }
 
-static bool values_are_covered(struct analysis *analysis, const json_t *earlier,
-                               const json_t *later, const char *key)
+static bool value_is_covered(const json_t *earlier, const json_t *later)
+{
+    return string_is_covered(string_match_get(earlier), string_match_get(later));
+}
+
+static bool values_are_covered(const json_t *earlier, const json_t *later, const char *key)
 {
     const json_t *a = json_object_get(earlier, key);
     const json_t *b = json_object_get(later, key);
@@ -133,37 +138,35 @@ static bool values_are_covered(struct analysis *analysis, const json_t *earlier,
         return false;
     json_object_foreach((json_t *)a, name, value)
     {
-        if (!json_object_get(b, name) ||
-            !value_is_covered(analysis, value, json_object_get(b, name)))
+        const json_t *other = json_object_get(b, name);
+
+        if (!other || !value_is_covered(value, other))
             return false;
     }
     return true;
 }
 
 /* A match that names no method stands for GET. */
-static bool method_is_covered(struct analysis *analysis, const json_t *earlier, const json_t *later)
+static bool method_is_covered(const json_t *earlier, const json_t *later)
 {
-    const char *a = string_match_text(analysis, json_object_get(earlier, "method"));
-    const char *b = string_match_text(analysis, json_object_get(later, "method"));
+    static const struct string_match get = {true, "GET"};
+    struct string_match a = string_match_get(json_object_get(earlier, "method"));
+    struct string_match b = string_match_get(json_object_get(later, "method"));
 
-    return slice_starts_with(slice_str(a[0] ? a : "exact:GET"), slice_str(b[0] ? b : "exact:GET"));
+    return string_is_covered(a.value[0] ? a : get, b.value[0] ? b : get);
 }
 
-static bool match_is_covered(struct analysis *analysis, const struct prefix_match *earlier,
-                             const struct prefix_match *later)
+static bool match_is_covered(const struct prefix_match *earlier, const struct prefix_match *later)
 {
     const json_t *a = earlier->json;
     const json_t *b = later->json;
 
     return strcmp(earlier->prefix, later->prefix) != 0 &&
            slice_starts_with(slice_str(later->prefix), slice_str(earlier->prefix)) &&
-           json_get_int(a, "port", 0) == json_get_int(b, "port", 0) &&
-           method_is_covered(analysis, a, b) &&
-           value_is_covered(analysis, json_object_get(a, "authority"),
-                            json_object_get(b, "authority")) &&
-           values_are_covered(analysis, a, b, "headers") &&
-           values_are_covered(analysis, a, b, "queryParams") &&
-           values_are_covered(analysis, a, b, "withoutHeaders");
+           json_get_int(a, "port", 0) == json_get_int(b, "port", 0) && method_is_covered(a, b) &&
+           value_is_covered(json_object_get(a, "authority"), json_object_get(b, "authority")) &&
+           values_are_covered(a, b, "headers") && values_are_covered(a, b, "queryParams") &&
+           values_are_covered(a, b, "withoutHeaders");
 }
 
 static void prefixes_check(struct walk *walk)
@@ -171,11 +174,11 @@ static void prefixes_check(struct walk *walk)
     struct analysis *analysis = walk->analysis;
 
     for (size_t i = 0; i < walk->prefixes.count; i++) {
-        for (size_t k = i + 1; k < walk->prefixes.count; k++) {
+        for (size_t k = i + 1; k < walk->prefixes.count && !analysis_is_full(analysis); k++) {
             const struct prefix_match *a = &walk->prefixes.items[i];
             const struct prefix_match *b = &walk->prefixes.items[k];
 
-            if (match_is_covered(analysis, a, b))
+            if (match_is_covered(a, b))
                 analysis_report(
                     analysis, ANALYZE_INEFFECTIVE_MATCH, walk->object, NULL, b->rule,
                     ANALYSIS_TEXT(analysis, "%s of prefix %s", b->match, b->prefix),

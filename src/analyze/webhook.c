@@ -2,13 +2,13 @@
 /* Webhooks that inject: at most one may take a pod, and its service must exist.
  *
  * Whether two overlap is tried out: with every combination of the labels of namespaces and pods
- * that injection knows.
+ * that injection knows, for at most REVISIONS_MAX revisions.
  */
 #include "analyze/all.h"
 
 #include "wire/json.h"
 
-enum { REVISIONS_MAX = 64 };
+enum { REVISIONS_MAX = 16, MATCHES_MAX = 64 };
 
 struct hook {
     const struct analyze_object *object;
@@ -129,15 +129,15 @@ static void overlap_report(struct analysis *analysis, const struct hook *const *
 static void combination_check(struct analysis *analysis, const struct hooks *hooks,
                               const struct mesh_labels *ns, const struct mesh_labels *pod)
 {
-    const struct hook *matches[REVISIONS_MAX];
+    const struct hook *matches[MATCHES_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; i < hooks->items.count && count < ARRAY_LEN(matches); i++) {
+    for (size_t i = 0;
+         i < hooks->items.count && count < ARRAY_LEN(matches) && !analysis_is_full(analysis); i++) {
         const struct hook *hook = &hooks->items.items[i];
 
-        if (analysis_selector_matches(analysis, json_object_get(hook->json, "namespaceSelector"),
-                                      ns) &&
-            analysis_selector_matches(analysis, json_object_get(hook->json, "objectSelector"), pod))
+        if (analysis_selector_matches(json_object_get(hook->json, "namespaceSelector"), ns) &&
+            analysis_selector_matches(json_object_get(hook->json, "objectSelector"), pod))
             matches[count++] = hook;
     }
     for (size_t i = 0; count > 1 && i < count; i++)
