@@ -35,12 +35,14 @@ static used_port_vec ports_collect(struct analysis *analysis,
 
     ANALYSIS_EACH(service, analysis, SERVICE)
     {
-        const json_t *selector = json_object_get(service->spec, "selector");
+        const json_t *selector;
         size_t i;
         json_t *port;
 
-        if (json_object_size(selector) == 0 || strcmp(service->ns, deployment->ns) != 0 ||
-            !analysis_map_matches(selector, &labels))
+        if (strcmp(service->ns, deployment->ns) != 0)
+            continue;
+        selector = json_object_get(service->spec, "selector");
+        if (json_object_size(selector) == 0 || !analysis_map_matches(selector, &labels))
             continue;
         json_array_foreach(json_object_get(service->spec, "ports"), i, port)
         {

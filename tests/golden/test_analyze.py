@@ -58,3 +58,14 @@ def test_every_code_has_a_case():
         with open(os.path.join(HERE, "analyze", case, "expected.txt"), encoding="utf-8") as f:
             told |= set(re.findall(r"IST\d{4}", f.read()))
     assert known - told == set(NO_ANALYZER)
+
+
+def test_the_reference_has_the_table_of_messages():
+    """docs/reference/analyze.md: each message with its level and its text."""
+    with open(os.path.join(TOP, "src/analyze/message_table.h"), encoding="utf-8") as f:
+        table = re.sub(r"\s*\\\n\s*", " ", f.read())
+    known = [(code, level.capitalize(), "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', texts)).replace('\\"', '"'))
+             for code, level, texts in re.findall(r'"(IST\d+)", (\w+), \d+, ((?:"(?:[^"\\]|\\.)*"\s*)+)\)', table)]
+    with open(os.path.join(TOP, "docs/reference/analyze.md"), encoding="utf-8") as f:
+        listed = re.findall(r"^\| (IST\d+) \| (\w+) \| (.*?) \| .+ \|$", f.read(), re.M)
+    assert len(known) == 68 and listed == known
