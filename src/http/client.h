@@ -40,10 +40,11 @@ struct http_pool_options {
     /* NULL: the bounds are the pool's own. Else kept; a pool without a connection may still open
      * one, so that none starves. */
     struct http_pool_budget *budget;
-    size_t requests_per_conn_max; /* 0: no bound; 1: no keep-alive */
-    unsigned ping_interval_ms;    /* HTTP/2 keep-alive pings; 0: none */
-    unsigned mark;                /* SO_MARK of its sockets; 0: none */
-    struct addr bind_addr;        /* source address; len 0: any */
+    size_t requests_per_conn_max;  /* 0: no bound; 1: no keep-alive */
+    uint64_t conn_duration_max_ms; /* no new call on an older connection; 0: no bound */
+    unsigned ping_interval_ms;     /* HTTP/2 keep-alive pings; 0: none */
+    unsigned mark;                 /* SO_MARK of its sockets; 0: none */
+    struct addr bind_addr;         /* source address; len 0: any */
     struct conn_keepalive keepalive;
     /* Told of each connection's start (+1) and end (-1), and failures, for statistics and outlier
      * detection. May be NULL. */

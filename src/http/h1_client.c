@@ -24,16 +24,36 @@ static struct http_pool *pool_of(const struct h1_conn *conn)
 
 /* --- the end of an exchange --- */
 
+/* How long it may still be kept without a call. */
+static uint64_t time_left_ms(const struct h1_conn *conn)
+{
+    const struct http_pool *pool = pool_of(conn);
+    uint64_t now_ms = loop_now_ms(conn->loop);
+    uint64_t end_ms = conn->since_ms + conn->limits->idle_timeout_ms;
+
+    if (pool->options.conn_duration_max_ms)
+        end_ms = MIN(end_ms, conn->opened_ms + pool->options.conn_duration_max_ms);
+    return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
+static bool is_used_up(const struct h1_conn *conn)
+{
+    const struct http_pool_options *options = &pool_of(conn)->options;
+
+    if (options->requests_per_conn_max && conn->request_count >= options->requests_per_conn_max)
+        return true;
+    return options->conn_duration_max_ms &&
+           loop_now_ms(conn->loop) - conn->opened_ms >= options->conn_duration_max_ms;
+}
+
 /* `extra`: bytes came behind the answer. */
 static void exchange_end(struct h1_conn *conn, bool extra)
 {
     struct http_pool *pool = pool_of(conn);
     struct http_stream *stream = TAKE(conn->stream);
-    size_t requests_max = pool->options.requests_per_conn_max;
     bool reusable = !conn->close_after && !conn->draining && !conn->tunnel && !extra &&
                     !conn->write_broken && !h1_conn_has_output(conn) && stream->out_end &&
-                    h1_parser_is_done(&conn->parser) &&
-                    (!requests_max || conn->request_count < requests_max);
+                    h1_parser_is_done(&conn->parser) && !is_used_up(conn);
 
     stream->in_end = true;
     stream->out_end = true;
@@ -41,10 +61,13 @@ static void exchange_end(struct h1_conn *conn, bool extra)
     if (stream->read_paused)
         conn_read_resume(conn->io);
     /* The connection first: on_close may start the next stream, or free the pool. */
-    if (reusable)
+    if (reusable) {
+        if (pool->options.conn_duration_max_ms)
+            loop_timer_start(conn->loop, &conn->timer, time_left_ms(conn));
         pool_h1_ready(pool, conn);
-    else
+    } else {
         h1_conn_kill(conn, 0, HTTP_RESET_LOCAL);
+    }
     stream_on_close(stream);
     stream_free(conn->cache, stream);
 }
@@ -151,12 +174,12 @@ static void on_end(struct h1_conn *conn, int code)
 
 static void on_timer(struct h1_conn *conn)
 {
-    uint64_t idle_ms = loop_now_ms(conn->loop) - conn->since_ms;
+    uint64_t left_ms = time_left_ms(conn);
 
     if (conn->stream)
         loop_timer_start(conn->loop, &conn->timer, conn->limits->idle_timeout_ms);
-    else if (idle_ms < conn->limits->idle_timeout_ms)
-        loop_timer_start(conn->loop, &conn->timer, conn->limits->idle_timeout_ms - idle_ms);
+    else if (left_ms > 0)
+        loop_timer_start(conn->loop, &conn->timer, left_ms);
     else
         h1_conn_kill(conn, 0, HTTP_RESET_IDLE_TIMEOUT);
 }

@@ -38,7 +38,8 @@ struct h1_conn *h1_conn_new(struct conn *io, const struct h1_side *side, enum h1
     loop_task_init(&conn->task, on_task, conn);
     loop_timer_init(&conn->timer, on_timer, conn);
     list_init(&conn->node);
-    conn->since_ms = loop_now_ms(conn->loop);
+    conn->opened_ms = loop_now_ms(conn->loop);
+    conn->since_ms = conn->opened_ms;
     conn_events_set(io, &io_events, conn);
     return conn;
 }

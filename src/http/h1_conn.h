@@ -57,6 +57,7 @@ struct h1_conn {
     struct buf in;  /* input that waits; data NULL when there is none */
     enum h1_body out_body;
     uint64_t out_left; /* of LENGTH */
+    uint64_t opened_ms;
     uint64_t since_ms; /* when it became idle, or the head began */
     unsigned request_count;
     unsigned interim_count; /* 1xx heads before this response */

@@ -234,6 +234,8 @@ static uint64_t tick_ms(const struct h2_conn *conn)
 
     if (conn->pool && conn->pool->options.ping_interval_ms)
         delay_ms = MIN(delay_ms, conn->pool->options.ping_interval_ms);
+    if (conn->pool && conn->pool->options.conn_duration_max_ms)
+        delay_ms = MIN(delay_ms, conn->pool->options.conn_duration_max_ms);
     return MAX(delay_ms, (uint64_t)1);
 }
 
@@ -247,12 +249,19 @@ static void ping(struct h2_conn *conn)
     h2_conn_task(conn);
 }
 
+static bool is_too_old(const struct h2_conn *conn, uint64_t now_ms)
+{
+    return conn->pool && conn->pool->options.conn_duration_max_ms &&
+           now_ms - conn->opened_ms >= conn->pool->options.conn_duration_max_ms;
+}
+
 static void on_timer(void *ctx)
 {
     struct h2_conn *conn = ctx;
     uint64_t now_ms = loop_now_ms(conn->loop);
 
-    if (conn->stream_count == 0 && now_ms - conn->since_ms >= conn->limits.idle_timeout_ms)
+    if ((conn->stream_count == 0 && now_ms - conn->since_ms >= conn->limits.idle_timeout_ms) ||
+        is_too_old(conn, now_ms))
         h2_conn_drain(conn);
     if (conn->head_since_ms && now_ms - conn->head_since_ms >= conn->limits.head_timeout_ms)
         h2_conn_kill(conn, ERR_TIMEOUT, HTTP_RESET_LIMIT);
@@ -276,7 +285,8 @@ static struct h2_conn *open_conn(struct conn *io, struct http_server *server,
     conn->server = server;
     conn->pool = pool;
     conn->limits = stream_limits(server ? &server->options.limits : &pool->options.limits);
-    conn->since_ms = loop_now_ms(conn->loop);
+    conn->opened_ms = loop_now_ms(conn->loop);
+    conn->since_ms = conn->opened_ms;
     conn->calm_ms = conn->since_ms;
     conn->calm_left = H2_CALM_BURST;
     list_init(&conn->node);

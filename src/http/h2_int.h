@@ -35,7 +35,8 @@ struct h2_conn {
     struct loop_task task;
     struct loop_timer timer; /* idle, head, ping */
     struct buf out;
-    size_t out_at;          /* bytes of it that were sent */
+    size_t out_at; /* bytes of it that were sent */
+    uint64_t opened_ms;
     uint64_t since_ms;      /* when the last stream ended */
     uint64_t head_since_ms; /* when an unfinished head began; 0: none */
     uint64_t calm_ms;       /* when calm_left was filled up last */

@@ -137,34 +137,49 @@ static bool eject(const struct cluster_conf *conf, struct host_shared *host, siz
     return true;
 }
 
+/* One more failure in a row, or none; the number of them. Successes are the rule: written only when
+ * there is something to forget. */
+static uint32_t count_failure(_Atomic uint32_t *count, bool failed)
+{
+    if (failed)
+        return atomic_fetch_add_explicit(count, 1, memory_order_relaxed) + 1;
+    if (atomic_load_explicit(count, memory_order_relaxed) != 0)
+        atomic_store_explicit(count, 0, memory_order_relaxed);
+    return 0;
+}
+
+static bool reached(uint32_t count, uint32_t limit)
+{
+    return limit > 0 && count >= limit;
+}
+
 bool cluster_outlier_report(const struct cluster_conf *conf, struct host_shared *host,
                             unsigned status, size_t host_count, uint64_t now_ms)
 {
     const struct cluster_outlier *outlier = &conf->outlier;
-    bool failed = status == 0 || status >= 500;
-    bool gateway = status == 0 || (status >= 502 && status <= 504);
-    uint32_t count_5xx = 0;
-    uint32_t count_gateway = 0;
+    bool local = status == 0;
+    bool reached_any;
 
     if (!outlier->enabled)
         return false;
-    /* Successes are the rule: write only when there is something to forget. */
-    if (failed)
-        count_5xx = atomic_fetch_add_explicit(&host->consecutive_5xx, 1, memory_order_relaxed) + 1;
-    else if (atomic_load_explicit(&host->consecutive_5xx, memory_order_relaxed) != 0)
-        atomic_store_explicit(&host->consecutive_5xx, 0, memory_order_relaxed);
-    if (gateway)
-        count_gateway =
-            atomic_fetch_add_explicit(&host->consecutive_gateway, 1, memory_order_relaxed) + 1;
-    else if (atomic_load_explicit(&host->consecutive_gateway, memory_order_relaxed) != 0)
-        atomic_store_explicit(&host->consecutive_gateway, 0, memory_order_relaxed);
-    if ((outlier->consecutive_5xx && count_5xx >= outlier->consecutive_5xx) ||
-        (outlier->consecutive_gateway && count_gateway >= outlier->consecutive_gateway)) {
-        atomic_store_explicit(&host->consecutive_5xx, 0, memory_order_relaxed);
-        atomic_store_explicit(&host->consecutive_gateway, 0, memory_order_relaxed);
-        return eject(conf, host, host_count, now_ms);
+    if (outlier->split_local) {
+        reached_any =
+            reached(count_failure(&host->consecutive_local, local), outlier->consecutive_local);
+        if (local && reached_any)
+            atomic_store_explicit(&host->consecutive_local, 0, memory_order_relaxed);
+        if (local)
+            return reached_any && eject(conf, host, host_count, now_ms);
     }
-    return false;
+    reached_any = reached(count_failure(&host->consecutive_5xx, local || status >= 500),
+                          outlier->consecutive_5xx) |
+                  reached(count_failure(&host->consecutive_gateway,
+                                        local || (status >= 502 && status <= 504)),
+                          outlier->consecutive_gateway);
+    if (!reached_any)
+        return false;
+    atomic_store_explicit(&host->consecutive_5xx, 0, memory_order_relaxed);
+    atomic_store_explicit(&host->consecutive_gateway, 0, memory_order_relaxed);
+    return eject(conf, host, host_count, now_ms);
 }
 
 void cluster_outlier_tick(const struct cluster_conf *conf, const struct endpoint_set *set,

@@ -65,6 +65,7 @@ struct host_shared {
     unsigned worker_count;
     _Alignas(64) _Atomic uint32_t consecutive_5xx;
     _Atomic uint32_t consecutive_gateway;
+    _Atomic uint32_t consecutive_local;
     _Atomic uint64_t ejected_until_ms; /* monotonic; 0: in rotation */
     _Atomic uint32_t ejections;        /* times ejected, lowered by good behaviour */
     struct host_counters *workers;
@@ -83,6 +84,8 @@ struct cluster_outlier {
     bool enabled;
     uint32_t consecutive_5xx; /* 0: not judged */
     uint32_t consecutive_gateway;
+    bool split_local; /* what never became an answer counts apart: */
+    uint32_t consecutive_local;
     uint64_t interval_ms;
     uint64_t base_ejection_ms;
     uint64_t max_ejection_ms;
@@ -107,6 +110,9 @@ struct cluster_conf {
     uint64_t connect_timeout_ms;
     uint64_t idle_timeout_ms;       /* of upstream connections; 0: none */
     uint64_t requests_per_conn_max; /* 0: no bound */
+    uint64_t conn_duration_max_ms;  /* 0: no bound */
+    unsigned streams_max;           /* of an HTTP/2 connection; 0: the codec's default */
+    unsigned ping_interval_ms;      /* of HTTP/2 connections; 0: none */
     enum cluster_protocol protocol;
     struct cluster_limits limits;
     struct cluster_outlier outlier;

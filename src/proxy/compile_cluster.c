@@ -142,6 +142,12 @@ static void compile_outlier(const struct pb_outlier_detection *in, struct cluste
         in->enforcing_consecutive_gateway_failure > 0)
         outlier->consecutive_gateway =
             in->has_consecutive_gateway_failure ? in->consecutive_gateway_failure : 5;
+    outlier->split_local = in->split_external_local_origin_errors;
+    outlier->consecutive_local =
+        in->has_consecutive_local_origin_failure ? in->consecutive_local_origin_failure : 5;
+    if (in->has_enforcing_consecutive_local_origin_failure &&
+        in->enforcing_consecutive_local_origin_failure == 0)
+        outlier->consecutive_local = 0;
     outlier->interval_ms = compile_ms(in->has_interval, in->interval, 10000);
     outlier->base_ejection_ms =
         compile_ms(in->has_base_ejection_time, in->base_ejection_time, 30000);
@@ -158,6 +164,21 @@ static void apply_common(const struct pb_http_protocol_options *common, struct c
         compile_ms(common->has_idle_timeout, common->idle_timeout, IDLE_TIMEOUT_DEFAULT_MS);
     if (common->has_max_requests_per_connection)
         conf->requests_per_conn_max = common->max_requests_per_connection;
+    conf->conn_duration_max_ms =
+        compile_ms(common->has_max_connection_duration, common->max_connection_duration, 0);
+}
+
+static void apply_http2(const struct pb_http2_protocol_options *http2, struct cluster_conf *conf)
+{
+    const struct pb_keepalive_settings *keepalive = http2 ? http2->connection_keepalive : NULL;
+
+    if (http2 == NULL)
+        return;
+    if (http2->has_max_concurrent_streams)
+        conf->streams_max = http2->max_concurrent_streams;
+    if (keepalive != NULL)
+        conf->ping_interval_ms = (unsigned)MIN(
+            compile_ms(keepalive->has_interval, keepalive->interval, 0), (uint64_t)UINT32_MAX);
 }
 
 static int compile_protocol(const struct pb_cluster *in, struct cluster_conf *conf,
@@ -169,6 +190,7 @@ static int compile_protocol(const struct pb_cluster *in, struct cluster_conf *co
     apply_common(in->common_http_protocol_options, conf);
     if (in->http2_protocol_options != NULL)
         conf->protocol = CLUSTER_HTTP2;
+    apply_http2(in->http2_protocol_options, conf);
     for (size_t i = 0; i < in->typed_extension_protocol_options_count; i++) {
         struct pb_any *any = in->typed_extension_protocol_options[i]->value;
         struct pb_cluster_http_options *options;
@@ -183,11 +205,12 @@ static int compile_protocol(const struct pb_cluster *in, struct cluster_conf *co
         apply_common(options->common_http_protocol_options, conf);
         switch (options->upstream_protocol_options_case) {
         case PB_CLUSTER_HTTP_OPTIONS_CASE_EXPLICIT_HTTP_CONFIG:
-            conf->protocol =
-                options->explicit_http_config->protocol_config_case ==
-                        PB_CLUSTER_HTTP_OPTIONS_EXPLICIT_HTTP_CONFIG_CASE_HTTP2_PROTOCOL_OPTIONS
-                    ? CLUSTER_HTTP2
-                    : CLUSTER_HTTP1;
+            conf->protocol = CLUSTER_HTTP1;
+            if (options->explicit_http_config->protocol_config_case !=
+                PB_CLUSTER_HTTP_OPTIONS_EXPLICIT_HTTP_CONFIG_CASE_HTTP2_PROTOCOL_OPTIONS)
+                break;
+            conf->protocol = CLUSTER_HTTP2;
+            apply_http2(options->explicit_http_config->http2_protocol_options, conf);
             break;
         case PB_CLUSTER_HTTP_OPTIONS_CASE_USE_DOWNSTREAM_PROTOCOL_CONFIG:
             conf->protocol = CLUSTER_DOWNSTREAM;

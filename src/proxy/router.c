@@ -159,7 +159,7 @@ static void on_route_timeout(void *ctx)
     struct request *request = ctx;
 
     if (request->endpoint != NULL && request->up != NULL && !request->response_started)
-        upstream_report(request->endpoint, 504);
+        upstream_report(request->endpoint, 0);
     upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_timeout, 1);
     give_up(request, SLICE("response_timeout"));
 }
@@ -172,7 +172,7 @@ static void on_try_timeout(void *ctx)
         return;
     upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_per_try_timeout, 1);
     if (request->endpoint != NULL)
-        upstream_report(request->endpoint, 504);
+        upstream_report(request->endpoint, 0);
     if (retry_wants_timeout(request->route->retry) && may_retry(request))
         schedule_retry(request);
     else

@@ -179,6 +179,33 @@ static void ejection(void **state)
     resource_unref(&conf->resource);
 }
 
+/* What never became an answer can be counted apart. */
+static void local_failures(void **state)
+{
+    struct fixture *f = *state;
+    const char *yaml =
+        arena_printf(&f->arena, "%s",
+                     "name: c\ntype: STATIC\n"
+                     "outlier_detection: {consecutive_5xx: 2, consecutive_local_origin_failure: "
+                     "3, split_external_local_origin_errors: true}\n"
+                     "load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: "
+                     "{address: {socket_address: {address: 10.0.0.1, port_value: 80}}}}]}]}\n");
+    struct cluster_conf *conf;
+    struct endpoint_set *set;
+    struct error err = {0};
+    struct host_shared *host;
+
+    if (compile(f, yaml, NULL, NULL, &conf, &set, &err) < 0)
+        fail_msg("%s: %s", err.path, err.reason);
+    host = set->endpoints[0].shared;
+    assert_false(cluster_outlier_report(conf, host, 500, 1, 1000));
+    assert_false(cluster_outlier_report(conf, host, 0, 1, 1000)); /* another count */
+    assert_false(cluster_outlier_report(conf, host, 0, 1, 1000));
+    assert_true(cluster_outlier_report(conf, host, 0, 1, 1000));
+    resource_unref(&set->resource);
+    resource_unref(&conf->resource);
+}
+
 static void statistics(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(updates_keep_hosts_and_breakers, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_name_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(ejection, setup, teardown),
+        cmocka_unit_test_setup_teardown(local_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(statistics, setup, teardown),
         cmocka_unit_test(back_off),
         cmocka_unit_test(retry_tokens),

@@ -155,7 +155,9 @@ static void reuse(void **state)
     static const struct {
         const char *more;
         uint64_t conns;
-    } cases[] = {{"", 1}, {"max_requests_per_connection: 2", 3}};
+    } cases[] = {{"", 1},
+                 {"max_requests_per_connection: 2", 3},
+                 {"common_http_protocol_options: {max_connection_duration: 3600s}", 1}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -173,11 +175,30 @@ static void reuse(void **state)
     }
 }
 
+/* A connection past its time is closed, though it was just used. */
+static void old_connections(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    start(&rig);
+    put(&rig, "common_http_protocol_options: {max_connection_duration: 0.05s}",
+        arena_printf(&rig.arena, "{lb_endpoints: [%s]}",
+                     endpoint(&rig, rig.upstreams[0].port, "")));
+    rig_http(&rig, ROUTE, "");
+    rig_apply(&rig);
+    ask_many(&rig, 1);
+    RIG_UNTIL(&rig, rig_stat(&rig, "cluster.c.upstream_cx_active") == 0);
+    ask_many(&rig, 1);
+    assert_int_equal(rig_stat(&rig, "cluster.c.upstream_cx_total"), 2);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(priorities), cmocka_unit_test(panic), cmocka_unit_test(ejection),
-        cmocka_unit_test(update),     cmocka_unit_test(reuse),
+        cmocka_unit_test(update),     cmocka_unit_test(reuse), cmocka_unit_test(old_connections),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
