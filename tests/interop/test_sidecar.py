@@ -169,6 +169,9 @@ class Pod:
                                 "--domain", "shop.svc.cluster.local", uid=1337)
         wait(lambda: self.curl(PEER, f"http://{POD_IP}:15021/healthz/ready")[0] == 200, "readiness", self.proxy,
              self.server)
+        for namespace, url in ((PEER, f"http://{PEER_IP}:8080/"), (PEER, f"http://{PEER_IP}:9999/"),
+                               (POD, "http://127.0.0.1:8080/")):
+            wait(lambda: self.curl(namespace, url)[0] == 200, url, self.proxy)
 
     def start(self, namespace, *command, uid=None):
         process = Process(inside(namespace, *command, uid=uid))
