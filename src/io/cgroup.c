@@ -12,6 +12,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <dirent.h>
+#include <ftw.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 65536 };
@@ -119,4 +121,34 @@ int cgroup_machine_read(struct cgroup_usage *ret)
     }
     ret->memory_size = without(total, available) * 1024;
     return rc;
+}
+
+/* --- removal --- */
+
+static int rmdir_one(const char *path, const struct stat *status, int kind, struct FTW *ftw)
+{
+    (void)status;
+    (void)ftw;
+    if (kind == FTW_DP)
+        rmdir(path);
+    return 0;
+}
+
+/* Every hierarchy of v1 is a folder of /sys/fs/cgroup; with v2 alone it is the hierarchy. */
+void cgroup_remove(const char *path)
+{
+    DIR *folder = opendir("/sys/fs/cgroup");
+    SCOPED(mem_drop) char *unified = mem_printf("/sys/fs/cgroup%s", path);
+
+    nftw(unified, rmdir_one, 16, FTW_PHYS | FTW_DEPTH);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        SCOPED(mem_drop) char *tree = NULL;
+
+        if (entry->d_name[0] == '.' || entry->d_type == DT_REG)
+            continue;
+        tree = mem_printf("/sys/fs/cgroup/%s%s", entry->d_name, path);
+        nftw(tree, rmdir_one, 16, FTW_PHYS | FTW_DEPTH);
+    }
+    if (folder)
+        closedir(folder);
 }

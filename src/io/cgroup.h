@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a control group uses, with either version of the kernel's interface.
+/* What a control group uses, and its end, with either version of the kernel's interface.
  *
  * Place   the sandbox's node agent: metrics of containers
  * Owns    nothing
@@ -20,5 +20,7 @@ struct cgroup_usage {
 MUST_USE int cgroup_usage_read(const char *path, struct cgroup_usage *ret);
 /* The whole machine's, since its start. */
 MUST_USE int cgroup_machine_read(struct cgroup_usage *ret);
+/* Removes the group and those below it, as far as they are empty, in every hierarchy. */
+void cgroup_remove(const char *path);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets inside another network namespace of this machine.
+/* Work inside another network namespace of this machine.
  *
- * Place   the sandbox's node agent: port-forward and probes of what listens on a pod's loopback
- * Threads any: the calling thread enters the namespace and comes back before the return
+ * Place   the sandbox: its DNS server, switches of its network, port-forward to a pod's loopback
+ * Threads any: the work is done on a thread of its own, which ends in there
  */
 #ifndef WEFT_IO_NETNS_H
 #define WEFT_IO_NETNS_H
@@ -10,9 +10,12 @@
 #include "base/err.h"
 #include "base/prelude.h"
 
-/* Connects to port `port` of 127.0.0.1, else of ::1, in the namespace that `path` names
- * ("/run/netns/x"). *ret_fd is non-blocking, close-on-exec, the caller's. A loopback that takes
- * longer than 100 ms is ERR_TIMEOUT. The error's reason is the kernel's. */
+/* Runs run(ctx) inside the namespace that `path` names ("/run/netns/x"), and waits for it; sockets
+ * that it makes stay there. Returns what it returned; the error names the namespace. */
+MUST_USE int netns_run(const char *path, int (*run)(void *ctx), void *ctx, struct error *err);
+/* Connects to port `port` of 127.0.0.1, else of ::1, in the namespace. *ret_fd is non-blocking,
+ * close-on-exec, the caller's. A loopback that takes longer than 100 ms is ERR_TIMEOUT. The error's
+ * reason is the kernel's. */
 MUST_USE int netns_connect(const char *path, unsigned port, int *ret_fd, struct error *err);
 
 #endif
