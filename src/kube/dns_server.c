@@ -2,7 +2,7 @@
 /* DNS over UDP and TCP, see dns.h. A forwarded question keeps its bytes but for the id, which is
  * our slot number mixed with random bits, so that an answer from elsewhere does not fit.
  */
-#include "sandbox/dns.h"
+#include "kube/dns_server.h"
 
 #include <stdio.h>
 
@@ -13,8 +13,8 @@
 #include "base/rng.h"
 #include "io/conn.h"
 #include "io/listener.h"
+#include "io/netns.h"
 #include "io/udp.h"
-#include "sandbox/net.h"
 
 enum {
     PORT = 53,
@@ -41,6 +41,8 @@ struct forward {
     uint64_t deadline_ms;
     struct reply_to to;
     struct slice question; /* owned: the bytes that were asked */
+    struct slice
+        original; /* owned: of a name that leads outside, what we were asked; empty: none */
 };
 
 struct tcp_conn {
@@ -124,11 +126,14 @@ static void forward_end(struct forward *forward)
     if (forward->to.conn)
         forward->to.conn->open_count--;
     mem_free((char *)forward->question.data);
+    mem_free((char *)forward->original.data);
     *forward = (struct forward){0};
 }
 
+/* Asks `bytes`; `original`: what it is asked for, when that is another name. */
 static void forward_start(struct dns_server *server, const struct reply_to *to,
-                          const struct dns_message *query, struct slice bytes)
+                          const struct dns_message *query, struct slice bytes,
+                          struct slice original)
 {
     size_t slot = 0;
     struct forward *forward;
@@ -152,7 +157,8 @@ static void forward_start(struct dns_server *server, const struct reply_to *to,
         .peer_id = query->id,
         .deadline_ms = loop_now_ms(server->loop) + FORWARD_TIMEOUT_MS,
         .to = *to,
-        .question = slice_make(copy, bytes.len)};
+        .question = slice_make(copy, bytes.len),
+        .original = slice_make(original.len ? mem_slice_dup(original) : NULL, original.len)};
     copy[0] = (char)(forward->id >> 8);
     copy[1] = (char)forward->id;
     if (to->conn)
@@ -193,6 +199,47 @@ static void on_sweep(void *ctx)
         loop_timer_start(server->loop, &server->sweep, SWEEP_MS);
 }
 
+/* A Service of type ExternalName: our records, and behind them what the upstream server says. */
+static void alias_reply(struct dns_server *server, struct forward *forward, struct slice bytes)
+{
+    struct dns_message query, theirs;
+    struct dns_message reply = {.question_count = 1};
+    struct reply_to to = forward->to;
+    struct dns_record *all;
+
+    arena_reset(&server->arena);
+    if (dns_message_decode(&server->arena, forward->original, &query) < 0 ||
+        dns_message_decode(&server->arena, bytes, &theirs) < 0) {
+        forward_fail(server, forward);
+        return;
+    }
+    reply.questions[0] = query.questions[0];
+    dns_zone_answer(&server->zone, &server->arena, &reply);
+    all =
+        ARENA_ARRAY(&server->arena, struct dns_record, reply.answers.count + theirs.answers.count);
+    memcpy(all, reply.answers.items, reply.answers.count * sizeof *all);
+    memcpy(all + reply.answers.count, theirs.answers.items, theirs.answers.count * sizeof *all);
+    reply.answers = (struct dns_records){all, reply.answers.count + theirs.answers.count};
+    reply.rcode = theirs.rcode;
+    query.id = forward->peer_id;
+    reply_send(server, &to, &query, &reply);
+    forward_end(forward);
+}
+
+static void alias_forward(struct dns_server *server, const struct reply_to *to,
+                          const struct dns_message *query, const char *alias, struct slice bytes)
+{
+    struct dns_message question = {.recursion_desired = true, .question_count = 1};
+
+    question.questions[0] = query->questions[0];
+    question.questions[0].name = alias;
+    buf_reset(&server->scratch);
+    if (dns_message_encode(&question, DNS_UDP_SIZE, &server->scratch) < 0)
+        reply_code(server, to, query, DNS_RCODE_SERVFAIL);
+    else
+        forward_start(server, to, query, buf_slice(&server->scratch), bytes);
+}
+
 static void on_upstream(unsigned events, void *ctx)
 {
     struct dns_server *server = ctx;
@@ -211,6 +258,10 @@ static void on_upstream(unsigned events, void *ctx)
         forward = &server->forwards[id % FORWARDS_MAX];
         if (!forward->used || forward->id != id)
             continue;
+        if (forward->original.len > 0) {
+            alias_reply(server, forward, slice_make(bytes, (size_t)got));
+            continue;
+        }
         bytes[0] = (char)(forward->peer_id >> 8);
         bytes[1] = (char)forward->peer_id;
         to = forward->to;
@@ -225,6 +276,7 @@ static void question_take(struct dns_server *server, const struct reply_to *to, 
 {
     struct dns_message query = {0};
     struct dns_message reply = {.question_count = 1};
+    const char *alias;
     int rc;
 
     arena_reset(&server->arena);
@@ -237,10 +289,15 @@ static void question_take(struct dns_server *server, const struct reply_to *to, 
     } else if (query.opcode != 0) {
         reply_code(server, to, &query, DNS_RCODE_UNSUPPORTED);
     } else if (!dns_zone_has(query.questions[0].name)) {
-        forward_start(server, to, &query, bytes);
+        forward_start(server, to, &query, bytes, (struct slice){0});
     } else {
         reply.questions[0] = query.questions[0];
         dns_zone_answer(&server->zone, &server->arena, &reply);
+        alias = dns_zone_alias(&reply);
+        if (alias && !dns_zone_has(alias) && server->upstream_fd >= 0) {
+            alias_forward(server, to, &query, alias, bytes);
+            return;
+        }
         reply_send(server, to, &query, &reply);
     }
 }
@@ -448,15 +505,15 @@ static int server_begin(struct dns_server *server, const struct addr *upstream, 
     return rc < 0 ? err_set(err, rc, "cannot watch the DNS socket") : 0;
 }
 
-int dns_server_new(struct loop *loop, const struct instance *instance, const struct dns_zone *zone,
-                   struct dns_server **ret, struct error *err)
+int dns_server_new(struct loop *loop, const char *ip, const char *netns_path,
+                   const struct dns_zone *zone, struct dns_server **ret, struct error *err)
 {
     struct opening opening = {.server = server_new(loop, zone)};
     struct addr upstream = upstream_find();
-    int rc = addr_parse_ip(slice_str(instance->dns_ip), PORT, &opening.at);
+    int rc = addr_parse_ip(slice_str(ip), PORT, &opening.at);
 
     if (rc == 0)
-        rc = net_run_inside(instance, NULL, sockets_open, &opening, err);
+        rc = netns_run(netns_path, sockets_open, &opening, err);
     if (rc < 0 && opening.err.code)
         *err = opening.err;
     if (rc == 0)

@@ -11,7 +11,7 @@
 
 #define ZONE "cluster.local"
 
-enum { TTL_S = 5, LABELS_MAX = 8, ANSWERS_MAX = 256 };
+enum { TTL_S = 5, LABELS_MAX = 8, ANSWERS_MAX = 256, ALIASES_MAX = 8 };
 
 struct answer {
     const struct dns_zone *zone;
@@ -21,6 +21,16 @@ struct answer {
     uint16_t type;
     bool found; /* the name exists, whatever its types */
 };
+
+const char *dns_zone_alias(const struct dns_message *reply)
+{
+    size_t count = reply->answers.count;
+    const struct dns_record *last = count > 0 ? &reply->answers.items[count - 1] : NULL;
+
+    return last && last->type == DNS_TYPE_CNAME && reply->questions[0].type != DNS_TYPE_CNAME
+               ? last->target
+               : NULL;
+}
 
 bool dns_zone_has(const char *name)
 {
@@ -242,6 +252,20 @@ static void name_answer(struct answer *a)
     }
 }
 
+/* An ExternalName within the zone leads on to another Service. */
+static void aliases_follow(struct answer *a)
+{
+    size_t before = 0;
+    const char *alias;
+
+    while ((alias = dns_zone_alias(a->reply)) && dns_zone_has(alias) &&
+           a->reply->answers.count > before && a->reply->answers.count < ALIASES_MAX) {
+        before = a->reply->answers.count;
+        a->name = alias;
+        name_answer(a);
+    }
+}
+
 void dns_zone_answer(const struct dns_zone *zone, struct arena *arena, struct dns_message *reply)
 {
     struct answer a = {.zone = zone,
@@ -253,6 +277,7 @@ void dns_zone_answer(const struct dns_zone *zone, struct arena *arena, struct dn
 
     reply->authoritative = true;
     name_answer(&a);
+    aliases_follow(&a);
     if (reply->answers.count > 0)
         return;
     reply->rcode = a.found ? DNS_RCODE_OK : DNS_RCODE_NXDOMAIN;

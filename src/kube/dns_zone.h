@@ -28,5 +28,7 @@ struct dns_zone {
 bool dns_zone_has(const char *name);
 /* Fills answers, authority and rcode of `reply` for its question; memory comes from `arena`. */
 void dns_zone_answer(const struct dns_zone *zone, struct arena *arena, struct dns_message *reply);
+/* The name outside that the answer leads to, to be looked up elsewhere; NULL when it is whole. */
+const char *dns_zone_alias(const struct dns_message *reply);
 
 #endif

@@ -34,6 +34,7 @@ struct kube_resource {
     X(DEPLOYMENT, "apps", "v1", "deployments", "Deployment", true)                                 \
     X(REPLICA_SET, "apps", "v1", "replicasets", "ReplicaSet", true)                                \
     X(HPA, "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true)       \
+    X(PDB, "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true)                    \
     X(ROLE, "rbac.authorization.k8s.io", "v1", "roles", "Role", true)                              \
     X(ROLE_BINDING, "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true)        \
     X(CLUSTER_ROLE, "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false)       \

@@ -239,7 +239,6 @@ static void idle_kind_warn(struct apiserver_call *call)
         "statefulsets",
         "daemonsets",
         "networkpolicies",
-        "poddisruptionbudgets",
         "resourcequotas",
         "priorityclasses",
         "limitranges",

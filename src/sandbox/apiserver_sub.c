@@ -135,10 +135,83 @@ static void eviction_on_deleted(struct apiserver_call *call, void *ctx)
     apiserver_call_finish(eviction);
 }
 
+/* The one budget that the pod falls under, or NULL; a second one is a failure. */
+static struct store_object *budget_find(struct apiserver_call *call, const json_t *pod, int *ret)
+{
+    const struct kind *kind = kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets");
+    struct store_object *found = NULL;
+
+    *ret = 0;
+    for (size_t i = store_bucket_lower_bound(kind->bucket, call->ns, "");
+         i < store_bucket_count(kind->bucket); i++) {
+        struct store_object *budget = store_bucket_at(kind->bucket, i);
+        const json_t *selector = json_path_get(budget->tree, "spec.selector");
+
+        if (strcmp(budget->ns, call->ns) != 0)
+            break;
+        if (json_object_size(selector) == 0 ||
+            !kube_selector_match_object(selector, json_path_get(pod, "metadata.labels")))
+            continue;
+        if (found != NULL)
+            *ret = apiserver_fail(call, 500, "InternalError",
+                                  "This pod has more than one PodDisruptionBudget, which the "
+                                  "eviction subresource does not support.");
+        found = budget;
+    }
+    return found;
+}
+
+/* A pod that serves costs one disruption of its budget. */
+static int budget_spend(struct apiserver_call *call, const json_t *pod)
+{
+    int rc;
+    struct store_object *budget = budget_find(call, pod, &rc);
+    char now[CLOCK_RFC3339_SIZE];
+    int64_t allowed;
+    json_t *tree, *disrupted;
+
+    if (rc < 0 || budget == NULL || json_path_get(pod, "metadata.deletionTimestamp") ||
+        strcmp(json_path_string_or(pod, "status.phase", ""), "Running") != 0)
+        return rc;
+    allowed = json_path_int(budget->tree, "status.disruptionsAllowed", 0);
+    if (allowed <= 0) {
+        apiserver_fail(call, 429, "TooManyRequests",
+                       "Cannot evict pod as it would violate the pod's disruption budget.");
+        json_path_set(
+            call->result, "details",
+            json_pack(
+                "{s:[{s:s,s:o}]}", "causes", "reason", "DisruptionBudget", "message",
+                json_sprintf("The disruption budget %s needs %lld healthy pods and "
+                             "has %lld currently",
+                             budget->name,
+                             (long long)json_path_int(budget->tree, "status.desiredHealthy", 0),
+                             (long long)json_path_int(budget->tree, "status.currentHealthy", 0))));
+        return ERR_INVALID;
+    }
+    if (apiserver_call_is_dry_run(call))
+        return 0;
+    tree = json_deep_copy(budget->tree);
+    disrupted = json_path_get(tree, "status.disruptedPods");
+    disrupted = disrupted ? json_incref(disrupted) : json_object();
+    json_object_set_new(disrupted, call->name, json_string(apiserver_object_now(now)));
+    json_path_set(tree, "status.disruptedPods", disrupted);
+    json_path_set(tree, "status.disruptionsAllowed", json_integer(allowed - 1));
+    if (store_put(kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets")->bucket,
+                  tree, budget, NULL) != 0)
+        return apiserver_fail_conflict(call, "the disruption budget cannot be written");
+    return 0;
+}
+
 static void run_eviction(struct apiserver_call *call)
 {
-    struct apiserver_call *deletion = apiserver_call_new(call->server);
+    const struct store_object *pod = store_get(call->kind->bucket, call->ns, call->name);
+    struct apiserver_call *deletion;
 
+    if (pod != NULL && budget_spend(call, pod->tree) < 0) {
+        apiserver_call_finish(call);
+        return;
+    }
+    deletion = apiserver_call_new(call->server);
     deletion->verb = APISERVER_DELETE;
     deletion->kind = call->kind;
     deletion->ns = arena_strdup(&deletion->arena, call->ns);

@@ -195,6 +195,7 @@ static int derive(const char *name, unsigned number, struct instance *ret, struc
                  folders[i].leaf);
     store_choose(&in, getenv("WEFT_IMAGES"));
     snprintf(in.netns, sizeof in.netns, "weft-%s", name);
+    snprintf(in.netns_path, sizeof in.netns_path, "/run/netns/%s", in.netns);
     snprintf(in.host_link, sizeof in.host_link, "weft-%u", number);
     snprintf(in.node_name, sizeof in.node_name, "%s", name);
     snprintf(in.cgroup, sizeof in.cgroup, "/weft-%s", name);

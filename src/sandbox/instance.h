@@ -6,7 +6,7 @@
  *   10.B.0.0/16    pods; gateway 10.B.0.1 on the bridge
  *   10.B+1.0.0/16  Services; 10.B+1.0.1 kubernetes, 10.B+1.0.10 cluster DNS
  *   10.B+2.0.0/24  LoadBalancer addresses
- *   10.B+3.0.0/30  the link between host (.1: the API server and the node) and sandbox (.2)
+ *   10.B+3.0.0/30  the link between host (.1: the API server) and sandbox (.2: the node, its ports)
  *
  *   host ---- veth "weft-k" ---- [ network namespace "weft-NAME": bridge "pods", nftables, DNS ]
  *                                     |---- veth ---- [ "weft-NAME-<pod>" ] one a pod
@@ -42,10 +42,11 @@ struct instance {
     char node_socket_path[INSTANCE_PATH_SIZE]; /* the agent's HTTP: logs, exec, attach, portforward
                                                 */
     /* names */
-    char netns[48];     /* of the sandbox */
-    char host_link[16]; /* veth on the host */
-    char node_name[48]; /* the Node object: "weft-NAME", or "weft" for the default name */
-    char cgroup[64];    /* "/weft/NAME" */
+    char netns[48];      /* of the sandbox */
+    char netns_path[64]; /* /run/netns/... of it */
+    char host_link[16];  /* veth on the host */
+    char node_name[48];  /* the Node object: "weft-NAME", or "weft" for the default name */
+    char cgroup[64];     /* "/weft/NAME" */
     /* addresses */
     char pod_cidr[INSTANCE_CIDR_SIZE];
     char pod_gateway[INSTANCE_IP_SIZE];

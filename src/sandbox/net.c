@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "io/netns.h"
 #include "io/process.h"
 
 enum { IP_TIMEOUT_MS = 20000 };
@@ -97,7 +96,7 @@ static int make_sandbox(const struct instance *in, struct error *err)
 
     if (rc < 0)
         return rc;
-    rc = net_run_inside(in, NULL, set_switches, NULL, err);
+    rc = netns_run(in->netns_path, set_switches, NULL, err);
     if (rc < 0)
         return rc;
     host = mem_printf("link add %s type veth peer name host netns %s\n"
@@ -259,45 +258,6 @@ int net_pod_remove(const struct instance *in, const char *pod_uid, struct error 
 
     net_pod_netns(in, pod_uid, netns);
     return netns_delete(netns, err);
-}
-
-/* --- inside --- */
-
-struct inside {
-    const char *netns;
-    int (*run)(void *ctx);
-    void *ctx;
-    int rc;
-};
-
-static void *inside_main(void *argument)
-{
-    struct inside *inside = argument;
-    char path[128];
-    SCOPED(fd_drop) int fd = -1;
-
-    snprintf(path, sizeof path, "/run/netns/%s", inside->netns);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-        inside->rc = err_from_errno(errno);
-    else
-        inside->rc = inside->run(inside->ctx);
-    return NULL;
-}
-
-int net_run_inside(const struct instance *in, const char *netns, int (*run)(void *ctx), void *ctx,
-                   struct error *err)
-{
-    struct inside inside = {.netns = netns && netns[0] ? netns : in->netns, .run = run, .ctx = ctx};
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, inside_main, &inside) != 0)
-        return err_set(err, ERR_INTERNAL, "cannot start a thread");
-    pthread_join(thread, NULL);
-    if (inside.rc < 0)
-        return err_set(err, inside.rc, "inside network namespace %s: %s", inside.netns,
-                       err_text(inside.rc));
-    return inside.rc;
 }
 
 int net_rules_apply(const struct instance *in, const char *text, struct error *err)

@@ -33,11 +33,6 @@ bool net_pod_is_there(const struct instance *instance, const char *pod_uid);
 MUST_USE int net_pod_remove(const struct instance *instance, const char *pod_uid,
                             struct error *err);
 
-/* Runs `run` on a thread of its own inside a network namespace ("" or NULL: the sandbox's), waits
- * for it, and returns what it returned. Sockets made there stay in that namespace. */
-MUST_USE int net_run_inside(const struct instance *instance, const char *netns,
-                            int (*run)(void *ctx), void *ctx, struct error *err);
-
 /* Feeds rule text to `nft -f -` inside the sandbox's namespace. */
 MUST_USE int net_rules_apply(const struct instance *instance, const char *text, struct error *err);
 

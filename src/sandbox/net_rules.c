@@ -14,6 +14,8 @@
 #include "kube/client.h"
 #include "sandbox/net.h"
 
+#define STICKY "sticky "
+
 enum { TRANSACTION_MAX = 16 * 1024 * 1024, RETRY_MS = 1000, CHAIN_SIZE = 24 };
 
 struct net_rules {
@@ -75,6 +77,8 @@ static json_t *endpoints_text(const json_t *service, const json_t *port,
     json_t *out;
 
     buf_init(&text, 1 << 20);
+    if (strcmp(json_path_string_or(service, "spec.sessionAffinity", ""), "ClientIP") == 0)
+        buf_append_str(&text, STICKY);
     slices_each(slices, service, false, on_endpoint, &gather);
     if (gather.found.count > 1)
         qsort(gather.found.items, gather.found.count, sizeof *gather.found.items, text_compare);
@@ -102,7 +106,8 @@ static void target_add(json_t *out, const char *ip, const char *protocol, unsign
     }
 }
 
-json_t *net_rules_targets(const json_t *service, const struct slices_source *slices)
+json_t *net_rules_targets(const json_t *service, const struct slices_source *slices,
+                          const char *node_ip)
 {
     json_t *out = json_object();
     json_t *port;
@@ -117,6 +122,8 @@ json_t *net_rules_targets(const json_t *service, const struct slices_source *sli
         size_t j;
 
         target_add(out, json_path_string_or(service, "spec.clusterIP", ""), protocol, number,
+                   endpoints);
+        target_add(out, node_ip, protocol, (unsigned)json_get_int(port, "nodePort", 0) & 0xFFFF,
                    endpoints);
         json_array_foreach(json_path_get(service, "status.loadBalancer.ingress"), j, entry)
             target_add(out, json_path_string_or(entry, "ip", ""), protocol, number, endpoints);
@@ -143,10 +150,12 @@ static void chain_name(const char *key, char out[CHAIN_SIZE])
 static void rule_write(const char *chain, const char *protocol, struct slice endpoints,
                        struct buf *out)
 {
+    bool sticky = slice_starts_with(endpoints, SLICE(STICKY));
     size_t count = 0;
-    struct slice rest = endpoints;
-    struct slice one;
+    struct slice rest, one;
 
+    endpoints = slice_from(endpoints, sticky ? sizeof STICKY - 1 : 0);
+    rest = endpoints;
     if (endpoints.len == 0)
         return;
     while (slice_split_next(&rest, ',', &one))
@@ -159,7 +168,7 @@ static void rule_write(const char *chain, const char *protocol, struct slice end
                    SLICE_ARG(slice_from(endpoints, (size_t)dot + 3)));
         return;
     }
-    buf_printf(out, "numgen random mod %zu map {", count);
+    buf_printf(out, "%s mod %zu map {", sticky ? "jhash ip saddr" : "numgen random", count);
     rest = endpoints;
     for (size_t i = 0; slice_split_next(&rest, ',', &one); i++)
         buf_printf(out, "%s %zu : %.*s", i ? "," : "", i, SLICE_ARG(slice_trim(one)));
@@ -328,7 +337,7 @@ static void targets_set(struct net_rules *rules, const json_t *service, json_t *
 void net_rules_service_set(struct net_rules *rules, const json_t *service,
                            const struct slices_source *slices)
 {
-    targets_set(rules, service, net_rules_targets(service, slices));
+    targets_set(rules, service, net_rules_targets(service, slices, rules->instance->sandbox_ip));
 }
 
 void net_rules_service_remove(struct net_rules *rules, const json_t *service)

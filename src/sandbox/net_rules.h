@@ -5,6 +5,8 @@
  *   table ip weft (in the sandbox's namespace)
  *     map services { address . protocol . port : goto s_<hash of the three> }
  *     chain s_<hash> { dnat to numgen random mod 2 map { 0 : pod . port, 1 : pod . port } }
+ *     with sessionAffinity ClientIP the choice is `jhash ip saddr mod 2`: the same endpoint for a
+ *     client as long as the endpoints are the same, whatever the timeout
  *     set hairpin { pod . pod }: a pod that reaches itself through a Service is masqueraded
  *     without a ready endpoint the chain is empty, and the packet is rejected on its way
  *
@@ -41,7 +43,9 @@ void net_rules_service_remove(struct net_rules *rules, const json_t *service);
 void net_rules_pod_set(struct net_rules *rules, const char *ip, bool present);
 
 /* What a Service maps to: new object {"10.0.0.1 . tcp . 80": "10.1.0.5 . 8080, 10.1.0.6 . 8080"};
- * endpoints sorted, "" for none. Pure. */
-json_t *net_rules_targets(const json_t *service, const struct slices_source *slices);
+ * endpoints sorted, "" for none; behind "sticky " for sessionAffinity ClientIP. Node ports are
+ * those of `node_ip`. Pure. */
+json_t *net_rules_targets(const json_t *service, const struct slices_source *slices,
+                          const char *node_ip);
 
 #endif

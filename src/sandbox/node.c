@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "sandbox/dns.h"
+#include "kube/dns_server.h"
 #include "sandbox/net.h"
 #include "sandbox/net_rules.h"
 #include "sandbox/node_http.h"
@@ -28,8 +28,9 @@ struct agent {
     struct net_rules *rules;
     struct dns_server *dns;
     struct node_http *http;
-    struct kube_call *register_call;
+    struct kube_call *register_call, *lease_call;
     bool registered;
+    bool lease_missing;
 };
 
 static struct agent *agent_of(struct node *node)
@@ -301,7 +302,7 @@ static json_t *node_status_json(const struct instance *in)
     uname(&system);
     return json_pack(
         "{s:[{s:s,s:s},{s:s,s:s}],s:o,s:o,s:[o,o,o,o],s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s}}",
-        "addresses", "type", "InternalIP", "address", in->host_ip, "type", "Hostname", "address",
+        "addresses", "type", "InternalIP", "address", in->sandbox_ip, "type", "Hostname", "address",
         in->node_name, "capacity", resources_json(), "allocatable", resources_json(), "conditions",
         condition_json("MemoryPressure", "False", "KubeletHasSufficientMemory",
                        "kubelet has sufficient memory available"),
@@ -313,6 +314,40 @@ static json_t *node_status_json(const struct instance *in)
         "nodeInfo", "kernelVersion", system.release, "osImage", "weft sandbox", "operatingSystem",
         "linux", "architecture", "amd64", "containerRuntimeVersion", "runc://1", "kubeletVersion",
         "v1.34.0-weft", "kubeProxyVersion", "");
+}
+
+/* --- the lease: a sign of life that costs less than the status --- */
+
+static void on_leased(const struct kube_result *result, void *ctx)
+{
+    struct agent *agent = ctx;
+
+    agent->lease_call = NULL;
+    agent->lease_missing = result->code == ERR_NOT_FOUND;
+}
+
+static void lease_renew(struct agent *agent)
+{
+    const char *name = agent->node.instance->node_name;
+    char now[CLOCK_RFC3339_SIZE];
+    SCOPED(mem_drop) char *renewed = NULL;
+    SCOPED(json_drop) json_t *body = NULL;
+    struct kube_request request = {.verb = agent->lease_missing ? KUBE_CREATE : KUBE_PATCH_MERGE,
+                                   .resource = kube_resource_get(KUBE_RESOURCE_LEASE),
+                                   .ns = "kube-node-lease",
+                                   .name = agent->lease_missing ? NULL : name};
+
+    if (agent->lease_call)
+        return;
+    clock_format_rfc3339(clock_realtime_ms(), false, now);
+    renewed = mem_printf("%.19s.000000Z", now);
+    body =
+        json_pack("{s:s,s:s,s:{s:s,s:s},s:{s:s,s:i,s:s}}", "apiVersion", "coordination.k8s.io/v1",
+                  "kind", "Lease", "metadata", "name", name, "namespace", "kube-node-lease", "spec",
+                  "holderIdentity", name, "leaseDurationSeconds", 40, "renewTime", renewed);
+    request.body = body;
+    if (kube_call_start(agent->node.client, &request, on_leased, agent, &agent->lease_call) < 0)
+        agent->lease_call = NULL;
 }
 
 static void on_heartbeat(void *ctx);
@@ -347,6 +382,7 @@ static void on_heartbeat(void *ctx)
     struct kube_request request = {.resource = kube_resource_get(KUBE_RESOURCE_NODE)};
 
     lost_check(node);
+    lease_renew(agent);
     if (agent->register_call)
         return;
     if (agent->registered) {
@@ -450,7 +486,8 @@ static int agent_open(struct agent *agent, struct error *err)
                                         .service_next = service_next,
                                         .ctx = node};
     agent->rules = net_rules_new(node->loop, node->instance, &node->jobs);
-    rc = dns_server_new(node->loop, node->instance, &zone, &agent->dns, err);
+    rc = dns_server_new(node->loop, node->instance->dns_ip, node->instance->netns_path, &zone,
+                        &agent->dns, err);
     if (rc == 0)
         rc = caches_open(node, err);
     if (rc == 0)

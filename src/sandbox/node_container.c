@@ -25,6 +25,7 @@ enum {
     MESSAGE_MAX = 4096,
     EXIT_START_ERROR = 128,
     KILL_AGAIN_MS = 2000,
+    HOOK_TIMEOUT_MS = 3600 * 1000, /* the grace period ends it before */
 };
 
 static void ended_clear(struct node_ended *ended)
@@ -72,8 +73,7 @@ void node_container_init(struct node_container *c, struct node_pod *pod, const j
 void node_container_deinit(struct node_container *c)
 {
     node_probes_stop(c);
-    if (c->hook)
-        process_detach(c->hook);
+    node_action_cancel(c->hook);
     ended_clear(&c->ended);
     ended_clear(&c->last);
     mem_free(c->waiting_message);
@@ -221,6 +221,16 @@ static void start_failed(struct node_container *c, const struct node_start_resul
     c->state = CONTAINER_WAITING;
     switch (result->stage) {
     case NODE_START_IMAGE:
+        if (strcmp(json_path_string_or(c->spec, "imagePullPolicy", ""), "Never") == 0) {
+            node_event(c->pod, c, true, "ErrImageNeverPull",
+                       "Container image \"%s\" is not present with pull policy of Never", image);
+            waiting_set(
+                c, "ErrImageNeverPull",
+                mem_printf("Container image \"%s\" is not present with pull policy of Never",
+                           image));
+            c->start_at_ms = now_of(c) + BACKOFF_FIRST_MS;
+            break;
+        }
         node_event(c->pod, c, true, "Failed", "Failed to pull image \"%s\": %s", image,
                    result->reason);
         node_event(c->pod, c, true, "Failed", "Error: ErrImagePull");
@@ -245,15 +255,21 @@ static void start_failed(struct node_container *c, const struct node_start_resul
     }
 }
 
-static void on_post_start(const struct process_result *result, void *ctx)
+static void hook_drop(struct node_container *c)
+{
+    node_action_cancel(c->hook);
+    c->hook = NULL;
+    c->hook_running = false;
+}
+
+static void on_post_start(bool fine, const char *text, void *ctx)
 {
     struct node_container *c = ctx;
 
     c->hook = NULL;
     c->hook_running = false;
-    if (result->exit_code != 0) {
-        node_event(c->pod, c, true, "FailedPostStartHook", "PostStartHook failed: exit code %d",
-                   result->exit_code);
+    if (!fine) {
+        node_event(c->pod, c, true, "FailedPostStartHook", "PostStartHook failed: %s", text);
         node_container_stop(c, 1, "FailedPostStartHook");
     }
     node_pod_wake(c->pod);
@@ -261,18 +277,15 @@ static void on_post_start(const struct process_result *result, void *ctx)
 
 static void post_start(struct node_container *c)
 {
-    const json_t *command = json_path_get(c->spec, "lifecycle.postStart.exec.command");
-    struct error err = {0};
+    const json_t *hook = json_path_get(c->spec, "lifecycle.postStart");
+    int rc;
 
-    if (!json_path_get(c->spec, "lifecycle.postStart"))
+    if (!hook)
         return;
-    if (!command) {
-        node_event(c->pod, c, true, "FailedPostStartHook",
-                   "not supported: a postStart hook that is not exec");
-        return;
-    }
-    if (node_exec_start(c, command, 0, on_post_start, c, &c->hook, &err) == 0)
-        c->hook_running = true;
+    c->hook_running = true;
+    rc = node_action_start(c, hook, HOOK_TIMEOUT_MS, true, on_post_start, c, &c->hook);
+    if (rc < 0)
+        on_post_start(false, err_text(rc), c);
 }
 
 void node_container_started(struct node_container *c, const struct node_start_result *result)
@@ -398,10 +411,7 @@ static void clear_start(struct node_container *c)
 void node_container_exited(struct node_container *c, int exit_code, int64_t finished_ms)
 {
     node_probes_stop(c);
-    if (c->hook)
-        process_detach(c->hook);
-    c->hook = NULL;
-    c->hook_running = false;
+    hook_drop(c);
     ended_clear(&c->ended);
     c->ended = (struct node_ended){.valid = true,
                                    .exit_code = exit_code,
@@ -471,14 +481,13 @@ static void signal_send(struct node_container *c, const char *signal_name)
     node_job_start(&c->pod->node->jobs, kill_run, kill_done, job);
 }
 
-static void on_pre_stop(const struct process_result *result, void *ctx)
+static void on_pre_stop(bool fine, const char *text, void *ctx)
 {
     struct node_container *c = ctx;
 
     c->hook = NULL;
-    if (result->exit_code != 0)
-        node_event(c->pod, c, true, "FailedPreStopHook", "PreStopHook failed: exit code %d",
-                   result->exit_code);
+    if (!fine)
+        node_event(c->pod, c, true, "FailedPreStopHook", "PreStopHook failed: %s", text);
     c->stop_stage = STOP_TERM;
     signal_send(c, "TERM");
 }
@@ -486,22 +495,17 @@ static void on_pre_stop(const struct process_result *result, void *ctx)
 static void stop_begin(struct node_container *c)
 {
     const json_t *hook = json_path_get(c->spec, "lifecycle.preStop");
-    const json_t *command = json_path_get(hook, "exec.command");
-    struct error err = {0};
+    int rc;
 
-    if (c->hook)
-        process_detach(c->hook);
-    c->hook = NULL;
-    c->hook_running = false;
-    if (hook && !command)
-        node_event(c->pod, c, true, "FailedPreStopHook",
-                   "not supported: a preStop hook that is not exec");
-    if (command && node_exec_start(c, command, 0, on_pre_stop, c, &c->hook, &err) == 0) {
-        c->stop_stage = STOP_HOOK;
+    hook_drop(c);
+    c->stop_stage = hook ? STOP_HOOK : STOP_TERM;
+    if (!hook) {
+        signal_send(c, "TERM");
         return;
     }
-    c->stop_stage = STOP_TERM;
-    signal_send(c, "TERM");
+    rc = node_action_start(c, hook, HOOK_TIMEOUT_MS, true, on_pre_stop, c, &c->hook);
+    if (rc < 0)
+        on_pre_stop(false, err_text(rc), c);
 }
 
 void node_container_stop(struct node_container *c, int64_t grace_s, const char *reason)
@@ -522,9 +526,7 @@ void node_container_stop(struct node_container *c, int64_t grace_s, const char *
         c->kill_at_ms = kill_at_ms; /* deleted again, with less patience */
     }
     if (now_of(c) >= c->kill_at_ms) {
-        if (c->hook)
-            process_detach(c->hook);
-        c->hook = NULL;
+        hook_drop(c);
         c->stop_stage = STOP_KILL;
         c->kill_at_ms = now_of(c) + KILL_AGAIN_MS;
         signal_send(c, "KILL");

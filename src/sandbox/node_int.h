@@ -71,7 +71,7 @@ struct node_probe {
     bool succeeded_once;
     uint64_t counted_ms; /* when a failure was counted last */
     /* one attempt */
-    struct node_attempt *attempt; /* NULL: none runs */
+    struct node_action *attempt; /* NULL: none runs */
 };
 
 /* --- containers --- */
@@ -116,8 +116,8 @@ struct node_container {
     bool hook_running; /* postStart */
     enum node_stop_stage stop_stage;
     uint64_t kill_at_ms;
-    const char *stop_reason; /* static; of the event */
-    struct process *hook;    /* postStart or preStop that runs */
+    const char *stop_reason;  /* static; of the event */
+    struct node_action *hook; /* postStart or preStop that runs */
     struct node_probe probes[PROBE_COUNT];
     struct node_usage usage;
 };
@@ -235,6 +235,17 @@ struct node_start_result {
 MUST_USE int node_start(struct node_container *container, struct error *err);
 void node_container_started(struct node_container *container,
                             const struct node_start_result *result);
+
+/* node_action.c: what a probe or (is_hook) a lifecycle hook does. `on_done` runs once, never within
+ * this call, with the reason of a failure. ERR_UNSUPPORTED: none of the kinds known; ERR_INVALID:
+ * no such port or command. A timeout of 0: none, for commands. */
+struct node_action;
+MUST_USE int node_action_start(struct node_container *container, const json_t *spec,
+                               uint64_t timeout_ms, bool is_hook,
+                               void (*on_done)(bool fine, const char *text, void *ctx), void *ctx,
+                               struct node_action **ret);
+/* NULL is fine; not after on_done ran. */
+void node_action_cancel(struct node_action *action);
 
 /* node_probe.c */
 void node_probes_start(struct node_container *container);

@@ -117,7 +117,7 @@ void node_pod_view(const struct node_pod *pod, struct node_pod_view *ret)
 {
     *ret = (struct node_pod_view){.pod = pod->object,
                                   .pod_ip = pod->ip,
-                                  .host_ip = pod->node->instance->host_ip,
+                                  .host_ip = pod->node->instance->sandbox_ip,
                                   .node_name = pod->node->instance->node_name,
                                   .lookup = &pod->node->lookup};
 }

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -26,6 +25,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "io/cgroup.h"
+#include "io/mounts.h"
 #include "io/process.h"
 #include "wire/json.h"
 
@@ -155,7 +156,8 @@ static int sync_read(int fd, struct error *err)
     return ERR_INVALID;
 }
 
-static int spawn_conmon(const char *const *argv, int sync_fd, struct error *err)
+/* In the bundle: conmon writes a file "oom" where it stands. */
+static int spawn_conmon(const char *const *argv, const char *bundle, int sync_fd, struct error *err)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -175,6 +177,7 @@ static int spawn_conmon(const char *const *argv, int sync_fd, struct error *err)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, sync_fd, 3);
+    posix_spawn_file_actions_addchdir_np(&actions, bundle);
     sigemptyset(&none); /* the agent blocks SIGTERM: the container must not */
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -241,7 +244,7 @@ static int create(const struct instance *in, const struct runtime_create *create
         argv[argc++] = "--leave-stdin-open";
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, err_from_errno(errno), "cannot make a pipe");
-    rc = spawn_conmon(argv, ends[1], err);
+    rc = spawn_conmon(argv, create->bundle, ends[1], err);
     close(ends[1]);
     if (rc == 0)
         rc = sync_read(ends[0], err);
@@ -344,70 +347,14 @@ bool runtime_exit_read(const struct instance *in, const char *id, int *ret_code,
     return true;
 }
 
-/* --- cgroups --- */
-
-static int rmdir_one(const char *path, const struct stat *status, int kind, struct FTW *ftw)
-{
-    (void)status;
-    (void)ftw;
-    if (kind == FTW_DP)
-        rmdir(path);
-    return 0;
-}
-
-/* Every hierarchy of v1 is a folder of /sys/fs/cgroup; with v2 alone it is the hierarchy. */
 void runtime_cgroup_remove(const struct instance *in, const char *path)
 {
-    DIR *folder = opendir("/sys/fs/cgroup");
-    SCOPED(mem_drop) char *unified = mem_printf("/sys/fs/cgroup%s%s", in->cgroup, path);
+    SCOPED(mem_drop) char *group = mem_printf("%s%s", in->cgroup, path);
 
-    nftw(unified, rmdir_one, 16, FTW_PHYS | FTW_DEPTH);
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        SCOPED(mem_drop) char *tree = NULL;
-
-        if (entry->d_name[0] == '.' || entry->d_type == DT_REG)
-            continue;
-        tree = mem_printf("/sys/fs/cgroup/%s%s%s", entry->d_name, in->cgroup, path);
-        nftw(tree, rmdir_one, 16, FTW_PHYS | FTW_DEPTH);
-    }
-    if (folder)
-        closedir(folder);
+    cgroup_remove(group);
 }
 
 /* --- all --- */
-
-/* Unmounts what is mounted below `prefix`, the last mounted first. */
-static int unmount_below(const char *prefix, struct error *err)
-{
-    SCOPED(buf_deinit) struct buf text;
-    SCOPED(mem_drop) char *inside = mem_printf("%s/", prefix);
-    const char **places = NULL;
-    size_t count = 0;
-    struct slice rest, line;
-    int rc;
-
-    buf_init(&text, 16 << 20);
-    rc = file_read("/proc/self/mounts", &text, err);
-    if (rc < 0)
-        return rc;
-    rest = buf_slice(&text);
-    places = mem_calloc(text.len / 8 + 1, sizeof *places);
-    while (slice_split_next(&rest, '\n', &line)) {
-        struct slice source, place;
-
-        if (!slice_split_next(&line, ' ', &source) || !slice_split_next(&line, ' ', &place) ||
-            !slice_starts_with(place, slice_str(inside)))
-            continue;
-        text.data[place.data + place.len - text.data] = '\0';
-        places[count++] = place.data;
-    }
-    while (count-- > 0)
-        if (umount2(places[count], MNT_DETACH) < 0 && errno != EINVAL)
-            rc = err_set(err, err_from_errno(errno), "cannot unmount %s: %s", places[count],
-                         strerror(errno));
-    mem_free(places);
-    return rc;
-}
 
 /* Gone, or dead and only waiting for init to notice. */
 static bool is_dead(pid_t pid)
@@ -461,7 +408,7 @@ int runtime_remove_all(const struct instance *in, struct error *err)
     }
     if (folder)
         closedir(folder);
-    if (unmount_below(in->state_path, err) < 0)
+    if (mounts_remove_below(in->state_path, err) < 0)
         rc = ERR_IO;
     runtime_cgroup_remove(in, "");
     return rc;

@@ -239,9 +239,9 @@ static const char *qos_class(const struct node_pod *pod)
 json_t *node_status_build(const struct node_pod *pod, int64_t now_ms)
 {
     const char *phase = node_status_phase(pod);
-    const char *host_ip = pod->node->instance->host_ip;
+    const char *host_ip = pod->node->instance->sandbox_ip;
     bool host_network = json_path_bool(pod->object, "spec.hostNetwork", false);
-    const char *ip = host_network ? pod->node->instance->sandbox_ip : pod->ip;
+    const char *ip = host_network ? host_ip : pod->ip;
     json_t *inits = json_array();
     json_t *apps = json_array();
     json_t *out;

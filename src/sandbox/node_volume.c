@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/quantity.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -199,6 +200,17 @@ static int projected_add(struct resolve *r, const json_t *projected, struct erro
     return 0;
 }
 
+/* A limit of the size holds for memory alone: a folder of the disk has none here. */
+static json_t *empty_content(const json_t *empty)
+{
+    int64_t milli = 0;
+    int rc = quantity_parse(json_object_get(empty, "sizeLimit"), &milli);
+
+    return json_pack("{s:s,s:b,s:I}", "kind", "empty", "memory",
+                     strcmp(json_path_string_or(empty, "medium", ""), "Memory") == 0, "size",
+                     (json_int_t)(rc == 0 ? milli / 1000 : 0));
+}
+
 static json_t *host_content(const json_t *host)
 {
     const char *type = json_path_string_or(host, "type", "");
@@ -240,8 +252,7 @@ int node_volume_resolve(const struct node_pod_view *view, const json_t *volume,
     int rc = 0;
 
     if (strcmp(kind, "emptyDir") == 0)
-        *ret = json_pack("{s:s,s:b}", "kind", "empty", "memory",
-                         strcmp(json_path_string_or(part, "medium", ""), "Memory") == 0);
+        *ret = empty_content(part);
     else if (strcmp(kind, "hostPath") == 0)
         *ret = host_content(part);
     else if (strcmp(kind, "configMap") == 0)
@@ -267,14 +278,20 @@ static int errno_set(struct error *err, const char *what, const char *path)
     return err_set(err, err_from_errno(errno), "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-static int empty_write(const char *folder, bool memory, int64_t fs_group, struct error *err)
+static int empty_write(const char *folder, const json_t *content, int64_t fs_group,
+                       struct error *err)
 {
+    bool memory = json_get_bool(content, "memory", false);
+    int64_t size = json_get_int(content, "size", 0);
+    char options[64] = "mode=0777";
     bool fresh = !file_exists(folder);
     int rc = file_make_dirs(folder, 0777, err);
 
     if (rc < 0 || !fresh)
         return rc;
-    if (memory && mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0777") < 0)
+    if (size > 0)
+        snprintf(options, sizeof options, "mode=0777,size=%lld", (long long)size);
+    if (memory && mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
         return errno_set(err, "mount a tmpfs at", folder);
     if (fs_group >= 0 && chown(folder, (uid_t)-1, (gid_t)fs_group) < 0)
         return errno_set(err, "change the group of", folder);
@@ -387,7 +404,7 @@ int node_volume_write(const char *folder, const json_t *content, int64_t fs_grou
     const char *kind = json_path_string_or(content, "kind", "");
 
     if (strcmp(kind, "empty") == 0)
-        return empty_write(folder, json_get_bool(content, "memory", false), fs_group, err);
+        return empty_write(folder, content, fs_group, err);
     if (strcmp(kind, "host") == 0)
         return host_write(content, err);
     return files_write(folder, json_object_get(content, "files"), fs_group, err);

@@ -45,14 +45,17 @@ static void mark_services_of(struct sandbox_controllers *controllers, const json
     }
 }
 
-static void mark_all(struct sandbox_controllers *controllers, const struct work_kind *kind)
+/* Of a namespace; NULL: of all. */
+static void mark_all(struct sandbox_controllers *controllers, const struct work_kind *kind,
+                     const char *ns)
 {
     struct kube_cache *cache = controllers->caches[kind->resource];
     size_t cursor = 0;
     json_t *object;
 
     while ((object = kube_cache_next(cache, &cursor)))
-        work_mark(controllers, kind, kube_namespace(object), kube_name(object));
+        if (!ns || strcmp(kube_namespace(object), ns) == 0)
+            work_mark(controllers, kind, kube_namespace(object), kube_name(object));
 }
 
 static void mark_pod(struct sandbox_controllers *controllers, const json_t *pod, const json_t *old)
@@ -62,6 +65,7 @@ static void mark_pod(struct sandbox_controllers *controllers, const json_t *pod,
         work_mark(controllers, &work_namespace, NULL, kube_namespace(pod));
     mark_owner(controllers, pod);
     mark_services_of(controllers, pod);
+    mark_all(controllers, &work_disruption, kube_namespace(pod));
     if (old &&
         !json_equal(json_path_get(pod, "metadata.labels"), json_path_get(old, "metadata.labels")))
         mark_services_of(controllers, old);
@@ -96,13 +100,15 @@ static void mark_by_resource(struct sandbox_controllers *controllers,
     } else if (resource == kube_resource_get(KUBE_RESOURCE_ENDPOINT_SLICE) ||
                resource == kube_resource_get(KUBE_RESOURCE_ENDPOINTS))
         mark_endpoints(controllers, object);
+    else if (resource == kube_resource_get(KUBE_RESOURCE_PDB))
+        work_mark(controllers, &work_disruption, ns, name);
     else if (resource == kube_resource_get(KUBE_RESOURCE_HPA)) {
         if (!old || !json_equal(json_object_get(object, "spec"), json_object_get(old, "spec")))
             work_mark(controllers, &work_autoscale, ns, name);
     } else if (resource == kube_resource_get(KUBE_RESOURCE_NAMESPACE))
         work_mark(controllers, &work_namespace, NULL, name);
     else if (resource == kube_resource_get(KUBE_RESOURCE_NODE))
-        mark_all(controllers, &work_schedule);
+        mark_all(controllers, &work_schedule, NULL);
     else if (ns[0])
         work_mark(controllers, &work_namespace, NULL, ns); /* account and root of the namespace */
 }

@@ -107,20 +107,6 @@ static void sets_collect(struct work *work, const json_t *deployment, struct dep
 
 /* --- limits of the roll --- */
 
-/* An int, or a percentage of `whole` rounded up or down. */
-static int64_t amount(const json_t *value, int64_t whole, bool round_up, const char *fallback)
-{
-    const char *text = value ? json_string_value(value) : fallback;
-    int64_t percent;
-
-    if (json_is_integer(value))
-        return json_integer_value(value);
-    if (!text)
-        return 0;
-    percent = strtoll(text, NULL, 10);
-    return (percent * whole + (round_up ? 99 : 0)) / 100;
-}
-
 struct deployment_limits {
     int64_t replicas;
     int64_t surge;
@@ -135,9 +121,9 @@ static struct deployment_limits limits_of(const json_t *deployment)
 
     limits.recreate =
         strcmp(json_path_string_or(deployment, "spec.strategy.type", ""), "Recreate") == 0;
-    limits.surge = amount(json_object_get(rolling, "maxSurge"), limits.replicas, true, "25%");
+    limits.surge = work_part_of(json_object_get(rolling, "maxSurge"), limits.replicas, true, "25%");
     limits.unavailable =
-        amount(json_object_get(rolling, "maxUnavailable"), limits.replicas, false, "25%");
+        work_part_of(json_object_get(rolling, "maxUnavailable"), limits.replicas, false, "25%");
     if (limits.surge == 0 && limits.unavailable == 0)
         limits.unavailable = 1;
     if (limits.recreate) {

@@ -330,3 +330,24 @@ json_t *work_now(void)
 
     return json_string(clock_format_rfc3339(clock_realtime_ms(), false, text));
 }
+
+int64_t work_age_ms(const json_t *time)
+{
+    int64_t at_ms = 0;
+
+    return clock_parse_rfc3339(json_slice(time), &at_ms) < 0 ? INT64_MAX
+                                                             : clock_realtime_ms() - at_ms;
+}
+
+int64_t work_part_of(const json_t *value, int64_t whole, bool round_up, const char *fallback)
+{
+    const char *text = value ? json_string_value(value) : fallback;
+    int64_t percent;
+
+    if (json_is_integer(value))
+        return json_integer_value(value);
+    if (!text)
+        return 0;
+    percent = strtoll(text, NULL, 10);
+    return (percent * whole + (round_up ? 99 : 0)) / 100;
+}

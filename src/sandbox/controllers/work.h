@@ -30,7 +30,8 @@ struct work_kind {
     X(NODE)                                                                                        \
     X(SERVICE_ACCOUNT)                                                                             \
     X(CONFIG_MAP)                                                                                  \
-    X(SERVICE) X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT) X(REPLICA_SET) X(POD) X(CRD) X(HPA)
+    X(SERVICE)                                                                                     \
+    X(ENDPOINTS) X(ENDPOINT_SLICE) X(DEPLOYMENT) X(REPLICA_SET) X(POD) X(CRD) X(HPA) X(PDB)
 
 /* A write of an item that its cache has not shown yet. */
 struct work_wait {
@@ -82,6 +83,7 @@ extern const struct work_kind work_balancer;
 extern const struct work_kind work_namespace;
 extern const struct work_kind work_schedule;
 extern const struct work_kind work_autoscale;
+extern const struct work_kind work_disruption;
 
 /* Makes the item (if new) dirty. */
 void work_mark(struct sandbox_controllers *controllers, const struct work_kind *kind,
@@ -125,5 +127,9 @@ bool work_pod_is_ready(const json_t *pod);
 int64_t work_pod_ready_since_ms(const json_t *pod);
 /* The current time as Kubernetes prints it. New reference. */
 json_t *work_now(void);
+/* Milliseconds since a time as Kubernetes prints it; INT64_MAX when it is none. */
+int64_t work_age_ms(const json_t *time);
+/* An int, or a percentage of `whole` rounded up or down. `fallback` for no value; NULL: 0. */
+int64_t work_part_of(const json_t *value, int64_t whole, bool round_up, const char *fallback);
 
 #endif

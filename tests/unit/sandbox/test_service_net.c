@@ -11,7 +11,7 @@
 #include "io/conn.h"
 #include "io/loop.h"
 #include "io/udp.h"
-#include "sandbox/dns.h"
+#include "kube/dns_server.h"
 #include "sandbox/net_rules.h"
 
 static json_t *parse(const char *text)
@@ -24,7 +24,7 @@ static json_t *parse(const char *text)
     return out;
 }
 
-static json_t *services[4], *slices[4];
+static json_t *services[5], *slices[5];
 
 static int set_up(void **state)
 {
@@ -38,6 +38,9 @@ static int set_up(void **state)
                         "{\"clusterIP\": \"None\", \"ports\": [{\"name\": \"p\", \"port\": 1}]}}");
     services[2] = parse("{\"metadata\": {\"name\": \"out\", \"namespace\": \"demo\"}, \"spec\": "
                         "{\"type\": \"ExternalName\", \"externalName\": \"example.org\"}}");
+    services[3] = parse("{\"metadata\": {\"name\": \"in\", \"namespace\": \"demo\"}, \"spec\": "
+                        "{\"type\": \"ExternalName\", \"externalName\": "
+                        "\"web.demo.svc.cluster.local\"}}");
     slices[0] = parse(
         "{\"metadata\": {\"namespace\": \"demo\", \"labels\": {\"kubernetes.io/service-name\": "
         "\"web\"}}, \"ports\": [{\"name\": \"http\", \"port\": 8080, \"protocol\": \"TCP\"}], "
@@ -80,7 +83,7 @@ static json_t *service_get(const char *ns, const char *name, void *ctx)
 static void every_address_leads_to_the_ready_endpoints(void **state)
 {
     const struct slices_source source = {.next = slice_next};
-    json_t *targets = net_rules_targets(services[0], &source);
+    json_t *targets = net_rules_targets(services[0], &source, "10.3.0.2");
     json_t *expected = parse("{\"10.0.0.5 . tcp . 80\": \"10.1.0.3 . 8080, 10.1.0.9 . 8080\", "
                              "\"10.2.0.1 . tcp . 80\": \"10.1.0.3 . 8080, 10.1.0.9 . 8080\", "
                              "\"10.0.0.5 . udp . 53\": \"\", \"10.2.0.1 . udp . 53\": \"\"}");
@@ -89,7 +92,7 @@ static void every_address_leads_to_the_ready_endpoints(void **state)
     assert_true(json_equal(targets, expected));
     json_decref(targets);
     json_decref(expected);
-    targets = net_rules_targets(services[1], &source);
+    targets = net_rules_targets(services[1], &source, "10.3.0.2");
     assert_int_equal(json_object_size(targets), 0);
     json_decref(targets);
 }
@@ -107,11 +110,30 @@ static void terminating_endpoints_serve_when_nothing_else_does(void **state)
         "\"endpoints\": [{\"addresses\": [\"10.1.0.9\"], \"conditions\": {\"ready\": false, "
         "\"serving\": true, \"terminating\": true}}, {\"addresses\": [\"10.1.0.8\"], "
         "\"conditions\": {\"ready\": false, \"serving\": false}}]}");
-    targets = net_rules_targets(services[0], &source);
+    targets = net_rules_targets(services[0], &source, "10.3.0.2");
     assert_string_equal(json_get_string(targets, "10.0.0.5 . tcp . 80"), "10.1.0.9 . 8080");
     json_decref(targets);
     json_decref(slices[0]);
     slices[0] = saved;
+}
+
+static void node_ports_and_affinity(void **state)
+{
+    const struct slices_source source = {.next = slice_next};
+    json_t *service = parse(
+        "{\"metadata\": {\"name\": \"web\", \"namespace\": \"demo\"}, \"spec\": {\"clusterIP\": "
+        "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"externalIPs\": [\"192.0.2.7\"], "
+        "\"ports\": [{\"name\": \"http\", \"port\": 80, \"nodePort\": 30080}]}}");
+    json_t *targets = net_rules_targets(service, &source, "10.3.0.2");
+    const char *wanted = "sticky 10.1.0.3 . 8080, 10.1.0.9 . 8080";
+
+    (void)state;
+    assert_int_equal(json_object_size(targets), 3);
+    assert_string_equal(json_get_string(targets, "10.0.0.5 . tcp . 80"), wanted);
+    assert_string_equal(json_get_string(targets, "192.0.2.7 . tcp . 80"), wanted);
+    assert_string_equal(json_get_string(targets, "10.3.0.2 . tcp . 30080"), wanted);
+    json_decref(targets);
+    json_decref(service);
 }
 
 static void the_zone_answers_as_kubernetes_does(void **state)
@@ -127,6 +149,9 @@ static void the_zone_answers_as_kubernetes_does(void **state)
         {"p-0.peers.demo.svc.cluster.local", DNS_TYPE_A, "0 A 10.1.0.7"},
         {"p-1.peers.demo.svc.cluster.local", DNS_TYPE_A, "3"},
         {"out.demo.svc.cluster.local", DNS_TYPE_A, "0 CNAME example.org"},
+        {"in.demo.svc.cluster.local", DNS_TYPE_A, "0 CNAME web.demo.svc.cluster.local A 10.0.0.5"},
+        {"in.demo.svc.cluster.local", DNS_TYPE_AAAA, "0 CNAME web.demo.svc.cluster.local"},
+        {"in.demo.svc.cluster.local", DNS_TYPE_CNAME, "0 CNAME web.demo.svc.cluster.local"},
         {"_http._tcp.web.demo.svc.cluster.local", DNS_TYPE_SRV,
          "0 SRV 80 web.demo.svc.cluster.local"},
         {"_p._tcp.peers.demo.svc.cluster.local", DNS_TYPE_SRV,
@@ -346,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_address_leads_to_the_ready_endpoints),
         cmocka_unit_test(terminating_endpoints_serve_when_nothing_else_does),
+        cmocka_unit_test(node_ports_and_affinity),
         cmocka_unit_test(the_zone_answers_as_kubernetes_does),
         cmocka_unit_test(names_of_the_zone_are_answered_and_others_forwarded),
         cmocka_unit_test(answers_come_over_tcp),

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An action of a probe or of a lifecycle hook: exec, httpGet, tcpSocket, grpc, sleep.
+ *
+ * Place   node_probe.c, node_container.c
+ * Owns    struct node_action until its end or cancellation
+ */
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "http/check.h"
+#include "sandbox/node_int.h"
+
+enum { TEXT_SIZE = 512, HEADERS_MAX = 16, NAME_SIZE = 128 };
+
+struct node_action {
+    struct node_container *container;
+    void (*on_done)(bool fine, const char *text, void *ctx);
+    void *ctx;
+    struct http_check *check;
+    struct process *process;
+    struct loop_timer sleep;
+};
+
+static void action_end(struct node_action *action, bool fine, const char *text)
+{
+    loop_timer_stop(action->container->pod->node->loop, &action->sleep);
+    action->on_done(fine, text, action->ctx);
+    mem_free(action);
+}
+
+void node_action_cancel(struct node_action *action)
+{
+    if (!action)
+        return;
+    loop_timer_stop(action->container->pod->node->loop, &action->sleep);
+    http_check_cancel(action->check);
+    if (action->process) {
+        process_kill(action->process, 9);
+        process_detach(action->process);
+    }
+    mem_free(action);
+}
+
+/* --- over the network --- */
+
+static void on_checked(bool fine, const char *text, void *ctx)
+{
+    struct node_action *action = ctx;
+
+    action->check = NULL;
+    action_end(action, fine, text);
+}
+
+/* The number, or the container's port of that name; 0: none. */
+static unsigned port_get(const struct node_container *c, const json_t *port)
+{
+    json_t *entry;
+    size_t i;
+
+    if (json_is_integer(port))
+        return (unsigned)json_integer_value(port) & 0xFFFF;
+    json_array_foreach(json_object_get(c->spec, "ports"), i, entry)
+    {
+        const char *name = json_get_string(entry, "name");
+
+        if (name && json_is_string(port) && strcmp(name, json_string_value(port)) == 0)
+            return (unsigned)json_get_int(entry, "containerPort", 0) & 0xFFFF;
+    }
+    return 0;
+}
+
+static size_t headers_gather(const json_t *spec, struct http_header headers[HEADERS_MAX],
+                             char names[HEADERS_MAX][NAME_SIZE], const char **ret_authority)
+{
+    size_t count = 0;
+    json_t *entry;
+    size_t i;
+
+    headers[count++] = (struct http_header){SLICE("user-agent"), SLICE("kube-probe/1.34")};
+    json_array_foreach(json_object_get(spec, "httpHeaders"), i, entry)
+    {
+        const char *name = json_path_string_or(entry, "name", "");
+        const char *value = json_path_string_or(entry, "value", "");
+        size_t len = 0;
+
+        if (strcasecmp(name, "host") == 0) {
+            *ret_authority = value;
+            continue;
+        }
+        if (count == HEADERS_MAX || name[0] == '\0')
+            break;
+        for (; name[len] && len < NAME_SIZE - 1; len++)
+            names[count][len] =
+                name[len] >= 'A' && name[len] <= 'Z' ? (char)(name[len] + 32) : name[len];
+        names[count][len] = '\0';
+        headers[count] = (struct http_header){slice_str(names[count]), slice_str(value)};
+        count++;
+    }
+    return count;
+}
+
+static int check_begin(struct node_action *action, const json_t *spec,
+                       struct http_check_spec *check)
+{
+    const struct node_container *c = action->container;
+    char names[HEADERS_MAX][NAME_SIZE];
+    struct http_header headers[HEADERS_MAX];
+    unsigned port = port_get(c, json_object_get(spec, "port"));
+    const char *host = json_path_string_or(spec, "host", c->pod->ip);
+
+    if (port == 0 || addr_parse_ip(slice_str(host), port, &check->addr) < 0)
+        return ERR_INVALID;
+    check->path = json_path_string_or(spec, "path", "/");
+    check->tls = strcmp(json_path_string_or(spec, "scheme", "HTTP"), "HTTPS") == 0;
+    check->service = json_path_string_or(spec, "service", "");
+    check->headers = headers;
+    check->header_count = headers_gather(spec, headers, names, &check->authority);
+    return http_check_start(c->pod->node->loop, check, on_checked, action, &action->check);
+}
+
+/* --- in the container --- */
+
+static void on_exec(const struct process_result *result, void *ctx)
+{
+    struct node_action *action = ctx;
+    char text[TEXT_SIZE];
+
+    action->process = NULL;
+    if (result->out.len > 0)
+        snprintf(text, sizeof text, "%.*s", SLICE_ARG(slice_head(result->out, TEXT_SIZE - 1)));
+    else
+        snprintf(text, sizeof text, "command exited with %d", result->exit_code);
+    action_end(action, result->exit_code == 0, text);
+}
+
+static void on_slept(void *ctx)
+{
+    action_end(ctx, true, "");
+}
+
+/* --- start --- */
+
+static int action_begin(struct node_action *action, const json_t *spec, uint64_t timeout_ms,
+                        bool is_hook)
+{
+    static const struct {
+        const char *key;
+        enum http_check_kind kind;
+    } checks[] = {
+        {"httpGet", HTTP_CHECK_GET}, {"tcpSocket", HTTP_CHECK_CONNECT}, {"grpc", HTTP_CHECK_GRPC}};
+    struct loop *loop = action->container->pod->node->loop;
+    const json_t *one;
+
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        struct http_check_spec check = {
+            .kind = checks[i].kind, .timeout_ms = timeout_ms, .any_status = is_hook};
+
+        if ((one = json_object_get(spec, checks[i].key)))
+            return check_begin(action, one, &check);
+    }
+    if ((one = json_object_get(spec, "exec")))
+        return node_exec_start(action->container, json_object_get(one, "command"), timeout_ms,
+                               on_exec, action, &action->process, NULL);
+    if (!(one = json_object_get(spec, "sleep")))
+        return ERR_UNSUPPORTED;
+    loop_timer_start(loop, &action->sleep,
+                     (uint64_t)MAX(json_get_int(one, "seconds", 0), (int64_t)0) * 1000 + 1);
+    return 0;
+}
+
+int node_action_start(struct node_container *container, const json_t *spec, uint64_t timeout_ms,
+                      bool is_hook, void (*on_done)(bool fine, const char *text, void *ctx),
+                      void *ctx, struct node_action **ret)
+{
+    struct node_action *action = MEM_NEW(struct node_action);
+    int rc;
+
+    action->container = container;
+    action->on_done = on_done;
+    action->ctx = ctx;
+    loop_timer_init(&action->sleep, on_slept, action);
+    rc = action_begin(action, spec, timeout_ms, is_hook);
+    if (rc < 0) {
+        mem_free(action);
+        return rc;
+    }
+    *ret = action;
+    return 0;
+}
