@@ -159,7 +159,9 @@ static void program(void **state)
         {"istioctl proxy-status -o xml", "", "Error: output format \"xml\" not supported", 1},
         {"istioctl proxy-status a.b", "", "Error: not supported: istioctl proxy-status of one", 1},
         {"istioctl kube-inject", "", "* filename not specified (see --filename or -f)", 1},
-        {"istioctl validate", "", "filename", 1},
+        {"istioctl validate", "", "Error: error: you must specify resources by --filename.\n", 1},
+        {"istioctl validate x.yaml", "",
+         "Error: unknown command \"x.yaml\" for \"istioctl validate\"", 64},
     };
 
     (void)state;
