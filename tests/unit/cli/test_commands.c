@@ -21,19 +21,12 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
-    SCOPED(mem_drop) char *url = NULL;
-    SCOPED(mem_drop) char *text = NULL;
 
     snprintf(f->folder, sizeof f->folder, "/tmp/weft-test-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
-    f->kubeconfig = mem_printf("%s/kubeconfig", f->folder);
     assert_int_equal(loop_new(&f->loop), 0);
     fake_api_init(&f->api, f->loop);
-    url = fake_api_url(&f->api);
-    text = mem_printf("current-context: a\ncontexts: [{name: a, context: {cluster: c}}]\n"
-                      "clusters: [{name: c, cluster: {server: '%s'}}]\n",
-                      url);
-    assert_int_equal(file_write(f->kubeconfig, slice_str(text), 0600, NULL), 0);
+    f->kubeconfig = fake_api_kubeconfig(&f->api, f->folder);
     *state = f;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "http/head.h"
 #include "test.h"
@@ -315,4 +316,17 @@ char *fake_api_url(const struct fake_api *api)
     char text[ADDR_TEXT_SIZE];
 
     return mem_printf("http://%s", addr_format(&api->addr, text));
+}
+
+char *fake_api_kubeconfig(const struct fake_api *api, const char *folder)
+{
+    SCOPED(mem_drop) char *url = fake_api_url(api);
+    SCOPED(mem_drop)
+    char *text = mem_printf("current-context: a\ncontexts: [{name: a, context: {cluster: c}}]\n"
+                            "clusters: [{name: c, cluster: {server: '%s'}}]\n",
+                            url);
+    char *path = mem_printf("%s/kubeconfig", folder);
+
+    assert_int_equal(file_write(path, slice_str(text), 0600, NULL), 0);
+    return path;
 }
