@@ -128,6 +128,10 @@ bool analysis_map_matches(const json_t *map, const struct mesh_labels *labels);
 /* A LabelSelector (matchLabels, matchExpressions); NULL matches everything. */
 bool analysis_selector_matches(const json_t *selector, const struct mesh_labels *labels);
 
+/* The container of that name in a list, or NULL. */
+const json_t *analysis_container(const json_t *containers, const char *name);
+/* Whether a pod has a sidecar, as a container or as an init container. */
+bool analysis_pod_has_proxy(const json_t *pod_spec);
 /* Parts of the control plane itself are not for the user to mend. */
 bool analysis_is_control_plane(const struct analyze_object *object);
 /* Whether a pod with these labels and annotations gets, or has, a sidecar. */

@@ -121,17 +121,11 @@ static bool is_set_by_injection(const struct analyze_object *object, const char 
                                       "traffic.sidecar.istio.io/excludeInboundPorts",
                                       "traffic.sidecar.istio.io/includeOutboundIPRanges"};
     bool is_set = false;
-    size_t i;
-    json_t *container;
 
-    if (object->kind != ANALYZE_KIND_POD)
+    if (object->kind != ANALYZE_KIND_POD ||
+        analysis_container(json_object_get(object->spec, "initContainers"), "istio-init"))
         return false;
-    json_array_foreach(json_object_get(object->spec, "initContainers"), i, container)
-    {
-        if (strcmp(json_path_string_or(container, "name", ""), "istio-init") == 0)
-            return false;
-    }
-    for (i = 0; i < ARRAY_LEN(set); i++)
+    for (size_t i = 0; i < ARRAY_LEN(set); i++)
         is_set = is_set || strcmp(set[i], name) == 0;
     return is_set;
 }

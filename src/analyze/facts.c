@@ -146,17 +146,30 @@ bool analysis_is_control_plane(const struct analyze_object *object)
            (release && strcmp(release, "istio") == 0);
 }
 
-static bool has_proxy(const json_t *containers)
+const json_t *analysis_container(const json_t *containers, const char *name)
 {
     size_t i;
     json_t *container;
 
     json_array_foreach(containers, i, container)
     {
-        if (strcmp(json_path_string_or(container, "name", ""), "istio-proxy") == 0)
-            return json_path_string_or(container, "image", "")[0] != '\0';
+        if (strcmp(json_path_string_or(container, "name", ""), name) == 0)
+            return container;
     }
-    return false;
+    return NULL;
+}
+
+static bool has_proxy(const json_t *containers)
+{
+    const json_t *proxy = analysis_container(containers, "istio-proxy");
+
+    return json_path_string_or(proxy, "image", "")[0] != '\0';
+}
+
+bool analysis_pod_has_proxy(const json_t *pod_spec)
+{
+    return has_proxy(json_object_get(pod_spec, "containers")) ||
+           has_proxy(json_object_get(pod_spec, "initContainers"));
 }
 
 bool analysis_in_mesh(const struct analysis *analysis, const char *ns, const json_t *pod_spec,
@@ -177,7 +190,7 @@ bool analysis_in_mesh(const struct analysis *analysis, const char *ns, const jso
 
 bool analysis_pod_in_mesh(const struct analysis *analysis, const struct analyze_object *pod)
 {
-    return has_proxy(json_object_get(pod->spec, "initContainers")) ||
+    return analysis_pod_has_proxy(pod->spec) ||
            analysis_in_mesh(analysis, pod->ns, pod->spec, &pod->labels, &pod->annotations);
 }
 

@@ -7,16 +7,10 @@
 
 static bool has_auto_image(const json_t *pod_spec)
 {
-    size_t i;
-    json_t *container;
+    const json_t *proxy =
+        analysis_container(json_object_get(pod_spec, "containers"), "istio-proxy");
 
-    json_array_foreach(json_object_get(pod_spec, "containers"), i, container)
-    {
-        if (strcmp(json_path_string_or(container, "name", ""), "istio-proxy") == 0 &&
-            strcmp(json_path_string_or(container, "image", ""), "auto") == 0)
-            return true;
-    }
-    return false;
+    return strcmp(json_path_string_or(proxy, "image", ""), "auto") == 0;
 }
 
 static bool any_webhook_matches(struct analysis *analysis, const struct mesh_labels *ns_labels,

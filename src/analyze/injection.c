@@ -62,19 +62,6 @@ static void namespace_check(struct analysis *analysis, const struct analyze_obje
                         NULL);
 }
 
-static bool has_proxy(const json_t *containers)
-{
-    size_t i;
-    json_t *container;
-
-    json_array_foreach(containers, i, container)
-    {
-        if (strcmp(json_path_string_or(container, "name", ""), "istio-proxy") == 0)
-            return json_path_string_or(container, "image", "")[0] != '\0';
-    }
-    return false;
-}
-
 static void pod_check(struct analysis *analysis, const struct analyze_object *pod)
 {
     const struct analyze_object *ns = analysis_find(analysis, ANALYZE_KIND_NAMESPACE, "", pod->ns);
@@ -87,8 +74,7 @@ static void pod_check(struct analysis *analysis, const struct analyze_object *po
     if ((inject && strcasecmp(inject, "false") == 0) ||
         json_get_bool(pod->spec, "hostNetwork", false))
         return;
-    if (!has_proxy(json_object_get(pod->spec, "containers")) &&
-        !has_proxy(json_object_get(pod->spec, "initContainers")))
+    if (!analysis_pod_has_proxy(pod->spec))
         analysis_report(analysis, ANALYZE_POD_MISSING_PROXY, pod, NULL, pod->full, NULL);
 }
 
