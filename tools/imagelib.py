@@ -67,6 +67,11 @@ class Layer:
         for library in re.findall(r"(?:=> |^\s+)(/\S+)", out, re.M):
             self.copy(library, library, 0o755)
 
+    def leave_out(self, below):
+        """Drops what the layer `below` it holds already."""
+        self.entries = {path: entry for path, entry in self.entries.items() if below.entries.get(path) != entry}
+        return self
+
     def _parents(self, path):
         parts = path.strip("/").split("/")
         for i in range(1, len(parts)):

@@ -50,6 +50,14 @@ typedef void exchange_on_call(struct exchange *exchange, int status, struct slic
 /* A request header's first value, borrowed, or the empty slice with data NULL. */
 struct slice exchange_header(struct exchange *exchange, const char *name);
 
+/* The request header number `i`, borrowed; false behind the last one. */
+bool exchange_header_at(struct exchange *exchange, size_t i, struct slice *ret_name,
+                        struct slice *ret_value);
+
+/* Runs `on_later` after that time, unless the visitor leaves before. */
+void exchange_later(struct exchange *exchange, uint32_t delay_ms,
+                    void (*on_later)(struct exchange *exchange));
+
 /* Calls another service on a connection of its own, so that each call is balanced anew.
  * The callback comes later, never from inside. */
 void exchange_call(struct exchange *exchange, const struct exchange_call *call,

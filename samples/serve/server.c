@@ -55,6 +55,7 @@ struct request {
     struct server *server;
     struct http_stream *stream;
     struct http_head *head;
+    void (*on_later)(struct exchange *exchange);
     /* the call under way, if on_call is set */
     exchange_on_call *on_call;
     struct destination *destination;
@@ -172,6 +173,26 @@ static void call_headers(struct request *request, const struct exchange_call *ca
     request->call.header_count = count;
 }
 
+static void on_later(struct exchange *exchange, int status, struct slice body)
+{
+    struct request *request = request_of(exchange);
+
+    (void)status;
+    (void)body;
+    request->on_later(exchange);
+}
+
+/* A call that is never sent, and so always runs into its time-out. */
+void exchange_later(struct exchange *exchange, uint32_t delay_ms,
+                    void (*on_done)(struct exchange *exchange))
+{
+    struct request *request = request_of(exchange);
+
+    request->on_later = on_done;
+    request->on_call = on_later;
+    loop_timer_start(request->server->loop, &request->timeout, delay_ms);
+}
+
 void exchange_call(struct exchange *exchange, const struct exchange_call *call,
                    exchange_on_call *on_done)
 {
@@ -203,6 +224,18 @@ void exchange_call(struct exchange *exchange, const struct exchange_call *call,
 struct slice exchange_header(struct exchange *exchange, const char *name)
 {
     return http_headers_value(&request_of(exchange)->head->headers, slice_str(name));
+}
+
+bool exchange_header_at(struct exchange *exchange, size_t i, struct slice *ret_name,
+                        struct slice *ret_value)
+{
+    const struct http_headers *headers = &request_of(exchange)->head->headers;
+
+    if (i >= headers->count)
+        return false;
+    *ret_name = headers->items[i].name;
+    *ret_value = headers->items[i].value;
+    return true;
 }
 
 static void open_to_all(struct http_headers *headers, struct arena *arena)

@@ -18,6 +18,8 @@ struct bookinfo_conf {
     const char *podname;     /* reviews: $HOSTNAME, or "" */
     const char *clustername; /* reviews: $CLUSTER_NAME, or "null" */
     unsigned flood_factor;   /* productpage: extra calls of reviews for each page */
+    bool books_external;     /* details: asks a book service on the Internet */
+    bool books_plain;        /* details: in plain text, for the mesh to encrypt */
 };
 
 extern const struct service_type details_service, ratings_service, reviews_service,

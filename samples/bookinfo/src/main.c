@@ -32,6 +32,9 @@ static const void *conf_read(struct arena *arena)
         .star_color = server_env_text("STAR_COLOR", "black"),
         .podname = server_env_text("HOSTNAME", ""),
         .clustername = server_env_text("CLUSTER_NAME", "null"),
+        .books_external =
+            strcmp(server_env_text("ENABLE_EXTERNAL_BOOK_SERVICE", "false"), "true") == 0,
+        .books_plain = strcmp(server_env_text("DO_NOT_ENCRYPT", "false"), "true") == 0,
         .flood_factor = server_env_number("FLOOD_FACTOR", 0, 10000),
     };
     return conf;

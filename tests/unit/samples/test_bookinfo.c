@@ -150,6 +150,35 @@ static void details_answers_a_number(void **state)
     expect(&details_service, "/health", 200, "{\"status\":\"Details is healthy\"}");
 }
 
+static void details_v2_asks_elsewhere(void **state)
+{
+    static const struct answer found[] = {
+        {"/books/v1/volumes?q=isbn:0486424618", 200,
+         "{\"items\":[{\"volumeInfo\":{\"authors\":[\"W. S.\"],\"publishedDate\":\"2002\","
+         "\"printType\":\"BOOK\",\"pageCount\":64,\"publisher\":\"P\",\"language\":\"en\","
+         "\"industryIdentifiers\":[{\"type\":\"ISBN_10\",\"identifier\":\"1\"},"
+         "{\"type\":\"ISBN_13\",\"identifier\":\"3\"}]}}]}"},
+        {0}};
+    struct fake fake = {.answers = found}, none = {0};
+
+    (void)state;
+    conf.books_external = true;
+    expect(&details_service, "/details/7", 400,
+           "{\"error\":\"details v2 needs DO_NOT_ENCRYPT=true\"}");
+    conf.books_plain = true;
+    ask(&fake, &details_service, "GET", "/details/7");
+    assert_string_equal(fake.calls, "www.googleapis.com:80/books/v1/volumes?q=isbn:0486424618 ");
+    assert_string_equal(fake.body,
+                        "{\"id\":7,\"author\":\"W. S.\",\"year\":\"2002\",\"type\":\"paperback\","
+                        "\"pages\":64,\"publisher\":\"P\",\"language\":\"English\","
+                        "\"ISBN-10\":\"1\",\"ISBN-13\":\"3\"}");
+    ask(&none, &details_service, "GET", "/details/7");
+    assert_int_equal(none.status, 400);
+    conf.books_external = conf.books_plain = false;
+    fake_end(&fake);
+    fake_end(&none);
+}
+
 static void ratings_answers_and_remembers(void **state)
 {
     struct fake post = {0}, get = {0}, bad = {0};
@@ -336,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(details_answers_a_number),
+        cmocka_unit_test(details_v2_asks_elsewhere),
         cmocka_unit_test(ratings_answers_and_remembers),
         cmocka_unit_test(reviews_without_ratings),
         cmocka_unit_test(reviews_with_stars_or_an_error),
