@@ -26,7 +26,7 @@ static void run(const struct mesh *mesh, enum translate_role role)
     struct translate_output *output = NULL;
     struct error err = {0};
 
-    ASSERT(translate_run(mesh, &scope, &output, &err) == 0);
+    ASSERT(translate_run(mesh, &scope, NULL, &output, &err) == 0);
     translate_output_unref(output);
 }
 

@@ -17,23 +17,44 @@ static const char delta_path[] =
 static const char sotw_path[] =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
+static void map_of_outputs_clear(struct map *outputs)
+{
+    MAP_EACH (entry, outputs)
+        translate_output_unref(entry->value);
+    map_clear(outputs);
+}
+
 static void outputs_clear(struct push *push)
 {
-    MAP_EACH (entry, &push->outputs)
-        translate_output_unref(entry->value);
-    map_clear(&push->outputs);
+    map_of_outputs_clear(&push->outputs);
+    map_of_outputs_clear(&push->shared);
+}
+
+/* The part that the scope shares with others, made on first use. */
+static struct translate_output *shared_get(struct push *push, const struct translate_scope *scope,
+                                           struct error *err)
+{
+    char *key = translate_shared_key(push->mesh, scope);
+    struct translate_output *shared = map_get_str(&push->shared, key);
+
+    if (!shared && translate_shared(push->mesh, scope, &shared, err) >= 0)
+        (void)map_put(&push->shared, slice_str(key), shared, NULL);
+    mem_free(key);
+    return shared;
 }
 
 struct translate_output *push_output(struct push *push, const struct translate_scope *scope,
                                      const char *key)
 {
     struct translate_output *output = map_get_str(&push->outputs, key);
+    struct translate_output *shared;
     struct error err = {0};
     char text[ERR_PATH_SIZE + ERR_REASON_SIZE];
 
     if (output)
         return output;
-    if (translate_run(push->mesh, scope, &output, &err) < 0) {
+    shared = shared_get(push, scope, &err);
+    if (!shared || translate_run(push->mesh, scope, shared, &output, &err) < 0) {
         push->counts.translate_failures++;
         log_error(push, "configuration for proxies of namespace %s cannot be made: %s",
                   scope->namespace, err_format(&err, text, sizeof text));
@@ -89,6 +110,7 @@ struct push *push_new(const struct push_options *options)
     push->options = *options;
     list_init(&push->sessions);
     map_init(&push->outputs, 0);
+    map_init(&push->shared, 0);
     loop_timer_init(&push->timer, on_timer, push);
     return push;
 }
@@ -102,6 +124,7 @@ void push_free(struct push *push)
         session_free(CONTAINER_OF(node, struct session, node));
     outputs_clear(push);
     map_deinit(&push->outputs);
+    map_deinit(&push->shared);
     mesh_unref(push->mesh);
     mem_free(push);
 }

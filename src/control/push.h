@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the model to the proxies: debounce, snapshot, translate once a scope, send what changed.
  *
- *   push_mark ... quiet 10 ms (at most 100 ms) --> snapshot --> translate per distinct scope
+ *   push_mark ... quiet 10 ms (at most 100 ms) --> snapshot --> translate per shared key, then
+ *                                                     |             the rest per distinct scope
  *                                                     |             --> xds_server of each stream
  *                                                     +--> on_snapshot (status)
  *

@@ -19,6 +19,7 @@ struct push {
     bool started;
     struct list sessions;
     struct map outputs;      /* scope key -> struct translate_output, of the current snapshot */
+    struct map shared;       /* shared key -> the part that such outputs stand on */
     struct loop_timer timer; /* the debounce */
     uint64_t first_mark_ms;  /* 0: nothing is marked */
     struct push_counts counts;

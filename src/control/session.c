@@ -29,13 +29,13 @@ static size_t set_count(const void *set, enum xds_type type)
 {
     if (type_map[type] == TRANSLATE_TYPE_COUNT)
         return 0;
-    return translate_resources(set, type_map[type])->count;
+    return translate_count(set, type_map[type]);
 }
 
 static void set_at(const void *set, enum xds_type type, size_t index,
                    struct xds_server_resource *ret)
 {
-    resource_convert(&translate_resources(set, type_map[type])->items[index], ret);
+    resource_convert(translate_at(set, type_map[type], index), ret);
 }
 
 static bool set_find(const void *set, enum xds_type type, struct slice name,

@@ -534,6 +534,7 @@ static struct mesh_rules_part *build_rules(struct mesh_builder *builder)
     for (size_t i = 0; i < objects[MESH_SIDECAR].count; i++)
         rules->sidecars[rules->sidecar_count++] = &nodes[i]->sidecar;
     add_ingresses(builder, rules);
+    mesh_client_labels_find(rules);
     return rules;
 }
 

@@ -352,6 +352,10 @@ const struct mesh_destination *mesh_destination_find(const struct mesh *mesh,
 const struct mesh_subset *mesh_destination_subset(const struct mesh_destination *destination,
                                                   const char *name);
 
+/* Keys of labels by which rules choose client workloads: sourceLabels of routes, selectors of
+ * destination rules. Sorted. */
+const char *const *mesh_client_labels(const struct mesh *mesh, size_t *ret_count);
+
 /* Oldest first. */
 const struct mesh_gateway *const *mesh_gateways(const struct mesh *mesh, size_t *ret_count);
 

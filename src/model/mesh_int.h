@@ -112,6 +112,8 @@ struct mesh_rules_part {
     size_t gateway_count;
     const struct mesh_sidecar **sidecars; /* by age */
     size_t sidecar_count;
+    const char **client_labels; /* keys that rules choose clients by, sorted */
+    size_t client_label_count;
     const struct mesh_meta **ingresses; /* that are carried out, by age */
     size_t ingress_count;
 };
@@ -206,6 +208,9 @@ struct mesh_ingress_source {
  * part. */
 void mesh_ingresses_make(struct mesh_rules_part *rules, struct mesh_node *const *nodes,
                          size_t count, const struct mesh_ingress_source *source);
+
+/* client.c: fills client_labels out of the part's virtual services and destinations */
+void mesh_client_labels_find(struct mesh_rules_part *rules);
 
 /* virtual.c */
 void mesh_virtual_service_read(struct mesh_node *node, const struct api_virtual_service *object,

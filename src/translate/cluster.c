@@ -568,16 +568,17 @@ static void add_inbound(struct translator *translator, const struct inbound_port
 
 void clusters_make(struct translator *translator)
 {
-    bool is_sidecar = translator->scope->role == TRANSLATE_SIDECAR;
-
     for (size_t i = 0; i < translator->service_count; i++)
         add_service(translator, translator->services[i]);
     translate_add(translator, TRANSLATE_CLUSTER, "BlackHoleCluster", &pb_cluster_desc,
                   new_cluster(translator, "BlackHoleCluster", PB_CLUSTER_DISCOVERY_TYPE_STATIC,
                               PB_CLUSTER_LB_POLICY_ROUND_ROBIN));
-    if (!is_sidecar)
-        return;
-    add_passthrough(translator, "PassthroughCluster", false);
+    if (translator->scope->role == TRANSLATE_SIDECAR)
+        add_passthrough(translator, "PassthroughCluster", false);
+}
+
+void clusters_make_inbound(struct translator *translator)
+{
     for (size_t i = 0; i < translator->inbound_count && !translator->scope->interception_none; i++)
         add_inbound(translator, &translator->inbound[i]);
     add_passthrough(translator, "InboundPassthroughCluster", true);

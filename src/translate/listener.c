@@ -287,8 +287,6 @@ static void add_virtual_outbound(struct translator *translator)
 void listeners_make(struct translator *translator)
 {
     add_outbounds(translator);
-    if (translator->scope->interception_none)
-        return;
-    add_virtual_outbound(translator);
-    inbound_make(translator);
+    if (!translator->scope->interception_none)
+        add_virtual_outbound(translator);
 }

@@ -7,8 +7,8 @@
  * An egress listener with a port has that port for its own hosts alone; what the other listeners
  * import is not added to it.
  *
- * Place   translate.c, first of all
- * Owns    nothing: all lies in the run's scratch arena
+ * Place   translate.c, first of all; control asks for keys
+ * Owns    nothing: all lies in the run's scratch arena, and in maps that scope_drop ends
  * Spec    Istio's Sidecar scope; it never applies to gateways
  */
 #include "translate/translate_int.h"
@@ -239,9 +239,98 @@ void scope_find(struct translator *translator)
 {
     const struct translate_scope *scope = translator->scope;
 
+    map_init(&translator->virtual_hosts, 0);
+    map_init(&translator->hosts, 0);
+    map_init(&translator->pulled, 0);
     if (scope->role == TRANSLATE_SIDECAR)
         translator->sidecar = mesh_sidecar_find(translator->mesh, scope->namespace, &scope->labels);
     find_virtual_services(translator);
     find_services(translator);
     find_outside(translator);
+}
+
+void scope_drop(struct translator *translator)
+{
+    map_deinit(&translator->virtual_hosts);
+    map_deinit(&translator->hosts);
+    map_deinit(&translator->pulled);
+}
+
+/* ---- keys ---- */
+
+char *translate_scope_key(const struct translate_scope *scope)
+{
+    struct buf key;
+
+    buf_init(&key, 0);
+    buf_printf(&key, "%d;%d;%s;%s", (int)scope->role, scope->interception_none, scope->namespace,
+               scope->node);
+    for (size_t i = 0; i < scope->labels.count; i++)
+        buf_printf(&key, ";%s=%s", scope->labels.items[i].key, scope->labels.items[i].value);
+    for (size_t i = 0; i < scope->address_count; i++)
+        buf_printf(&key, ";%s", scope->addresses[i]);
+    return buf_take(&key);
+}
+
+/* Whether the pod's address is an endpoint of a headless service: it gets no listener on itself. */
+static bool is_headless_endpoint(const struct mesh *mesh, const struct translate_scope *scope)
+{
+    size_t count;
+    const struct mesh_service *const *all = mesh_services(mesh, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct mesh_endpoint_set *set;
+
+        if (all[i]->entry || all[i]->resolution != MESH_RESOLUTION_PASSTHROUGH)
+            continue;
+        set = mesh_endpoints(mesh, all[i]);
+        for (size_t j = 0; j < set->count; j++)
+            for (size_t k = 0; k < scope->address_count; k++)
+                if (strcmp(set->items[j].address, scope->addresses[k]) == 0)
+                    return true;
+    }
+    return false;
+}
+
+static bool has_node_local(const struct mesh *mesh)
+{
+    size_t count;
+    const struct mesh_service *const *all = mesh_services(mesh, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->node_local)
+            return true;
+    return false;
+}
+
+char *translate_shared_key(const struct mesh *mesh, const struct translate_scope *scope)
+{
+    const struct mesh_sidecar *sidecar =
+        scope->role == TRANSLATE_SIDECAR ? mesh_sidecar_find(mesh, scope->namespace, &scope->labels)
+                                         : NULL;
+    size_t count;
+    const char *const *labels = mesh_client_labels(mesh, &count);
+    bool has_v4 = false;
+    bool has_v6 = false;
+    struct buf key;
+
+    for (size_t i = 0; i < scope->address_count; i++) {
+        bool is_v6 = strchr(scope->addresses[i], ':') != NULL;
+
+        has_v6 = has_v6 || is_v6;
+        has_v4 = has_v4 || !is_v6;
+    }
+    buf_init(&key, 0);
+    buf_printf(&key, "%d;%d;%d;%d;%s;%s/%s;%s", (int)scope->role, scope->interception_none, has_v4,
+               has_v6, scope->namespace, sidecar ? sidecar->meta.namespace : "",
+               sidecar ? sidecar->meta.name : "", has_node_local(mesh) ? scope->node : "");
+    for (size_t i = 0; i < count; i++) {
+        const char *value = mesh_label_get(&scope->labels, labels[i]);
+
+        buf_printf(&key, ";%s%s", value ? "=" : "", value ? value : "");
+    }
+    if (is_headless_endpoint(mesh, scope))
+        for (size_t i = 0; i < scope->address_count; i++)
+            buf_printf(&key, ";%s", scope->addresses[i]);
+    return buf_take(&key);
 }

@@ -14,10 +14,17 @@
 
 enum { RESOURCE_SIZE_MAX = 64 * 1024 * 1024 };
 
+/* Its own resources of a type, in istiod's order. */
+struct resources {
+    const struct translate_resource *items;
+    size_t count;
+};
+
 struct translate_output {
     atomic_uint refs;
     struct arena arena;
-    struct translate_resources resources[TRANSLATE_TYPE_COUNT];
+    struct translate_output *shared; /* what comes before its own; NULL: this is such a part */
+    struct resources resources[TRANSLATE_TYPE_COUNT];
     struct translate_resource *by_name[TRANSLATE_TYPE_COUNT]; /* sorted */
     uint64_t hashes[TRANSLATE_TYPE_COUNT];
 };
@@ -42,24 +49,12 @@ int translate_type_find(struct slice type_url)
     return -1;
 }
 
-char *translate_scope_key(const struct translate_scope *scope)
-{
-    struct buf key;
-
-    buf_init(&key, 0);
-    buf_printf(&key, "%d;%d;%s;%s", (int)scope->role, scope->interception_none, scope->namespace,
-               scope->node);
-    for (size_t i = 0; i < scope->labels.count; i++)
-        buf_printf(&key, ";%s=%s", scope->labels.items[i].key, scope->labels.items[i].value);
-    for (size_t i = 0; i < scope->address_count; i++)
-        buf_printf(&key, ";%s", scope->addresses[i]);
-    return buf_take(&key);
-}
-
 /* ---- what the makers call ---- */
 
 bool translate_has(const struct translator *translator, enum translate_type type, const char *name)
 {
+    if (translator->shared && translate_find(translator->shared, type, slice_str(name)))
+        return true;
     return map_get_str(&translator->names[type], name) != NULL;
 }
 
@@ -111,14 +106,24 @@ bool translate_is_dual(const struct translator *translator)
 
 /* ---- the run ---- */
 
-static void run_makers(struct translator *translator)
+static void make_shared(struct translator *translator)
 {
     clusters_make(translator);
     endpoints_make(translator);
-    if (translator->scope->role == TRANSLATE_ROUTER)
-        gateway_make(translator);
-    else
+    if (translator->scope->role == TRANSLATE_SIDECAR)
         listeners_make(translator);
+}
+
+static void make_own(struct translator *translator)
+{
+    inbound_find(translator);
+    if (translator->scope->role == TRANSLATE_ROUTER) {
+        gateway_make(translator);
+        return;
+    }
+    clusters_make_inbound(translator);
+    if (!translator->scope->interception_none)
+        inbound_make(translator);
 }
 
 static int name_cmp(const void *a, const void *b)
@@ -153,12 +158,15 @@ static void collect(struct translate_output *output, struct translator *translat
     output->by_name[type] = sorted;
 }
 
-int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
-                  struct translate_output **ret, struct error *err)
+static int make(const struct mesh *mesh, const struct translate_scope *scope,
+                struct translate_output *shared, struct translate_output **ret, struct error *err)
 {
     struct translate_output *output = MEM_NEW(struct translate_output);
-    struct translator translator = {
-        .mesh = mesh, .config = mesh_config_get(mesh), .scope = scope, .err = err};
+    struct translator translator = {.mesh = mesh,
+                                    .config = mesh_config_get(mesh),
+                                    .scope = scope,
+                                    .shared = shared,
+                                    .err = err};
     struct arena scratch;
 
     atomic_init(&output->refs, 1);
@@ -169,28 +177,44 @@ int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
     buf_init(&translator.bytes, RESOURCE_SIZE_MAX);
     for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++)
         map_init(&translator.names[i], TRANSLATE_RESOURCES_MAX);
-    map_init(&translator.virtual_hosts, 0);
-    map_init(&translator.hosts, 0);
-    map_init(&translator.pulled, 0);
     scope_find(&translator);
-    inbound_find(&translator);
-    run_makers(&translator);
+    if (shared)
+        make_own(&translator);
+    else
+        make_shared(&translator);
     for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++) {
         collect(output, &translator, (enum translate_type)i);
         VEC_DEINIT(&translator.resources[i]);
         map_deinit(&translator.names[i]);
     }
-    map_deinit(&translator.virtual_hosts);
-    map_deinit(&translator.hosts);
-    map_deinit(&translator.pulled);
+    scope_drop(&translator);
     buf_deinit(&translator.bytes);
     arena_deinit(&scratch);
     if (translator.rc < 0) {
         translate_output_unref(output);
         return translator.rc;
     }
+    output->shared = shared ? translate_output_ref(shared) : NULL;
     *ret = output;
     return 0;
+}
+
+int translate_shared(const struct mesh *mesh, const struct translate_scope *scope,
+                     struct translate_output **ret, struct error *err)
+{
+    return make(mesh, scope, NULL, ret, err);
+}
+
+int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
+                  struct translate_output *shared, struct translate_output **ret, struct error *err)
+{
+    struct translate_output *made = NULL;
+    int rc = shared ? 0 : translate_shared(mesh, scope, &made, err);
+
+    if (rc >= 0)
+        rc = make(mesh, scope, shared ? shared : made, ret, err);
+    translate_output_unref(made);
+    return rc;
 }
 
 /* ---- outputs ---- */
@@ -207,14 +231,26 @@ void translate_output_unref(struct translate_output *output)
     /* acq_rel: the last one must see all uses before it frees */
     if (!output || atomic_fetch_sub_explicit(&output->refs, 1, memory_order_acq_rel) != 1)
         return;
+    translate_output_unref(output->shared);
     arena_deinit(&output->arena);
     mem_free(output);
 }
 
-const struct translate_resources *translate_resources(const struct translate_output *output,
-                                                      enum translate_type type)
+size_t translate_count(const struct translate_output *output, enum translate_type type)
 {
-    return &output->resources[type];
+    size_t before = output->shared ? output->shared->resources[type].count : 0;
+
+    return before + output->resources[type].count;
+}
+
+const struct translate_resource *translate_at(const struct translate_output *output,
+                                              enum translate_type type, size_t index)
+{
+    size_t before = output->shared ? output->shared->resources[type].count : 0;
+
+    if (index < before)
+        return &output->shared->resources[type].items[index];
+    return &output->resources[type].items[index - before];
 }
 
 static int find_cmp(const void *key, const void *item)
@@ -226,13 +262,20 @@ static int find_cmp(const void *key, const void *item)
 const struct translate_resource *translate_find(const struct translate_output *output,
                                                 enum translate_type type, struct slice name)
 {
-    if (output->resources[type].count == 0)
-        return NULL;
-    return bsearch(&name, output->by_name[type], output->resources[type].count,
-                   sizeof(*output->by_name[type]), find_cmp);
+    const struct translate_resource *found = NULL;
+
+    if (output->resources[type].count)
+        found = bsearch(&name, output->by_name[type], output->resources[type].count,
+                        sizeof(*output->by_name[type]), find_cmp);
+    if (!found && output->shared)
+        found = translate_find(output->shared, type, name);
+    return found;
 }
 
 uint64_t translate_hash(const struct translate_output *output, enum translate_type type)
 {
-    return output->hashes[type];
+    const uint64_t both[] = {output->shared ? output->shared->hashes[type] : 0,
+                             output->hashes[type]};
+
+    return slice_hash(slice_make(both, sizeof(both)));
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* (mesh snapshot, a proxy's scope) -> xDS resources. A pure function: no clock, no I/O, no state.
  *
+ * An output stands on a shared part, which is most of it and which proxies with equal shared keys
+ * have in common: clusters and endpoints of services, and for sidecars what is outbound. Only what
+ * depends on the one workload is its own.
+ *
  * Place   control calls translate_run once per scope and snapshot, and pushes what changed by hash;
  *         golden tests call it on YAML files
  * Owns    a struct translate_output owns its resources; it needs the mesh only during the call
@@ -46,11 +50,6 @@ struct translate_resource {
     uint64_t hash;      /* of the bytes: the resource's version */
 };
 
-struct translate_resources {
-    const struct translate_resource *items; /* in istiod's order, see translate_find for names */
-    size_t count;
-};
-
 struct translate_output;
 
 /* "type.googleapis.com/envoy.config.cluster.v3.Cluster" ... */
@@ -62,15 +61,25 @@ int translate_type_find(struct slice type_url);
  * share one output. mem_free it. */
 char *translate_scope_key(const struct translate_scope *scope);
 
-/* Makes all resources for a proxy. ERR_LIMIT past a limit. *ret is a new reference. */
+/* A text that is equal for scopes that share in this mesh. mem_free it. */
+char *translate_shared_key(const struct mesh *mesh, const struct translate_scope *scope);
+/* Makes the part that all scopes of that shared key have in common. ERR_LIMIT past a limit. *ret is
+ * a new reference. */
+MUST_USE int translate_shared(const struct mesh *mesh, const struct translate_scope *scope,
+                              struct translate_output **ret, struct error *err);
+/* Makes all resources for a proxy, on top of its shared part (of the same mesh; a reference is
+ * taken; NULL: made for this output alone). ERR_LIMIT past a limit. *ret is a new reference. */
 MUST_USE int translate_run(const struct mesh *mesh, const struct translate_scope *scope,
-                           struct translate_output **ret, struct error *err);
+                           struct translate_output *shared, struct translate_output **ret,
+                           struct error *err);
 struct translate_output *translate_output_ref(struct translate_output *output);
 /* NULL is fine. */
 void translate_output_unref(struct translate_output *output);
 
-const struct translate_resources *translate_resources(const struct translate_output *output,
-                                                      enum translate_type type);
+/* How many resources of a type there are; the one at an index, in istiod's order. */
+size_t translate_count(const struct translate_output *output, enum translate_type type);
+const struct translate_resource *translate_at(const struct translate_output *output,
+                                              enum translate_type type, size_t index);
 /* By name; NULL when there is none: the resource does not exist (delta: removed). */
 const struct translate_resource *translate_find(const struct translate_output *output,
                                                 enum translate_type type, struct slice name);

@@ -26,6 +26,7 @@ struct translator {
     const struct mesh *mesh;
     const struct mesh_config *config; /* of the mesh */
     const struct translate_scope *scope;
+    const struct translate_output *shared; /* what stands already; NULL when that is being made */
     struct arena *scratch;
     struct arena *out; /* of the output: names and bytes */
     translate_vec resources[TRANSLATE_TYPE_COUNT];
@@ -79,6 +80,7 @@ bool translate_is_dual(const struct translator *translator);
 
 /* scope.c: fills sidecar, hosts, services, virtual services, aliases, outside */
 void scope_find(struct translator *translator);
+void scope_drop(struct translator *translator);
 /* The service, perhaps an alias, that the proxy takes for a host, or NULL. */
 const struct mesh_service *scope_service(const struct translator *translator, const char *hostname);
 /* Whether the proxy may send to that port of a service; whether it has a listener for it. */
@@ -93,8 +95,10 @@ const struct mesh_egress *scope_listener(const struct translator *translator, ui
 struct policy policy_find(const struct mesh_destination *destination,
                           const struct mesh_subset *subset, uint32_t port);
 
-/* cluster.c, endpoint.c: add all resources of their type */
+/* cluster.c, endpoint.c: add the resources of their type that are shared */
 void clusters_make(struct translator *translator);
+/* cluster.c: adds those to the workload itself */
+void clusters_make_inbound(struct translator *translator);
 void endpoints_make(struct translator *translator);
 /* The endpoints of a service's port, or of a subset there, by locality. */
 void endpoints_fill(struct translator *translator, const struct mesh_service *service,

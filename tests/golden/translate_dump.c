@@ -85,16 +85,15 @@ static void load(struct mesh_builder *builder, const char *folder, const char *f
 static json_t *resources(const struct translate_output *output, enum translate_type type,
                          struct arena *arena)
 {
-    const struct translate_resources *list = translate_resources(output, type);
     json_t *out = json_array();
 
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < translate_count(output, type); i++) {
+        const struct translate_resource *resource = translate_at(output, type, i);
         struct error err = {0};
         void *message = NULL;
 
-        if (proto_decode(types[type].desc, list->items[i].bytes, NULL, arena, &message, NULL,
-                         &err) < 0)
-            fail(list->items[i].name, &err);
+        if (proto_decode(types[type].desc, resource->bytes, NULL, arena, &message, NULL, &err) < 0)
+            fail(resource->name, &err);
         json_array_append_new(out, proto_to_json(types[type].desc, message, &pb_registry));
     }
     return out;
@@ -122,7 +121,7 @@ static void print(const struct mesh *mesh, const struct translate_scope *scope)
     struct arena arena;
     char *text;
 
-    if (translate_run(mesh, scope, &output, &err) < 0)
+    if (translate_run(mesh, scope, NULL, &output, &err) < 0)
         fail("translate_run", &err);
     arena_init(&arena, 0);
     for (int i = 0; i < TRANSLATE_TYPE_COUNT; i++)
