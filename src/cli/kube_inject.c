@@ -42,8 +42,8 @@ static json_t *template_of(json_t *object, const char *kind)
     return NULL;
 }
 
-static int document_inject(const struct inject_config *config, json_t *object, const char *ns,
-                           struct error *err)
+static int object_inject(const struct inject_config *config, json_t *object, const char *ns,
+                         struct error *err)
 {
     const char *kind = json_path_string_or(object, "kind", "");
     json_t *pod = template_of(object, kind);
@@ -58,6 +58,24 @@ static int document_inject(const struct inject_config *config, json_t *object, c
     }
     rc = inject_pod(config, pod, &scope, err);
     return rc < 0 ? err_prefix(err, "%s %s", kind, kube_name(object)) : 0;
+}
+
+/* A workload, or a List of such; anything else stays as it is. */
+static int document_inject(const struct inject_config *config, json_t *document, const char *ns,
+                           struct error *err)
+{
+    size_t i;
+    json_t *item;
+    int rc = 0;
+
+    if (strcmp(json_path_string_or(document, "kind", ""), "List") != 0)
+        return object_inject(config, document, ns, err);
+    json_array_foreach(json_object_get(document, "items"), i, item)
+    {
+        if (rc >= 0)
+            rc = object_inject(config, item, ns, err);
+    }
+    return rc;
 }
 
 /* The text as a tree. */

@@ -111,12 +111,26 @@ static void servers_print(const json_t *servers)
         printf("pilot version: %s\n", server_version(servers, i));
 }
 
-/* "1.0.0 (7 proxies), 1.1.0 (2 proxies)": versions in the order in which they first come. */
+/* The member that is first by name; NULL when there is none. */
+static const char *first_key(json_t *object)
+{
+    const char *first = NULL;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        if (!first || strcmp(key, first) < 0)
+            first = key;
+    }
+    return first;
+}
+
+/* "1.0.0 (7 proxies), 1.1.0 (2 proxies)", in the order of their names. */
 static void proxies_print(const json_t *proxies)
 {
     json_t *counts = json_object();
     const char *version;
-    json_t *count;
     size_t i, printed = 0;
     json_t *proxy;
 
@@ -126,9 +140,11 @@ static void proxies_print(const json_t *proxies)
         json_object_set_new(counts, version, json_integer(json_get_int(counts, version, 0) + 1));
     }
     printf("data plane version: ");
-    json_object_foreach(counts, version, count)
+    while ((version = first_key(counts)) != NULL) {
         printf("%s%s (%lld proxies)", printed++ ? ", " : "", version,
-               (long long)json_integer_value(count));
+               (long long)json_get_int(counts, version, 0));
+        json_object_del(counts, version);
+    }
     printf("%s\n", printed ? "" : "none");
     json_decref(counts);
 }

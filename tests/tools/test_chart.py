@@ -89,6 +89,16 @@ def test_chart_renders_what_install_builds(profile, settings):
     assert not found, "\n".join(sorted(found))
 
 
+def test_another_namespace():
+    """weftd looks for the injector's configuration under a name that ends in its namespace, unless that is Istio's."""
+    text = run("helm", "template", "weft", CHART, "-n", "mesh", "--set", "profile=demo", "--set", "revision=r")
+    assert "istio-system" not in text
+    names = {(o["kind"], o["metadata"]["name"]) for o in yaml.load_all(text, LOADER) if o}
+    assert ("MutatingWebhookConfiguration", "istio-sidecar-injector-r-mesh") in names
+    assert ("ValidatingWebhookConfiguration", "istio-validator-r-mesh") in names
+    assert ("ClusterRole", "istiod-clusterrole-r-mesh") in names
+
+
 def test_profiles_are_those_of_the_cli():
     listed = run(WEFT, "profile", "list")
     assert sorted(line.strip() for line in listed.splitlines()[1:]) == PROFILES

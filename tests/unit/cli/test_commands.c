@@ -125,7 +125,7 @@ static void proxies(void **state)
            "web-1.shop refused its LDS: field x: wrong\n", 0);
     expect(f, "version",
            "client version: " WEFT_VERSION "\ncontrol plane version: 1.2.3\n"
-           "data plane version: 1.30.1 (1 proxies), 0.9.0 (1 proxies)\n",
+           "data plane version: 0.9.0 (1 proxies), 1.30.1 (1 proxies)\n",
            "", 0);
 }
 
@@ -321,6 +321,12 @@ static void inject(void **state)
     put(f, "/api/v1/namespaces/istio-system/configmaps/istio-sidecar-injector-canary",
         "{metadata: {name: x}, data: {values: '{\"revision\": \"canary\", \"global\": "
         "{\"hub\": \"hub.example\", \"tag\": \"7\", \"proxy\": {\"image\": \"proxyv2\"}}}'}}");
+    run(f, &capture, "kube-inject -f - -r canary",
+        "kind: List\napiVersion: v1\nitems:\n- {kind: Pod, apiVersion: v1, metadata: {name: p},"
+        " spec: {containers: [{name: c, image: i}]}}\n- {kind: Secret, metadata: {name: s}}\n");
+    exit_is(&capture, 0);
+    assert_non_null(strstr(capture.out.data, "name: istio-proxy\n"));
+    capture_deinit(&capture);
     run(f, &capture, "kube-inject -f - -r canary", two_documents);
     exit_is(&capture, 0);
     assert_non_null(strstr(capture.out.data, "kind: Service\nmetadata:\n  name: s\n---\n"));
