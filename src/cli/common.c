@@ -81,6 +81,22 @@ int cli_documents_read(const char *path, json_t **ret, struct error *err)
     return 0;
 }
 
+const json_t *cli_object_find(const json_t *objects, const json_t *object)
+{
+    const char *kind = json_path_string_or(object, "kind", "");
+    size_t i;
+    json_t *other;
+
+    json_array_foreach(objects, i, other)
+    {
+        if (strcmp(kube_name(other), kube_name(object)) == 0 &&
+            strcmp(kube_namespace(other), kube_namespace(object)) == 0 &&
+            strcmp(json_path_string_or(other, "kind", ""), kind) == 0)
+            return other;
+    }
+    return NULL;
+}
+
 void cli_document_print(const json_t *document)
 {
     struct buf text;

@@ -30,6 +30,8 @@ void cli_cluster_close(struct cli_cluster *cluster);
 MUST_USE int cli_text_read(const char *path, struct buf *text, struct error *err);
 /* All documents of a file ("-": standard input), as a new array; empty documents are left out. */
 MUST_USE int cli_documents_read(const char *path, json_t **ret, struct error *err);
+/* The object of a list that has the kind, namespace and name of `object`; NULL when none has. */
+const json_t *cli_object_find(const json_t *objects, const json_t *object);
 /* Prints a document as YAML, and "---" behind it. */
 void cli_document_print(const json_t *document);
 /* Prints a tree as -o says: "json" or "yaml". */

@@ -176,21 +176,6 @@ static int component_install(const struct install *install, const struct compone
     return rc;
 }
 
-static bool is_wanted(const json_t *objects, const json_t *live)
-{
-    size_t i;
-    json_t *object;
-
-    json_array_foreach(objects, i, object)
-    {
-        if (strcmp(kube_name(object), kube_name(live)) == 0 &&
-            strcmp(json_path_string_or(object, "kind", ""),
-                   json_path_string_or(live, "kind", "")) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* What an earlier installation of the same revision had, and this one has not. */
 static int leftovers_remove(const struct install *install, const char *revision, struct error *err)
 {
@@ -201,7 +186,7 @@ static int leftovers_remove(const struct install *install, const char *revision,
 
     json_array_foreach(found, i, object)
     {
-        if (rc >= 0 && !is_wanted(install->objects, object))
+        if (rc >= 0 && !cli_object_find(install->objects, object))
             rc = installed_remove(install->client, object, err);
     }
     return rc;

@@ -129,13 +129,9 @@ static int settings_load(const struct cli *cli, const struct sources *sources, j
                          json_t **ret_values, struct error *err)
 {
     SCOPED(cli_cluster_close) struct cli_cluster cluster = {0};
-    const char *revision = sources->revision ? sources->revision : "default";
-    bool is_default = strcmp(revision, "default") == 0;
-    SCOPED(mem_drop)
-    char *mesh = mem_printf("istio%s%s", is_default ? "" : "-", is_default ? "" : revision);
-    SCOPED(mem_drop)
-    char *values =
-        mem_printf("istio-sidecar-injector%s%s", is_default ? "" : "-", is_default ? "" : revision);
+    SCOPED(mem_drop) char *suffix = install_suffix(sources->revision);
+    SCOPED(mem_drop) char *mesh = mem_printf("istio%s", suffix);
+    SCOPED(mem_drop) char *values = mem_printf("istio-sidecar-injector%s", suffix);
     int rc = 0;
 
     if (!sources->mesh_file || !sources->values_file)

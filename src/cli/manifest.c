@@ -27,23 +27,6 @@ static int generate(const struct cli_list *files, const struct cli_list *sets, c
     return CLI_OK;
 }
 
-/* The object of the same kind, namespace and name. */
-static const json_t *twin_find(const json_t *objects, const json_t *object)
-{
-    size_t i;
-    json_t *other;
-
-    json_array_foreach(objects, i, other)
-    {
-        if (strcmp(kube_name(other), kube_name(object)) == 0 &&
-            strcmp(kube_namespace(other), kube_namespace(object)) == 0 &&
-            strcmp(json_path_string_or(other, "kind", ""),
-                   json_path_string_or(object, "kind", "")) == 0)
-            return other;
-    }
-    return NULL;
-}
-
 static void heading_print(const json_t *object, const char *what)
 {
     printf("Object %s:%s:%s %s\n", json_path_string_or(object, "kind", ""), kube_namespace(object),
@@ -73,10 +56,11 @@ static int diff(const char *first, const char *second)
     if (cli_documents_read(first, &before, &err) < 0 ||
         cli_documents_read(second, &after, &err) < 0)
         return cli_fail(&err);
-    json_array_foreach(before, i, object) count += object_diff(object, twin_find(after, object));
+    json_array_foreach(before, i, object) count +=
+        object_diff(object, cli_object_find(after, object));
     json_array_foreach(after, i, object)
     {
-        if (!twin_find(before, object))
+        if (!cli_object_find(before, object))
             count += object_diff(NULL, object);
     }
     if (count == 0)

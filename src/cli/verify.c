@@ -97,9 +97,8 @@ static void object_verify(struct verify *verify, const json_t *object)
 static int values_of_cluster(struct kube_client *client, const char *revision,
                              struct install_values *ret, struct error *err)
 {
-    bool is_default = !revision || strcmp(revision, "default") == 0;
-    SCOPED(mem_drop)
-    char *name = mem_printf("values%s%s", is_default ? "" : "-", is_default ? "" : revision);
+    SCOPED(mem_drop) char *suffix = install_suffix(revision);
+    SCOPED(mem_drop) char *name = mem_printf("values%s", suffix);
     struct kube_request request = {.verb = KUBE_GET,
                                    .resource = kube_resource_get(KUBE_RESOURCE_CONFIG_MAP),
                                    .ns = INSTALL_NAMESPACE,
@@ -112,7 +111,7 @@ static int values_of_cluster(struct kube_client *client, const char *revision,
         return err_set(err, rc,
                        "Istio is not installed with revision \"%s\": there is no ConfigMap "
                        "%s in namespace " INSTALL_NAMESPACE ". Supply flag --filename <yaml>",
-                       is_default ? "default" : revision, name);
+                       *suffix ? revision : "default", name);
     if (rc >= 0)
         rc = json_parse(slice_str(json_path_string_or(map, "data.merged-values", "")), NULL, &tree,
                         err);

@@ -17,6 +17,7 @@
 #include "control/status.h"
 #include "control/webhook.h"
 #include "http/server.h"
+#include "install/values.h"
 
 #include <stdlib.h>
 
@@ -229,12 +230,6 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
     return rc < 0 ? rc : debug_start(weftd, options, err);
 }
 
-static char *suffix_of(const char *revision)
-{
-    return revision && *revision && strcmp(revision, "default") != 0 ? mem_printf("-%s", revision)
-                                                                     : mem_strdup("");
-}
-
 int weftd_new(struct loop *loop, const struct weftd_options *options, struct weftd **ret,
               struct error *err)
 {
@@ -244,7 +239,7 @@ int weftd_new(struct loop *loop, const struct weftd_options *options, struct wef
 
     weftd->loop = loop;
     weftd->ns = options->ns ? options->ns : pod_ns ? pod_ns : "istio-system";
-    weftd->suffix = suffix_of(options->revision ? options->revision : getenv("REVISION"));
+    weftd->suffix = install_suffix(options->revision ? options->revision : getenv("REVISION"));
     rc = parts_start(weftd, options, err);
     if (rc < 0) {
         weftd_free(weftd);

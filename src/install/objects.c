@@ -14,7 +14,7 @@ json_t *install_objects(const struct install_values *values)
 {
     static const char *const gateways[][2] = {{"istio-ingressgateway", "IngressGateways"},
                                               {"istio-egressgateway", "EgressGateways"}};
-    char *suffix = install_values_suffix(values);
+    char *suffix = install_suffix(json_path_string(values->tree, "revision"));
     struct install_run run = {.tree = values->tree,
                               .revision = *suffix ? suffix + 1 : "default",
                               .suffix = suffix,

@@ -256,10 +256,8 @@ const char *install_profile_of(const json_t *document)
     return json_get_string(spec_of(document), "profile");
 }
 
-char *install_values_suffix(const struct install_values *values)
+char *install_suffix(const char *revision)
 {
-    const char *revision = json_path_string_or(values->tree, "revision", "");
-
-    return *revision && strcmp(revision, "default") != 0 ? mem_printf("-%s", revision)
-                                                         : mem_strdup("");
+    return revision && *revision && strcmp(revision, "default") != 0 ? mem_printf("-%s", revision)
+                                                                     : mem_strdup("");
 }

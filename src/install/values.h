@@ -43,7 +43,8 @@ MUST_USE int install_values_load(struct install_values *values, const json_t *tr
 const char *install_profile_of(const json_t *document);
 /* The names of the profiles, in order; NULL past the last. */
 const char *install_profile_name(size_t index);
-/* "", or "-REVISION": what names of a control plane's objects end in. A new string. */
-char *install_values_suffix(const struct install_values *values);
+/* What names of a control plane's objects end in: "-REVISION", or "" for "default", "" and NULL. A
+ * new string. */
+char *install_suffix(const char *revision);
 
 #endif

@@ -28,7 +28,10 @@ def bare():
     WEFT_E2E_BARE_KUBECONFIG, a cluster without a mesh that has weft's images and weft/ratings-api:v1."""
     given = os.environ.get("WEFT_E2E_BARE_KUBECONFIG")
     if given:
-        yield Cluster(given)
+        cluster = Cluster(given)
+        yield cluster
+        istioctl(cluster, "uninstall", "--purge", "-y")
+        cluster.out("delete", "namespace", SYSTEM, "--ignore-not-found")
         return
     if os.environ.get("WEFT_E2E_KUBECONFIG"):
         pytest.skip("installs and removes the mesh: runs on a sandbox of its own")
