@@ -218,7 +218,9 @@ static void delete_admitted(struct apiserver_call *call)
         apiserver_delete_start(call);
         return;
     }
-    if (rc != 0)
+    if (rc == ERR_IO)
+        apiserver_fail_store(call);
+    else if (rc != 0)
         apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "
                                       "the latest version and try again");
     else if (left != NULL || shows_object(call->kind))

@@ -132,6 +132,8 @@ int apiserver_fail_plain(struct apiserver_call *call, unsigned status, const cha
                          const char *message);
 int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kind,
                              const char *name);
+/* The store refused with ERR_IO. */
+int apiserver_fail_store(struct apiserver_call *call);
 int apiserver_fail_exists(struct apiserver_call *call, const char *name);
 int apiserver_fail_conflict(struct apiserver_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Collects causes of a 422: reason is "FieldValueInvalid", "FieldValueRequired"... */

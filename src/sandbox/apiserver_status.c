@@ -84,6 +84,14 @@ int apiserver_fail_not_found(struct apiserver_call *call, const struct kind *kin
     return ERR_INVALID;
 }
 
+int apiserver_fail_store(struct apiserver_call *call)
+{
+    return apiserver_fail(
+        call, 500, "InternalError",
+        "Internal error occurred: the store cannot write (%s): nothing was changed",
+        store_problem(call->server->store));
+}
+
 int apiserver_fail_exists(struct apiserver_call *call, const char *name)
 {
     char text[STATUS_TEXT_SIZE];

@@ -109,7 +109,7 @@ static void run_binding(struct apiserver_call *call)
         apiserver_fail_conflict(call, "pod %s is already assigned to node \"%s\"", call->name,
                                 json_path_string_or(pod->tree, "spec.nodeName", ""));
     else if (store_put(call->kind->bucket, bound_pod(pod, node), pod, NULL) != 0)
-        apiserver_fail(call, 500, "InternalError", "the pod could not be stored");
+        apiserver_fail_store(call);
     else {
         call->status = 201;
         call->result = json_pack("{s:s, s:s, s:{}, s:s, s:i}", "kind", "Status", "apiVersion", "v1",
@@ -198,7 +198,7 @@ static int budget_spend(struct apiserver_call *call, const json_t *pod)
     json_path_set(tree, "status.disruptionsAllowed", json_integer(allowed - 1));
     if (store_put(kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets")->bucket,
                   tree, budget, NULL) != 0)
-        return apiserver_fail_conflict(call, "the disruption budget cannot be written");
+        return apiserver_fail_store(call);
     return 0;
 }
 

@@ -625,7 +625,9 @@ static void write_validated(struct apiserver_call *call)
         write_answer(call, stored);
         return;
     }
-    if (rc == ERR_EXISTS)
+    if (rc == ERR_IO)
+        apiserver_fail_store(call);
+    else if (rc == ERR_EXISTS)
         apiserver_fail_exists(call, json_path_string_or(call->object, "metadata.name", ""));
     else if (rc == ERR_CONFLICT)
         apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "

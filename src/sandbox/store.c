@@ -28,9 +28,10 @@ struct store {
     struct store_event *ring;  /* STORE_RING_SIZE */
     uint64_t first, end;       /* sequence numbers held: [first, end) */
     uint64_t revision_floor;   /* revision before the oldest event held */
+    size_t ring_size;          /* bytes that the ring alone keeps */
     struct list watches;       /* struct store_watch */
     struct list *watch_cursor; /* next watch to tell, while telling; survives removal */
-    struct loop_task task;     /* commits and tells watches */
+    struct loop_task task;     /* tells watches */
 };
 
 static void store_turn(void *ctx);
@@ -170,6 +171,13 @@ static void bucket_erase(struct store_bucket *bucket, size_t at)
 
 /* --- changes --- */
 
+/* What an event keeps that no bucket does: the state before, or the last one. */
+static size_t event_size(const struct store_event *event)
+{
+    return (event->old ? event->old->text.len : 0) +
+           (event->change == STORE_DELETED ? event->object->text.len : 0);
+}
+
 static void event_drop(struct store_event *event)
 {
     store_object_unref(event->object);
@@ -177,25 +185,35 @@ static void event_drop(struct store_event *event)
     *event = (struct store_event){0};
 }
 
+static void oldest_drop(struct store *store)
+{
+    struct store_event *slot = &store->ring[store->first++ % STORE_RING_SIZE];
+
+    store->revision_floor = slot->revision;
+    store->ring_size -= event_size(slot);
+    event_drop(slot);
+}
+
 /* Takes both references. */
 static void store_tell(struct store_bucket *bucket, enum store_change change,
                        struct store_object *object, struct store_object *old)
 {
+    const struct store_event event = {change, object->revision, bucket, object, old};
     struct store *store = bucket->store;
-    struct store_event *slot = &store->ring[store->end % STORE_RING_SIZE];
+    size_t size = event_size(&event);
 
-    if (store->end - store->first == STORE_RING_SIZE) {
-        store->revision_floor = slot->revision;
-        event_drop(slot);
-        store->first++;
-    }
-    *slot = (struct store_event){change, object->revision, bucket, object, old};
-    store->end++;
-    if (store->log != NULL && change == STORE_DELETED)
-        store_log_remove(store->log, bucket->name, object);
-    else if (store->log != NULL)
-        store_log_put(store->log, bucket->name, object);
+    while (store->end > store->first && (store->end - store->first == STORE_RING_SIZE ||
+                                         store->ring_size + size > STORE_RING_BYTES_MAX))
+        oldest_drop(store);
+    store->ring[store->end++ % STORE_RING_SIZE] = event;
+    store->ring_size += size;
     loop_task_add(store->loop, &store->task);
+}
+
+static int log_put(struct store *store, const struct store_bucket *bucket,
+                   const struct store_object *object)
+{
+    return store->log ? store_log_put(store->log, bucket->name, object) : 0;
 }
 
 int store_put(struct store_bucket *bucket, json_t *tree, const struct store_object *expected,
@@ -215,6 +233,10 @@ int store_put(struct store_bucket *bucket, json_t *tree, const struct store_obje
 
         store_object_unref(object);
         return code;
+    }
+    if (log_put(store, bucket, object) < 0) {
+        store_object_unref(object);
+        return ERR_IO;
     }
     store->revision++;
     if (old == NULL) {
@@ -246,10 +268,19 @@ int store_remove(struct store_bucket *bucket, const struct store_object *expecte
     last = object_new(tree, store->revision + 1);
     if (last == NULL) /* a few digits past the limit: tell the old state instead */
         return ERR_LIMIT;
+    if (store->log && store_log_remove(store->log, bucket->name, last) < 0) {
+        store_object_unref(last);
+        return ERR_IO;
+    }
     store->revision++;
     bucket_erase(bucket, at);
     store_tell(bucket, STORE_DELETED, last, old);
     return 0;
+}
+
+const char *store_problem(const struct store *store)
+{
+    return store->log ? store_log_problem(store->log) : "";
 }
 
 uint64_t store_revision(const struct store *store)
@@ -411,8 +442,6 @@ static void store_turn(void *ctx)
 {
     struct store *store = ctx;
 
-    if (store->log != NULL)
-        store_log_commit(store->log);
     store->watch_cursor = store->watches.next;
     while (store->watch_cursor != &store->watches) {
         struct list *node = store->watch_cursor;

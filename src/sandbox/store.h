@@ -4,7 +4,7 @@
  *   store_put / store_remove --> bucket (sorted by namespace and name) --> ring of events
  *                                        |                                    |  each watch has a
  *                                        v                                    v  place in the ring
- *                               rows queued, one commit a turn        watches, told once a turn
+ *              written first, a transaction each              watches, told once a turn
  *
  * An object is immutable and counted: a change is a new object with the next revision. Events share
  * objects and their encodings with the buckets. A watch that falls behind the ring is told so
@@ -12,9 +12,11 @@
  *
  * Place   called by the API server and, through it, by controllers; knows no kinds
  * Owns    every object, the ring, the database
- * Limits  STORE_BUCKET_MAX objects a bucket, STORE_RING_SIZE events, an object's text of 3 MiB
- * Durability  changes of one turn of the loop are one transaction, written before the loop waits;
- *         WAL without an fsync each: they outlive the process, not a power cut
+ * Limits  STORE_BUCKET_MAX objects a bucket, STORE_RING_SIZE events that keep STORE_RING_BYTES_MAX
+ *         of text, an object's text of 3 MiB
+ * Durability  a change is in the database before it is in memory, so before anybody is answered;
+ *         what cannot be written is refused. WAL without an fsync each (synchronous=NORMAL): what
+ *         was acknowledged outlives every process, and a power cut may take the last of it, whole
  */
 #ifndef WEFT_SANDBOX_STORE_H
 #define WEFT_SANDBOX_STORE_H
@@ -28,6 +30,7 @@
 enum {
     STORE_BUCKET_MAX = 20000,
     STORE_RING_SIZE = 8192,
+    STORE_RING_BYTES_MAX = 8 * 1024 * 1024,
     STORE_TEXT_MAX = 3 * 1024 * 1024,
 };
 
@@ -58,8 +61,10 @@ struct store_event {
 
 /* Opens or makes the database at `path` and loads it; NULL: memory only. */
 MUST_USE int store_open(struct loop *loop, const char *path, struct store **ret, struct error *err);
-/* Commits what is queued. Watches must be gone. NULL is fine. */
+/* Watches must be gone. NULL is fine. */
 void store_close(struct store *store);
+/* Why the last ERR_IO was; borrowed until the next change. */
+const char *store_problem(const struct store *store);
 /* The current revision; 1 for an empty store. */
 uint64_t store_revision(const struct store *store);
 /* The bucket of that name ("apps/deployments"), made when missing; lives as long as the store. */
@@ -76,11 +81,12 @@ struct store_object *store_get(const struct store_bucket *bucket, const char *ns
 
 /* Stores `tree` (taken, also on failure) under its metadata.namespace and name, with the next
  * revision in metadata.resourceVersion. `expected` is the object that it replaces, NULL for a new
- * one: ERR_EXISTS when there is one, ERR_CONFLICT when another state is there, ERR_LIMIT. *ret
+ * one: ERR_EXISTS when there is one, ERR_CONFLICT when another state is there, ERR_LIMIT, ERR_IO
+ * when it cannot be written (store_problem says why; nothing changed then). *ret
  * (may be NULL) is borrowed until the next change. */
 MUST_USE int store_put(struct store_bucket *bucket, json_t *tree,
                        const struct store_object *expected, struct store_object **ret);
-/* Removes; ERR_NOT_FOUND, or ERR_CONFLICT when another state than `expected` is there. */
+/* Removes; ERR_NOT_FOUND, ERR_CONFLICT when another state than `expected` is there, or ERR_IO. */
 MUST_USE int store_remove(struct store_bucket *bucket, const struct store_object *expected);
 struct store_object *store_object_ref(struct store_object *object);
 /* NULL is fine. */

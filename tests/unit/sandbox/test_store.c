@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "sandbox/store.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct seen {
@@ -144,12 +146,100 @@ static void objects_outlive_the_process(void **state)
     mem_free(path);
 }
 
+static json_t *large(const char *name, size_t size, char filler)
+{
+    char *text = mem_calloc(size + 1, 1);
+    json_t *out = object("n", name, 1);
+
+    memset(text, filler, size);
+    json_set_string(out, "text", text);
+    mem_free(text);
+    return out;
+}
+
+/* A file that may not grow stands for a full disk: a refused change changes nothing. */
+static void a_full_disk_refuses_and_loses_nothing(void **state)
+{
+    char folder[] = "/tmp/weft-test-store-XXXXXX";
+    struct rlimit before, tight;
+    char *path;
+    struct loop *loop;
+    struct store *store;
+    struct store_bucket *bucket;
+    struct store_object *kept;
+    uint64_t revision;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    path = mem_printf("%s/store.db", folder);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(store_open(loop, path, &store, NULL), 0);
+    bucket = store_bucket_get(store, "/things");
+    assert_int_equal(store_put(bucket, object("n", "kept", 7), NULL, &kept), 0);
+    kept = store_object_ref(kept);
+    revision = store_revision(store);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tight = before;
+    tight.rlim_cur = 65536;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    assert_int_equal(store_put(bucket, large("big", 1 << 20, 'x'), NULL, NULL), ERR_IO);
+    assert_true(store_problem(store)[0] != '\0');
+    assert_int_equal(store_put(bucket, large("kept", 1 << 20, 'x'), kept, NULL), ERR_IO);
+    assert_true(store_revision(store) == revision);
+    assert_ptr_equal(store_get(bucket, "n", "kept"), kept);
+    assert_null(store_get(bucket, "n", "big"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(store_put(bucket, large("big", 1 << 20, 'x'), NULL, NULL), 0);
+    store_object_unref(kept);
+    store_close(store);
+
+    assert_int_equal(store_open(loop, path, &store, NULL), 0);
+    assert_int_equal(store_bucket_count(store_bucket_get(store, "/things")), 2);
+    store_close(store);
+    loop_free(loop);
+    assert_int_equal(file_remove_tree(folder, NULL), 0);
+    mem_free(path);
+}
+
+static void the_ring_is_bounded_by_bytes(void **state)
+{
+    struct seen seen = {0};
+    struct store_watch watch = {0};
+    struct loop *loop;
+    struct store *store;
+    struct store_bucket *bucket;
+    struct store_object *last;
+    uint64_t early;
+
+    (void)state;
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(store_open(loop, NULL, &store, NULL), 0);
+    bucket = store_bucket_get(store, "/things");
+    assert_int_equal(store_put(bucket, large("x", 1 << 20, 'a'), NULL, &last), 0);
+    early = store_revision(store);
+    for (int i = 0; i < 20; i++) /* each keeps the 1 MiB before it */
+        assert_int_equal(store_put(bucket, large("x", 1 << 20, (char)('b' + i)), last, &last), 0);
+    assert_int_equal(store_watch_add(store, bucket, early, &watch, on_event, on_behind, &seen),
+                     ERR_EXPIRED);
+    assert_int_equal(store_watch_add(store, bucket, store_revision(store) - 5, &watch, on_event,
+                                     on_behind, &seen),
+                     0);
+    loop_run_once(loop, 0);
+    assert_string_equal(seen.text, "~x ~x ~x ~x ~x ");
+    store_watch_remove(&watch);
+    store_close(store);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(revisions_and_conflicts),
         cmocka_unit_test(watches_tell_history_and_expire),
         cmocka_unit_test(objects_outlive_the_process),
+        cmocka_unit_test(a_full_disk_refuses_and_loses_nothing),
+        cmocka_unit_test(the_ring_is_bounded_by_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
