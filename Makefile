@@ -9,7 +9,7 @@
 #                 (make images HUB=REGISTRY/REPOSITORY also pushes them there, with skopeo)
 #   make check    the house rules alone                  make dev      the sanitised build in build/dev
 #   make verify   clang, TSan, interop with Envoy and a real Kubernetes (KUBECONFIG)
-#   make bench    speed against Envoy, nginx, haproxy    make fuzz     every fuzz target for a minute
+#   make bench    speed against Envoy, nginx, haproxy; times of the sandbox    make fuzz     every fuzz target for a minute
 SHELL := /bin/bash
 NAME ?= weft
 export CC ?= $(shell command -v ccache >/dev/null && echo ccache) gcc
@@ -68,6 +68,7 @@ verify:
 bench: build
 	@tools/install-deps bench
 	@bench/run
+	@bench/sandbox
 
 soak: build
 	@bench/soak
