@@ -24,11 +24,12 @@
 
 enum { LOG_MAX = 64 * 1024 * 1024 };
 
-static const char usage[] = "Runs Kubernetes and the mesh on this machine, without a cluster.\n\n"
-                            "Usage:\n"
-                            "  weft sandbox up [--name NAME] [--images DIR] [--bare]\n"
-                            "  weft sandbox down|status|env [--name NAME]\n"
-                            "  weft sandbox logs [apiserver|controllers|node] [--name NAME]\n";
+static const char usage[] =
+    "Runs Kubernetes and the mesh on this machine, without a cluster.\n\n"
+    "Usage:\n"
+    "  weft sandbox up [--name NAME] [--images DIR] [--bare]\n"
+    "  weft sandbox down|status|env [--name NAME]\n"
+    "  weft sandbox logs [apiserver|controllers|node|supervisor] [--name NAME]\n";
 
 struct options {
     const char *name;
@@ -138,7 +139,8 @@ static int run_logs(const struct options *options, const char *only)
         if (file_read(daemon_log_path(&in, daemon_names[i], path), &text, NULL) == 0)
             fwrite(text.data, 1, text.len, stdout);
     }
-    return known ? CLI_OK : cli_failf("no process \"%s\": apiserver, controllers or node", only);
+    return known ? CLI_OK
+                 : cli_failf("no process \"%s\": apiserver, controllers, node or supervisor", only);
 }
 
 /* --- the processes --- */
@@ -169,7 +171,7 @@ static int run_controllers(const struct instance *in, struct error *err)
 int sandbox_daemon_run(const struct instance *in, const char *name, struct error *err)
 {
     static int (*const mains[DAEMON_COUNT])(const struct instance *, struct error *) = {
-        run_apiserver, run_controllers, node_run};
+        run_apiserver, run_controllers, node_run, daemon_supervise};
 
     for (size_t i = 0; i < DAEMON_COUNT; i++) {
         int rc;

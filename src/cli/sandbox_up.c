@@ -206,7 +206,7 @@ static int node_is_ready(struct up *up, struct error *err)
     SCOPED(json_drop)
     json_t *account = object_get(up, KUBE_RESOURCE_SERVICE_ACCOUNT, "default", "default");
 
-    for (size_t i = 0; i < DAEMON_COUNT; i++)
+    for (size_t i = 0; i < DAEMON_SUPERVISED; i++)
         if (daemon_pid(&up->in, daemon_names[i]) == 0)
             return err_set(err, ERR_INTERNAL, "%s ended: see weft sandbox logs %s", daemon_names[i],
                            daemon_names[i]);
@@ -242,6 +242,8 @@ static int step_node(struct up *up, struct error *err)
         rc = daemon_start(&up->in, "node", err);
     if (rc == 0)
         rc = wait_for(up, node_is_ready, NODE_TIMEOUT_MS, "the node is not ready", err);
+    if (rc == 0)
+        rc = daemon_start(&up->in, "supervisor", err);
     return rc == 0 ? dns_service_make(up, err) : rc;
 }
 

@@ -14,14 +14,24 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
-enum { START_MS = 10000, TERM_MS = 5000, KILL_MS = 5000, STEP_MS = 10 };
+enum {
+    START_MS = 10000,
+    TERM_MS = 5000,
+    KILL_MS = 5000,
+    STEP_MS = 10,
+    LOOK_MS = 200,       /* the supervisor's rhythm */
+    STEADY_MS = 10000,   /* who ran so long is started again at once */
+    AGAIN_MIN_MS = 1000, /* else later and later */
+    AGAIN_MAX_MS = 30000,
+};
 
 extern char **environ;
 
-const char *const daemon_names[DAEMON_COUNT] = {"apiserver", "controllers", "node"};
+const char *const daemon_names[DAEMON_COUNT] = {"apiserver", "controllers", "node", "supervisor"};
 
 static void pid_path(const struct instance *in, const char *name, char out[INSTANCE_PATH_SIZE])
 {
@@ -149,4 +159,53 @@ int daemon_stop(const struct instance *in, const char *name, struct error *err)
     if (wait_gone(in, name, pid, KILL_MS))
         return 0;
     return err_set(err, ERR_TIMEOUT, "%s (process %d) does not end", name, (int)pid);
+}
+
+/* --- supervision --- */
+
+/* Of one daemon: when to start it again, and how long to wait after the next end. */
+struct watched {
+    uint64_t since_ms; /* seen running, or started */
+    uint64_t start_at_ms, backoff_ms;
+    bool down;
+};
+
+static void look(const struct instance *in, const char *name, struct watched *watched)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    struct error err = {0};
+
+    if (daemon_pid(in, name) > 0) {
+        watched->down = false;
+        if (now_ms - watched->since_ms > STEADY_MS)
+            watched->backoff_ms = 0;
+        return;
+    }
+    if (!watched->down) {
+        watched->down = true;
+        watched->start_at_ms = now_ms + watched->backoff_ms;
+        watched->backoff_ms =
+            MIN(MAX(watched->backoff_ms * 2, (uint64_t)AGAIN_MIN_MS), (uint64_t)AGAIN_MAX_MS);
+    }
+    if (now_ms < watched->start_at_ms)
+        return;
+    log_warn(node, "%s has ended: it is started again", name);
+    watched->down = false;
+    watched->since_ms = clock_monotonic_ms();
+    if (daemon_start(in, name, &err) < 0)
+        log_error(node, "%s", err.reason);
+}
+
+int daemon_supervise(const struct instance *in, struct error *err)
+{
+    struct watched watched[DAEMON_SUPERVISED] = {0};
+
+    (void)err;
+    for (;;) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) /* those that were started from here */
+            ;
+        for (size_t i = 0; i < DAEMON_SUPERVISED; i++)
+            look(in, daemon_names[i], &watched[i]);
+        clock_sleep_ms(LOOK_MS);
+    }
 }
