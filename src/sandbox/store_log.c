@@ -102,7 +102,7 @@ static void key_bind(sqlite3_stmt *statement, const char *bucket, const struct s
     sqlite3_bind_text(statement, 3, object->name, -1, SQLITE_STATIC);
 }
 
-/* The row and the revision, as one transaction. A failure is logged once, until a write succeeds. */
+/* The row and the revision, as one transaction. A failure is logged once, until one succeeds. */
 static int change_write(struct store_log *log, sqlite3_stmt *row, uint64_t revision)
 {
     int rc = sqlite3_exec(log->database, "BEGIN", NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
@@ -132,8 +132,7 @@ int store_log_put(struct store_log *log, const char *bucket, const struct store_
     return change_write(log, log->put, object->revision);
 }
 
-int store_log_remove(struct store_log *log, const char *bucket,
-                     const struct store_object *object)
+int store_log_remove(struct store_log *log, const char *bucket, const struct store_object *object)
 {
     key_bind(log->remove, bucket, object);
     return change_write(log, log->remove, object->revision);
