@@ -51,9 +51,15 @@ struct slice apiserver_call_query(struct apiserver_call *call, const char *name)
 
 bool apiserver_call_query_bool(struct apiserver_call *call, const char *name)
 {
+    /* as Go reads them: the Python client says "True" */
+    static const char *const truths[] = {"true", "1", "True", "TRUE", "t", "T"};
     struct slice value = apiserver_call_query(call, name);
 
-    return slice_eq_str(value, "true") || slice_eq_str(value, "1");
+    for (size_t i = 0; i < ARRAY_LEN(truths); i++) {
+        if (slice_eq_str(value, truths[i]))
+            return true;
+    }
+    return false;
 }
 
 bool apiserver_call_is_dry_run(struct apiserver_call *call)
