@@ -129,6 +129,16 @@ def test_kube_inject_uses_the_cluster_s_settings(bare, tmp_path):
     assert "image: docker.io/weft/proxyv2:" in out and "name: istio-init" in out
 
 
+def test_command_line_s_own_image(bare):
+    """The image of the command line runs as a job does in a cluster."""
+    containers = bare.get("deployment", "istiod", "-n", SYSTEM)["spec"]["template"]["spec"]["containers"]
+    image = containers[0]["image"].replace("/pilot:", "/weft:")
+    bare.out("run", "cli", f"--image={image}", "--restart=Never", "--", "version", "--remote=false")
+    wait_until(lambda: bare.get("pod", "cli")["status"]["phase"] == "Succeeded", 60, "the command did not end well")
+    assert bare.out("logs", "cli").startswith("client version: ")
+    bare.out("delete", "pod", "cli")
+
+
 def test_purge_leaves_nothing(bare):
     istioctl(bare, "uninstall", "--purge", "-y")
     assert remains(bare) == []

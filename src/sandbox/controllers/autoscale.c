@@ -329,12 +329,13 @@ static int64_t decide(struct autoscale *a, int64_t proposed)
 static void status_write(struct autoscale *a, int64_t desired)
 {
     json_t *old = json_object_get(a->hpa, "status");
-    json_t *status = json_pack("{s:I,s:I,s:O,s:O}", "currentReplicas", (json_int_t)a->current,
-                               "desiredReplicas", (json_int_t)desired, "conditions", a->conditions,
-                               "currentMetrics", a->current_metrics);
+    json_t *status = json_pack("{s:I,s:I,s:O}", "currentReplicas", (json_int_t)a->current,
+                               "desiredReplicas", (json_int_t)desired, "conditions", a->conditions);
     json_t *scaled = json_object_get(old, "lastScaleTime");
     json_t *body;
 
+    if (json_array_size(a->current_metrics) > 0) /* an empty list is none, for the API */
+        json_object_set(status, "currentMetrics", a->current_metrics);
     if (a->target && desired != a->current)
         json_object_set_new(status, "lastScaleTime", work_now());
     else if (scaled)
