@@ -268,8 +268,6 @@ static void head_arrived(struct h1_conn *conn, bool end)
         refuse(conn, 426);
         return;
     }
-    if (head->scheme.len == 0)
-        head->scheme = conn_is_tls(conn->io) ? SLICE("https") : SLICE("http");
     conn->request_count++;
     conn->close_after = !conn->parser.keep_alive || requests_are_used_up(conn);
     stream->asked_head = slice_eq(head->method, SLICE("HEAD"));

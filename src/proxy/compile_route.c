@@ -191,7 +191,7 @@ static int compile_targets(struct route_ctx *ctx, const struct pb_route_action *
 }
 
 static int compile_retry(struct route_ctx *ctx, const struct pb_retry_policy *in,
-                         const struct retry_policy **ret, struct error *err)
+                         uint64_t timeout_ms, const struct retry_policy **ret, struct error *err)
 {
     struct retry_policy *policy;
     uint16_t *codes;
@@ -211,6 +211,8 @@ static int compile_retry(struct route_ctx *ctx, const struct pb_retry_policy *in
     policy->status_code_count = count;
     policy->retry_max = in->has_num_retries ? in->num_retries : 1;
     policy->per_try_timeout_ms = compile_ms(in->has_per_try_timeout, in->per_try_timeout, 0);
+    if (timeout_ms > 0 && policy->per_try_timeout_ms >= timeout_ms)
+        policy->per_try_timeout_ms = 0; /* the whole is over by then */
     policy->backoff_base_ms = RETRY_BASE_DEFAULT_MS;
     if (in->retry_back_off != NULL)
         policy->backoff_base_ms =
@@ -353,8 +355,9 @@ static int compile_forward(struct route_ctx *ctx, const struct pb_route_action *
         in->retry_policy ? in->retry_policy : ctx->host->retry_policy;
 
     route->action = ROUTE_FORWARD;
+    route->timeout_ms = compile_ms(in->has_timeout, in->timeout, ROUTE_TIMEOUT_DEFAULT_MS);
     if (compile_targets(ctx, in, route, err) < 0 ||
-        compile_retry(ctx, retry, &route->retry, err) < 0)
+        compile_retry(ctx, retry, route->timeout_ms, &route->retry, err) < 0)
         return err->code;
     if (compile_rewrite(ctx, in->prefix_rewrite, in->regex_rewrite, &route->rewrite, err) < 0)
         return err->code;
@@ -372,7 +375,6 @@ static int compile_forward(struct route_ctx *ctx, const struct pb_route_action *
         break;
     }
     route->append_forwarded_host = in->append_x_forwarded_host;
-    route->timeout_ms = compile_ms(in->has_timeout, in->timeout, ROUTE_TIMEOUT_DEFAULT_MS);
     route->idle_timeout_ms = compile_ms(in->has_idle_timeout, in->idle_timeout, UINT64_MAX);
     if ((unsigned)in->cluster_not_found_response_code < ARRAY_LEN(not_found))
         route->cluster_not_found_status = not_found[in->cluster_not_found_response_code];

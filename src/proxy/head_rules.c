@@ -3,8 +3,10 @@
  */
 #include "proxy/head_rules.h"
 
-/* Control headers that only callers inside may set. */
+/* Control headers that only callers inside may set; no caller counts as one, as with the default of
+ * Envoy's internal_address_config. */
 static const char *const internal_only[] = {
+    "x-envoy-internal",
     "x-envoy-retry-on",
     "x-envoy-retry-grpc-on",
     "x-envoy-max-retries",
@@ -14,13 +16,18 @@ static const char *const internal_only[] = {
     "x-envoy-upstream-rq-timeout-ms",
     "x-envoy-upstream-rq-per-try-timeout-ms",
     "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-stream-duration-ms",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-force-trace",
     "x-envoy-ip-tags",
-    "x-envoy-decorator-operation",
     "x-envoy-hedge-on-per-try-timeout",
-    "x-envoy-original-path",
-    "x-envoy-internal",
+};
+
+/* What a proxy on the way may say, and at the edge nobody. */
+static const char *const hops_only[] = {
+    "x-envoy-decorator-operation",     "x-envoy-original-path",
+    "x-envoy-original-host",           "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node",
 };
 
 struct slice head_rules_uuid(struct rng *rng, struct arena *arena)
@@ -81,6 +88,17 @@ static struct slice trusted_client(const struct hcm_conf *conf, const struct htt
     return conf->trusted_hops > 0 ? entry : peer;
 }
 
+/* Few requests have any of them: one pass over their own headers finds that out. */
+static void remove_internal(struct http_headers *headers)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < headers->count && !any; i++)
+        any = slice_starts_with(headers->items[i].name, SLICE("x-envoy-"));
+    for (size_t i = 0; any && i < ARRAY_LEN(internal_only); i++)
+        http_headers_remove(headers, slice_str(internal_only[i]));
+}
+
 static void edge_rules(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
                        const struct info *info)
 {
@@ -91,8 +109,8 @@ static void edge_rules(const struct hcm_conf *conf, struct http_head *head, stru
         http_headers_remove(&head->headers, SLICE("x-forwarded-proto"));
     if (!conf->skip_xff_append && ip.len > 0)
         append_forwarded_for(head, ip, arena);
-    for (size_t i = 0; i < ARRAY_LEN(internal_only); i++)
-        http_headers_remove(&head->headers, slice_str(internal_only[i]));
+    for (size_t i = 0; i < ARRAY_LEN(hops_only); i++)
+        http_headers_remove(&head->headers, slice_str(hops_only[i]));
     if (client.len > 0)
         http_headers_set(&head->headers, arena, SLICE("x-envoy-external-address"), client);
 }
@@ -111,15 +129,13 @@ static void strip_port(struct http_head *head)
     }
 }
 
-/* The scheme that the client used, as far as the hop before us is to be believed. */
+/* The scheme that the request names itself, or the one that the hop before us saw. */
 static void set_scheme(struct http_head *head)
 {
     struct slice proto = http_headers_value(&head->headers, SLICE("x-forwarded-proto"));
 
-    if (slice_eq_nocase(proto, SLICE("https")))
-        head->scheme = SLICE("https");
-    else if (slice_eq_nocase(proto, SLICE("http")))
-        head->scheme = SLICE("http");
+    if (head->scheme.len == 0)
+        head->scheme = slice_eq_nocase(proto, SLICE("https")) ? SLICE("https") : SLICE("http");
 }
 
 void head_rules_request(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,
@@ -131,14 +147,11 @@ void head_rules_request(const struct hcm_conf *conf, struct http_head *head, str
     http_headers_remove(headers, SLICE("expect"));
     if (conf->strip_port)
         strip_port(head);
-    if (edge) {
+    remove_internal(headers);
+    if (edge)
         edge_rules(conf, head, arena, info);
-    } else {
-        http_headers_remove(headers, SLICE("x-envoy-internal"));
-    }
     if (http_headers_get(headers, SLICE("x-forwarded-proto")) == NULL)
-        http_headers_add(headers, arena, SLICE("x-forwarded-proto"),
-                         head->scheme.len ? head->scheme : SLICE("http"));
+        http_headers_add(headers, arena, SLICE("x-forwarded-proto"), SLICE("http"));
     set_scheme(head);
     if (conf->append_forwarded_port && http_headers_get(headers, SLICE("x-forwarded-port")) == NULL)
         http_headers_add(headers, arena, SLICE("x-forwarded-port"),

@@ -143,6 +143,11 @@ static void fill_head(struct mirror *mirror, const struct request *request,
     head->authority = policy->keep_host ? arena_slice_dup(&mirror->arena, authority)
                                         : mirror_host(authority, &mirror->arena);
     http_headers_set(&head->headers, &mirror->arena, SLICE("x-envoy-internal"), SLICE("true"));
+    /* One attempt, for the route's whole time. */
+    if (request->route->timeout_ms > 0 && !request->hcm->conf->suppress_envoy_headers)
+        http_headers_set(&head->headers, &mirror->arena, SLICE("x-envoy-expected-rq-timeout-ms"),
+                         slice_str(arena_printf(&mirror->arena, "%llu",
+                                                (unsigned long long)request->route->timeout_ms)));
 }
 
 static void send_head(struct mirror *mirror, const struct request *request)

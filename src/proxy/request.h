@@ -66,7 +66,6 @@ struct request {
     uint64_t active_ms; /* last sign of life */
 
     int reply_grpc_status; /* of replies to gRPC callers; or REQUEST_GRPC_BY_STATUS */
-    unsigned retry_max;    /* the route's, or more when x-envoy-max-retries asks for it */
     bool request_ended;
     bool request_has_body;
     bool replayable; /* all of the body so far is in `replay` */

@@ -115,7 +115,7 @@ static bool may_retry(struct request *request)
     if (policy == NULL || request->response_started || !request->replayable || request->tunnel ||
         request->finished)
         return false;
-    if (request->info.attempts > request->retry_max) {
+    if (request->info.attempts > policy->retry_max) {
         request->info.flags |= FLAG_RETRY_LIMIT_EXCEEDED;
         upstream_count(request->cluster, STATS_CLUSTER_upstream_rq_retry_limit_exceeded, 1);
         return false;
@@ -213,22 +213,18 @@ static void set_attempt_headers(struct request *request)
 {
     struct http_head *head = request->head;
     const struct route *route = request->route;
+    uint64_t expected_ms = route->timeout_ms;
 
+    if (route->retry != NULL && route->retry->per_try_timeout_ms > 0)
+        expected_ms = route->retry->per_try_timeout_ms;
     if (request->host->attempt_count_sent)
         http_headers_set(&head->headers, request->arena, SLICE("x-envoy-attempt-count"),
                          slice_str(arena_printf(request->arena, "%u", request->info.attempts)));
-    if (request->info.attempts == 1)
-        http_headers_remove(&head->headers, SLICE("x-envoy-expected-rq-timeout-ms"));
-    if (request->info.attempts == 1 && route->timeout_ms > 0 &&
-        !request->hcm->conf->suppress_envoy_headers) {
-        uint64_t expected = route->timeout_ms;
-
-        if (route->retry != NULL && route->retry->per_try_timeout_ms > 0)
-            expected = MIN(expected, route->retry->per_try_timeout_ms);
+    if (request->info.attempts == 1 && expected_ms > 0 &&
+        !request->hcm->conf->suppress_envoy_headers)
         http_headers_set(
             &head->headers, request->arena, SLICE("x-envoy-expected-rq-timeout-ms"),
-            slice_str(arena_printf(request->arena, "%llu", (unsigned long long)expected)));
-    }
+            slice_str(arena_printf(request->arena, "%llu", (unsigned long long)expected_ms)));
     if (route->auto_host_rewrite && request->endpoint->hostname[0] != '\0')
         head->authority = slice_str(request->endpoint->hostname);
 }
@@ -388,27 +384,6 @@ static void compute_hash(struct request *request)
 
 /* --- from hcm.c --- */
 
-/* The caller's own words about retries: he may ask for more, none goes on to the upstream. */
-static void retry_headers(struct request *request)
-{
-    static const char *const consumed[] = {"x-envoy-max-retries",
-                                           "x-envoy-retry-on",
-                                           "x-envoy-retry-grpc-on",
-                                           "x-envoy-retriable-status-codes",
-                                           "x-envoy-retriable-header-names",
-                                           "x-envoy-hedge-on-per-try-timeout"};
-    struct http_headers *headers = &request->head->headers;
-    struct slice asked = http_headers_value(headers, SLICE("x-envoy-max-retries"));
-    uint64_t retry_max;
-
-    if (request->route->retry != NULL)
-        request->retry_max = request->route->retry->retry_max;
-    if (asked.data != NULL && slice_parse_u64(asked, UINT32_MAX, &retry_max) == 0)
-        request->retry_max = MAX(request->retry_max, (unsigned)retry_max);
-    for (size_t i = 0; i < ARRAY_LEN(consumed); i++)
-        http_headers_remove(headers, slice_str(consumed[i]));
-}
-
 void router_start(struct request *request)
 {
     const struct route *route = request->route;
@@ -430,7 +405,6 @@ void router_start(struct request *request)
     request->info.upstream_cluster = conf->stat_name;
     if (slice_ends_with(conf->stat_name, SLICE(";")))
         request->info.upstream_cluster.len--;
-    retry_headers(request);
     request->tunnel = request->head->protocol.len > 0;
     request->replayable = route->retry != NULL && !request->tunnel;
     if (route->hash_count > 0)

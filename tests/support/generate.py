@@ -122,6 +122,7 @@ def forward(rng, match):
             "retry_on": rng.choice(["5xx", "gateway-error", "connect-failure,refused-stream", "retriable-4xx", "reset",
                                     "retriable-status-codes"]),
             "num_retries": rng.choice([1, 2, 3]), "retriable_status_codes": [503, 418],
+            **rng.choice([{}, {}, {"per_try_timeout": "0.9s"}]),
             "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.002s"}}
     return action
 
@@ -332,8 +333,11 @@ def request(rng, number):
     extra = [("User-Agent: generated/1", 0.5), ("X-Forwarded-For: 10.9.8.7", 0.1), ("X-Forwarded-Proto: https", 0.08),
              ("X-Request-Id: 3f5a0c1e-0000-4000-8000-000000000001", 0.15), ("Connection: close", 0.1),
              ("Connection: x-flag", 0.04), ("TE: trailers", 0.05), ("Accept-Encoding: gzip", 0.1), ("x-cluster: b", 0.1),
-             ("Keep-Alive: 5", 0.03), ("X-Envoy-Max-Retries: 0", 0.04), ("X-Envoy-Internal: true", 0.04),
-             ("X-Envoy-Expected-Rq-Timeout-Ms: 7", 0.03), ("Via: 1.1 other", 0.04), ("Upgrade: foo", 0.02)]
+             ("Keep-Alive: 5", 0.03), ("X-Envoy-Max-Retries: 4", 0.04), ("X-Envoy-Internal: true", 0.04),
+             ("X-Envoy-Expected-Rq-Timeout-Ms: 7", 0.03), ("Via: 1.1 other", 0.04),
+             ("X-Envoy-Upstream-Rq-Timeout-Ms: 3000", 0.04), ("X-Envoy-Retry-On: 5xx,retriable-4xx", 0.04),
+             ("X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms: 900", 0.04), ("X-Envoy-Decorator-Operation: d", 0.03),
+             ("X-Envoy-Downstream-Service-Node: n", 0.03), ("X-Envoy-Original-Path: /o", 0.03), ("Upgrade: foo", 0.02)]
     lines += [line for line, chance in extra if rng.random() < chance]
     if rng.random() < 0.3:
         lines.append(f"Origin: {rng.choice(ORIGINS)}")
