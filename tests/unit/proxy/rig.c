@@ -132,6 +132,17 @@ void rig_cluster_at(struct rig *rig, const char *name, unsigned port, const char
                              name, more, more[0] ? "," : "", name, port));
 }
 
+void rig_cluster_pair(struct rig *rig, const char *name, const char *more)
+{
+    rig_cluster(rig,
+                arena_printf(&rig->arena,
+                             "{name: %s, type: STATIC, %s, load_assignment: {cluster_name: %s, "
+                             "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: "
+                             "{address: 127.0.0.1, port_value: %u}}}}, {endpoint: {address: "
+                             "{socket_address: {address: 127.0.0.1, port_value: %u}}}}]}]}}",
+                             name, more, name, rig->upstreams[0].port, rig->upstreams[1].port));
+}
+
 static const char *http_yaml(struct rig *rig, const char *routes, const char *more)
 {
     rig->port = rig_free_port();

@@ -84,6 +84,8 @@ void rig_listener(struct rig *rig, const char *yaml);
 struct rig_upstream *rig_upstream(struct rig *rig, const char *more);
 /* A STATIC cluster with one endpoint on loopback. */
 void rig_cluster_at(struct rig *rig, const char *name, unsigned port, const char *more);
+/* A STATIC cluster of the rig's first two upstreams. */
+void rig_cluster_pair(struct rig *rig, const char *name, const char *more);
 /* A socket that listens on loopback and does nothing by itself, and a cluster for it. */
 int rig_raw_upstream(struct rig *rig, const char *name);
 /* The next connection that came in there. */

@@ -171,14 +171,7 @@ static void source_hash(void **state)
     rig_init(&rig);
     rig_upstream(&rig, "");
     rig_upstream(&rig, "");
-    rig_cluster(
-        &rig, arena_printf(&rig.arena,
-                           "{name: both, type: STATIC, lb_policy: RING_HASH, load_assignment: "
-                           "{cluster_name: both, endpoints: [{lb_endpoints: [{endpoint: {address: "
-                           "{socket_address: {address: 127.0.0.1, port_value: %u}}}}, {endpoint: "
-                           "{address: {socket_address: {address: 127.0.0.1, port_value: "
-                           "%u}}}}]}]}}",
-                           rig.upstreams[0].port, rig.upstreams[1].port));
+    rig_cluster_pair(&rig, "both", "lb_policy: RING_HASH");
     rig_chains(&rig, "filter_chains: [{TCP(both, hash_policy: [{source_ip: {}}])}]");
     rig_apply(&rig);
     for (int i = 0; i < 8; i++)
