@@ -16,6 +16,7 @@ NETWORKING = "bookinfo/networking/"
 DOUBLED = ("reviews-v1", "reviews-v3", "productpage-v1")
 PAGE_RATE = int(os.environ.get("WEFT_E2E_PAGE_RATE", "100"))
 REVIEWS_RATE = int(os.environ.get("WEFT_E2E_REVIEWS_RATE", "200"))
+RESTART_S = int(os.environ.get("WEFT_E2E_RESTART_S", "30"))       # longer where it was killed before: the back-off grows
 ANY = {"none", "black", "red"}
 
 
@@ -102,7 +103,7 @@ def test_weftd_killed(cluster, gateway, load, own_sandbox):
     os.kill(process_of(pod, "weftd"), signal.SIGKILL)
     steady(load)
     wait_until(lambda: cluster.get("pod", pod, "-n", "istio-system")["status"]["containerStatuses"][0]["restartCount"]
-               > restarts, 30, "weftd was not started again")
+               > restarts, RESTART_S, "weftd was not started again")
     cluster.wait_ready("istio-system")
     cluster.apply_file(NETWORKING + "virtual-service-reviews-v3.yaml", NS)
     print(f"in force after the restart: {wait_in_force(gateway, {'red'}, seconds=30):.2f} s")
