@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bookinfo import Visitor, look, wait_in_force
+from bookinfo import Visitor, look
 from cluster import wait_until
 
 NS = "bookinfo"
@@ -60,14 +60,6 @@ def versions(cluster, plain):
         cluster.apply_file(NETWORKING + file, NS)
     yield
     cluster.run("delete", "-n", NS, "virtualservice", "cors", "--ignore-not-found")
-
-
-def test_abort_for_one_user(cluster, gateway, versions):
-    for file in ("virtual-service-reviews-test-v2.yaml", "virtual-service-ratings-test-abort.yaml"):
-        cluster.apply_file(NETWORKING + file, NS)
-    wait_in_force(gateway, {"Ratings service is currently unavailable"}, user="jason")
-    assert set(look(gateway, 20, user="jason")) == {"Ratings service is currently unavailable"}
-    assert set(look(gateway, 20)) == {"none"}
 
 
 def test_delay_then_abort(cluster, versions):
