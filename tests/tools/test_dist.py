@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What leaves the house: the download of `make dist`, and the images in a registry."""
-import contextlib
 import glob
 import json
 import os
-import socket
 import subprocess
-import time
-import urllib.error
 import urllib.request
 
 import pytest
 import yaml
+
+from registry import serve
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -84,27 +82,9 @@ def get(url, accept="application/json"):
 
 @pytest.fixture
 def registry(tmp_path):
-    """Debian's docker-registry on a free port of the loopback; its address."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        addr = "127.0.0.1:%d" % probe.getsockname()[1]
-    config = {"version": 0.1, "log": {"level": "error"}, "http": {"addr": addr},
-              "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}}
-    (tmp_path / "config.yml").write_text(yaml.safe_dump(config))
-    process = subprocess.Popen(["docker-registry", "serve", str(tmp_path / "config.yml")])
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                get(f"http://{addr}/v2/")
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert process.poll() is None and time.monotonic() < deadline, "docker-registry does not answer"
-                time.sleep(0.05)
-        yield addr
-    finally:
-        process.terminate()
-        process.wait(20)
+    """The address of a registry of the test's own."""
+    with serve(str(tmp_path)) as address:
+        yield address
 
 
 def test_images_reach_the_hub(registry):
