@@ -22,6 +22,7 @@
     ENTRY(X, SERVICE_ENTRY, "ServiceEntry")                                                        \
     ENTRY(X, SIDECAR, "Sidecar")                                                                   \
     ENTRY(X, TELEMETRY, "Telemetry")                                                               \
+    ENTRY(X, TRAFFIC_EXTENSION, "TrafficExtension")                                                \
     ENTRY(X, VIRTUAL_SERVICE, "VirtualService")                                                    \
     ENTRY(X, WASM_PLUGIN, "WasmPlugin")                                                            \
     ENTRY(X, WORKLOAD_ENTRY, "WorkloadEntry")                                                      \

@@ -57,6 +57,8 @@ enum { ANALYZE_OBJECTS_MAX = 500000, ANALYZE_MESSAGES_MAX = 10000 };
     X(AUTHORIZATION_POLICY, "security.istio.io", "v1", "authorizationpolicies",                    \
       "AuthorizationPolicy", true, false)                                                          \
     X(TELEMETRY, "telemetry.istio.io", "v1", "telemetries", "Telemetry", true, false)              \
+    X(TRAFFIC_EXTENSION, "extensions.istio.io", "v1alpha1", "trafficextensions",                   \
+      "TrafficExtension", true, false)                                                             \
     X(WASM_PLUGIN, "extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin", true, false)    \
     X(K8S_GATEWAY, "gateway.networking.k8s.io", "v1", "gateways", "Gateway", true, false)          \
     X(HTTP_ROUTE, "gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", true, false)       \

@@ -189,7 +189,7 @@ def test_options_that_are_wrong(folder, arguments, code, text):
 def test_the_list_of_analyzers_is_sorted(folder):
     done = run(folder, "-L")
     names = [line[2:-1] for line in done.stdout.splitlines() if line.startswith("* ")]
-    assert done.returncode == 0 and names == sorted(names) and len(names) == 50
+    assert done.returncode == 0 and names == sorted(names) and len(names) == 51
     assert "schema.ValidationAnalyzer.VirtualService" in names
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts objects of a case, which are often no more than sketches, into an API server.
 
-  with server(PROGRAM, FOLDER) as api:   an API server of its own, gone at the end
-      api.load(documents)                namespaces, CRDs and all objects; returns those that were refused
+  with server(PROGRAM, FOLDER) as api:     an API server of its own, gone at the end
+  with emptied(KUBECONFIG, ETCD) as api:   one that stays, a real one; its objects are taken out of its etcd before
+      api.define(definitions)              CRDs, until they are served
+      api.load(documents)                  namespaces and all objects; returns those that were refused
 
 Place   test_analyze.py
 Limits  what the API server insists on and no analyzer looks at is filled in: a container, an image, a selector; names
@@ -31,17 +33,18 @@ class Api:
         address = urllib.parse.urlsplit(cluster["server"])
         context = ssl.create_default_context(
             cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
-        files = {}
-        for name in ("client-certificate-data", "client-key-data"):
-            files[name] = f"{kubeconfig}.{name}"
-            with open(files[name], "wb") as f:
-                f.write(base64.b64decode(user[name]))
-        context.load_cert_chain(*files.values())
+        if "client-certificate-data" in user:
+            files = {name: f"{kubeconfig}.{name}" for name in ("client-certificate-data", "client-key-data")}
+            for name, path in files.items():
+                with open(path, "wb") as f:
+                    f.write(base64.b64decode(user[name]))
+            context.load_cert_chain(*files.values())
+        self.headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         self.connection = http.client.HTTPSConnection(address.hostname, address.port, context=context, timeout=30)
         self.kubeconfig, self.paths = kubeconfig, {}
 
     def call(self, method, path, body=None, kind="application/json"):
-        self.connection.request(method, path, body and json.dumps(body), {"Content-Type": kind})
+        self.connection.request(method, path, body and json.dumps(body), {**self.headers, "Content-Type": kind})
         answer = self.connection.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if "json" in answer.getheader("Content-Type", "") else {"message": text}
@@ -74,14 +77,25 @@ class Api:
                                        "application/merge-patch+json")
         return None if status in (200, 201) else f"{document['kind']} {meta['name']}: {answer.get('message')}"
 
+    def define(self, definitions):
+        refused = [complaint for complaint in map(self.put, definitions) if complaint]
+        assert not refused, refused
+        for spec in (definition["spec"] for definition in definitions):
+            version = f"{spec['group']}/{spec['versions'][0]['name']}"
+            wait_until(lambda: self.served(version, spec["names"]["kind"]), 30, f"{version} {spec['names']['kind']} is served")
+
+    def served(self, api_version, kind):
+        self.paths.pop(f"/apis/{api_version}", None)
+        return self.resource(api_version, kind)
+
     def load(self, documents):
         """Namespaces that nobody declares are made too, without injection and so without a message of their own."""
         documents = [complete(d) for d in flattened(documents)]
         declared = {d["metadata"]["name"] for d in documents if d["kind"] == "Namespace"}
-        used = {d["metadata"].get("namespace", "default") for d in documents} | {"istio-system", "kube-system"}
+        used = {d["metadata"].get("namespace", "default") for d in documents} | {"default", "istio-system"}
         quiet = [{"apiVersion": "v1", "kind": "Namespace",
                   "metadata": {"name": name, "labels": {"istio-injection": "disabled"}}}
-                 for name in sorted((used | {"kube-public", "kube-node-lease"}) - declared)]
+                 for name in sorted(used - declared)]
         accounts = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
                     for name in sorted(used | declared)]
         ordered = sorted(quiet + accounts + documents, key=order)
@@ -123,8 +137,17 @@ def complete(document):
             spec["ports"] = [{"name": "http", "port": 80}]
         for index, port in enumerate(spec.get("ports") or []):
             port.setdefault("name", "" if len(spec["ports"]) == 1 else f"port-{index}")
+            port.pop("nodePort", None)
             if port.get("protocol") not in ("TCP", "UDP", "SCTP"):
                 port["protocol"] = "TCP"
+    elif kind == "Secret" and document.get("type") == "kubernetes.io/tls" and \
+            not {"tls.crt", "tls.key"} <= set(document.get("data") or {}):
+        document["type"] = "Opaque"
+    elif kind == "ServiceEntry":
+        document["spec"] = spec
+        spec.setdefault("hosts", ["sketch.example"])
+    elif kind == "CustomResourceDefinition":
+        document["metadata"].setdefault("annotations", {})["api-approved.kubernetes.io"] = "https://example.com"
     elif kind.endswith("WebhookConfiguration"):
         for hook in document.get("webhooks") or []:
             hook.setdefault("sideEffects", "None")
@@ -164,3 +187,23 @@ def server(program, folder):
     finally:
         process.terminate()
         process.wait(30)
+
+
+PREFIXES = ("pods services endpointslices deployments secrets configmaps minions namespaces serviceaccounts "
+            "mutatingwebhookconfigurations validatingwebhookconfigurations networking.istio.io security.istio.io "
+            "telemetry.istio.io extensions.istio.io gateway.networking.k8s.io").split()
+
+
+@contextlib.contextmanager
+def emptied(kubeconfig, etcd):
+    """A server without controllers, which could not take its namespaces away itself. `etcd` is host:port, plain HTTP."""
+    connection = http.client.HTTPConnection(etcd, timeout=30)
+    for prefix in PREFIXES:
+        key, end = (base64.b64encode(f"/registry/{prefix}{last}".encode()).decode() for last in "/0")
+        connection.request("POST", "/v3/kv/deleterange", json.dumps({"key": key, "range_end": end}))
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
+    api = Api(kubeconfig)
+    wait_until(lambda: not api.call("GET", "/api/v1/pods")[1]["items"], 30, "the server has no Pods")
+    yield api
