@@ -2,6 +2,8 @@
 """Fruit Smoothies in the mesh: a page, its API behind a proxy of its own, and a document store as opaque TCP."""
 import json
 import os
+import threading
+import urllib.error
 import urllib.request
 
 import pytest
@@ -100,3 +102,29 @@ def test_a_store_that_came_back_is_filled_again(cluster, shop):
     """ratings-api notices that the new pod of the store holds nothing."""
     cluster.out("delete", "pod", "-n", NS, "-l", "app=ratings-mongodb")
     wait_until(lambda: len(payload(shop + "/api/items")) == 4, 60, "the items are not back")
+
+
+def test_load_raises_replicas(cluster, shop):
+    """The workshop's load test: /api/loadtest keeps ratings-api busy, and the autoscaler adds a pod."""
+    if cluster.run("get", "--raw", "/apis/metrics.k8s.io/v1beta1", check=False).returncode != 0:
+        pytest.skip("the cluster measures no processor use (metrics.k8s.io)")
+    cluster.apply_file("ratingsapp/ratings-api-hpa.yaml", NS)
+    enough = threading.Event()
+
+    def press():
+        while not enough.is_set():
+            try:
+                urllib.request.urlopen(shop + "/api/loadtest", timeout=15).close()
+            except OSError:
+                enough.wait(0.1)          # the pod that came up is not yet in every proxy
+    visitors = [threading.Thread(target=press) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        wait_until(lambda: cluster.get("deployment", "ratings-api", "-n", NS)["status"].get("readyReplicas", 0) > 1, 150,
+                   "the autoscaler adds no pod under load", 1)
+    finally:
+        enough.set()
+        for visitor in visitors:
+            visitor.join()
+        cluster.delete_file("ratingsapp/ratings-api-hpa.yaml", NS)

@@ -104,13 +104,14 @@ class Cluster:
     # --- the gateway ---
 
     def gateway(self):
-        """(host, port) as Istio's tutorials find them."""
-        host = self.out("-n", "istio-system", "get", "service", "istio-ingressgateway", "-o",
-                        "jsonpath={.status.loadBalancer.ingress[0].ip}")
-        port = self.out("-n", "istio-system", "get", "service", "istio-ingressgateway", "-o",
-                        'jsonpath={.spec.ports[?(@.name=="http2")].port}')
-        assert host and port, f"no address of the gateway: host {host!r}, port {port!r}"
-        return host, int(port)
+        """(host, port) as Istio's tutorials find them: the load balancer's, or a node's where there is none."""
+        service = self.get("service", "istio-ingressgateway", "-n", "istio-system")
+        port = next(p for p in service["spec"]["ports"] if p["name"] == "http2")
+        ingress = service["status"].get("loadBalancer", {}).get("ingress")
+        if ingress:
+            return ingress[0]["ip"], port["port"]
+        [pod, *_] = self.pods("istio=ingressgateway", "istio-system")
+        return pod["status"]["hostIP"], port["nodePort"]
 
 
 def pod_ready(pod):
