@@ -445,6 +445,8 @@ int format_parse(struct arena *arena, struct slice text, struct format **ret, st
     size_t count = 0;
     size_t at = 0;
 
+    if (slice_find_char(text, '\0') >= 0) /* no reader of logs expects it */
+        return err_set(err, ERR_INVALID, "a format holds a NUL byte");
     while (at < text.len) {
         ptrdiff_t mark = slice_find_char(slice_from(text, at), '%');
         size_t end = mark < 0 ? text.len : at + (size_t)mark;

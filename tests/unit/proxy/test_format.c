@@ -104,6 +104,7 @@ static void bad_formats_are_refused(void **state)
         assert_true(format_parse(&arena, slice_str(cases[i]), &format, &err) < 0);
         assert_true(err.reason[0] != '\0');
     }
+    assert_true(format_parse(&arena, slice_make("a\0b", 3), &(struct format *){NULL}, NULL) < 0);
     arena_deinit(&arena);
 }
 
