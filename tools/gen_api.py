@@ -4,6 +4,7 @@
 
 usage: gen_api.py tables.c kinds.h FILE.yaml...
 """
+import os
 import re
 import sys
 
@@ -80,9 +81,11 @@ class Field:
 
 class Generator:
     def __init__(self):
+        self.files = {}  # type -> the YAML file that defines it, without .yaml
         self.types = {}  # name -> {field name: Field}
         self.struct_fields = {}  # name -> the fields that its C struct holds, absent: all
         self.atomic = set()  # types that server-side apply owns whole
+        self.packages = {}  # type -> its package in OpenAPI documents
         self.kinds = []
         self.bound = []  # types with a C struct, dependencies first
         self.schemas = {}  # definition text -> C name, of lists, maps and constrained scalars
@@ -100,6 +103,7 @@ class Generator:
                 self.atomic.add(name)
             if "_struct" in fields:
                 self.struct_fields[name] = fields.pop("_struct")
+            self.files[name] = os.path.basename(path).split(".")[0]
             self.types[name] = {key: Field(name, key, str(text)) for key, text in fields.items()}
         for name, kind in (doc.get("kinds") or {}).items():
             kind = dict({"group": doc.get("group"), "versions": doc.get("versions"), "crd": doc.get("crd", False),
@@ -124,9 +128,21 @@ class Generator:
             for field in fields.values():
                 if field.base not in SCALARS and field.base not in self.types:
                     fail(field.where, "unknown type " + field.base)
+        for name in [n for n in self.types if self.files.get(n) == "meta"]:
+            self.packages[name] = "io.k8s.apimachinery.pkg.apis.meta.v1"
         for kind in self.kinds:
             if kind.get("struct"):
                 self.bind(kind["type"])
+            if not kind["crd"]:
+                self.pack(kind["type"], "io.k8s.api.%s.%s" % (kind["group"].split(".")[0] or "core", kind["versions"][0]))
+
+    def pack(self, name, package):
+        """A type belongs to the first kind that reaches it."""
+        if name in self.packages or name in SCALARS:
+            return
+        self.packages[name] = package
+        for field in self.types[name].values():
+            self.pack(field.base, package)
 
     def bind(self, name):
         """Adds the C struct of a type and, before it, those that it holds."""
@@ -301,7 +317,8 @@ class Generator:
                 "" if name in self.bound else "static ", self.object_name(name), c_string(name),
                 "fields_" + snake(name) if lines else "NULL", len(lines),
                 ", .struct_size = sizeof(struct api_%s)" % snake(name) if name in self.bound else "",
-                ", .retain_keys = true" if retain else "", ", .is_atomic = true" if name in self.atomic else ""))
+                (", .retain_keys = true" if retain else "") +
+                (", .package = " + c_string(self.packages[name]) if name in self.packages else ""), ", .is_atomic = true" if name in self.atomic else ""))
         return out
 
     def column(self, column):
@@ -331,6 +348,7 @@ class Generator:
             flags += ["API_KIND_CRD", "API_KIND_GENERATION"]
         entry = ["    {.group = %s, .kind = %s, .plural = %s, .singular = %s," % (
             c_string(kind["group"]), c_string(kind["kind"]), c_string(kind["plural"]), c_string(kind["kind"].lower())),
+            "     .description = %s," % c_string(kind.get("description")),
             "     .versions = versions_%d, .version_count = %d, .flags = %s," % (index, len(kind["versions"]), " | ".join(flags) or "0"),
             "     .short_names = %s, .categories = %s," % (self.string_table(kind.get("short", [])), self.string_table(kind["categories"])),
             "     .columns = %s, .column_count = %d, .schema = &%s}," % (

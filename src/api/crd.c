@@ -9,23 +9,8 @@
 
 #include <stdio.h>
 
+#include "api/openapi.h"
 #include "wire/json.h"
-
-static json_t *schema_new(const struct api_schema *schema);
-
-static const struct {
-    const char *type;
-    const char *format;
-} json_types[] = {
-    [API_OBJECT] = {"object", NULL},      [API_LIST] = {"array", NULL},
-    [API_MAP] = {"object", NULL},         [API_STRING] = {"string", NULL},
-    [API_BOOL] = {"boolean", NULL},       [API_INT32] = {"integer", "int32"},
-    [API_INT64] = {"integer", "int64"},   [API_UINT32] = {"integer", NULL},
-    [API_NUMBER] = {"number", "double"},  [API_BYTES] = {"string", "byte"},
-    [API_TIME] = {"string", "date-time"}, [API_MICRO_TIME] = {"string", "date-time"},
-    [API_DURATION] = {"string", NULL},    [API_QUANTITY] = {NULL, NULL},
-    [API_INT_OR_STRING] = {NULL, NULL},   [API_ANY] = {NULL, NULL},
-};
 
 static json_t *string_list(const char *const *items)
 {
@@ -34,89 +19,6 @@ static json_t *string_list(const char *const *items)
     for (size_t i = 0; items[i]; i++)
         json_array_append_new(list, json_string(items[i]));
     return list;
-}
-
-static void object_properties(json_t *out, const struct api_schema *schema, bool is_root)
-{
-    json_t *properties = json_object();
-    json_t *required = json_array();
-
-    for (size_t i = 0; i < schema->field_count; i++) {
-        const struct api_field *field = &schema->fields[i];
-        bool is_envelope =
-            is_root && strcmp(field->name, "spec") != 0 && strcmp(field->name, "status") != 0;
-        json_t *value;
-
-        if (is_envelope)
-            continue; /* apiVersion, kind and metadata are the API server's */
-        value = schema_new(field->schema);
-        if (field->default_json)
-            json_object_set_new(value, "default",
-                                json_loads(field->default_json, JSON_DECODE_ANY, NULL));
-        json_object_set_new(properties, field->name, value);
-        if (field->required)
-            json_array_append_new(required, json_string(field->name));
-    }
-    json_object_set_new(out, "properties", properties);
-    if (json_array_size(required))
-        json_object_set(out, "required", required);
-    json_decref(required);
-}
-
-static void bounds(json_t *out, const struct api_schema *schema)
-{
-    static const struct {
-        enum api_type type;
-        const char *min, *max;
-    } words[] = {{API_STRING, "minLength", "maxLength"}, {API_LIST, "minItems", "maxItems"}};
-    const char *min = "minimum";
-    const char *max = "maximum";
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (words[i].type == schema->type) {
-            min = words[i].min;
-            max = words[i].max;
-        }
-    }
-    if (schema->has_min)
-        json_object_set_new(out, min, json_integer(schema->min));
-    if (schema->has_max)
-        json_object_set_new(out, max, json_integer(schema->max));
-    if (schema->type == API_UINT32 && !schema->has_max) {
-        json_object_set_new(out, min, json_integer(0));
-        json_object_set_new(out, max, json_integer(UINT32_MAX));
-    }
-}
-
-static json_t *schema_new(const struct api_schema *schema)
-{
-    json_t *out = json_object();
-
-    if (json_types[schema->type].type)
-        json_object_set_new(out, "type", json_string(json_types[schema->type].type));
-    if (json_types[schema->type].format)
-        json_object_set_new(out, "format", json_string(json_types[schema->type].format));
-    bounds(out, schema);
-    if (schema->enums) {
-        json_t *list = string_list(schema->enums);
-
-        json_object_set_new(out, "enum", list);
-    }
-    if (schema->type == API_OBJECT)
-        object_properties(out, schema, false);
-    else if (schema->type == API_LIST)
-        json_object_set_new(out, "items", schema_new(schema->item));
-    else if (schema->type == API_MAP)
-        json_object_set_new(out, "additionalProperties", schema_new(schema->item));
-    else if (schema->type == API_QUANTITY || schema->type == API_INT_OR_STRING)
-        json_object_set_new(out, "x-kubernetes-int-or-string", json_true());
-    else if (schema->type == API_ANY)
-        json_object_set_new(out, "x-kubernetes-preserve-unknown-fields", json_true());
-    if (schema->list_kind == API_LIST_MAP) {
-        json_object_set_new(out, "x-kubernetes-list-type", json_string("map"));
-        json_object_set_new(out, "x-kubernetes-list-map-keys", string_list(schema->list_keys));
-    }
-    return out;
 }
 
 static json_t *columns_new(const struct api_kind *kind)
@@ -142,7 +44,9 @@ static json_t *version_new(const struct api_kind *kind, const struct api_version
     json_t *schema = json_pack("{s:s}", "type", "object");
     json_t *out;
 
-    object_properties(schema, kind->schema, true);
+    if (kind->description)
+        json_set_string(schema, "description", kind->description);
+    openapi_properties_set(schema, kind->schema, true);
     out = json_pack("{s:s, s:b, s:b, s:{s:o}}", "name", version->name, "served", 1, "storage",
                     version->storage ? 1 : 0, "schema", "openAPIV3Schema", schema);
     if (kind->flags & API_KIND_STATUS)

@@ -64,6 +64,8 @@ struct api_field {
 struct api_schema {
     enum api_type type;
     const char *name;               /* of an object's type, e.g. "PodSpec"; NULL for others */
+    const char *package;            /* of such a type in OpenAPI documents, e.g.
+                                      "io.k8s.api.core.v1"; NULL: none */
     const struct api_field *fields; /* of an object, sorted by name */
     uint16_t field_count;
     const struct api_schema *item; /* of a list or map */
@@ -109,6 +111,7 @@ struct api_kind {
     const char *kind;
     const char *plural;
     const char *singular;
+    const char *description;            /* one sentence, or NULL */
     const struct api_version *versions; /* best first */
     uint16_t version_count;
     uint16_t flags;                   /* of enum api_kind_flag */

@@ -4,13 +4,14 @@
  *   /api, /apis                old lists, or the aggregated document when the client accepts it
  *   /api/v1, /apis/G, /apis/G/V
  *   /version, /openid/v1/jwks
- *   /openapi/v3[/...]          per group-version the least that kubectl needs: a PATCH with
- *                              fieldValidation for every kind (kube-api reference, section 1)
+ *   /openapi/v3[/...]          per group-version: a PATCH with fieldValidation for every kind, and
+ *                              the schemas for kubectl explain (kube-api reference, section 1)
  *
  * /openapi/v2 is an empty document, in apiserver_http.c.
  *
  * Place   apiserver_http.c, for paths that are no resources
  */
+#include "api/openapi.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdio.h>
@@ -257,30 +258,33 @@ static json_t *openapi_document(const struct sandbox_apiserver *server, struct s
                                 struct slice version)
 {
     json_t *paths = json_object();
+    json_t *schemas = json_object();
 
     for (size_t i = 0; i < server->kinds.items.count; i++) {
         const struct kind *kind = server->kinds.items.items[i];
         char path[512];
-        json_t *patch;
 
-        if (!is_of(kind, group, version) || kind->is_virtual)
+        if (!is_of(kind, group, version))
+            continue;
+        if (kind->api != NULL)
+            openapi_kind_add(schemas, kind->api, kind->version);
+        else
+            openapi_custom_add(schemas, kind->crd, kind->crd_version);
+        if (kind->is_virtual)
             continue;
         snprintf(path, sizeof path, "/%s/%s%s/%s/{name}", kind->group[0] ? "apis" : "api",
                  kind->api_version, kind->namespaced ? "/namespaces/{namespace}" : "",
                  kind->plural);
-        patch =
-            json_pack("{s:[{s:s, s:s, s:{s:s}}], s:{s:{s:s}}, s:{s:s, s:s, s:s}}", "parameters",
-                      "name", "fieldValidation", "in", "query", "schema", "type", "string",
-                      "responses", "200", "description", "OK", "x-kubernetes-group-version-kind",
-                      "group", kind->group, "version", kind->version, "kind", kind->kind);
-        json_object_set_new(paths, path, json_pack("{s:o}", "patch", patch));
+        json_object_set_new(paths, path, openapi_path_new(kind->group, kind->version, kind->kind));
     }
     if (json_object_size(paths) == 0) {
         json_decref(paths);
+        json_decref(schemas);
         return NULL;
     }
-    return json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:{}}}", "openapi", "3.0.0", "info", "title",
-                     "Kubernetes", "version", "v1.34.4", "paths", paths, "components", "schemas");
+    return json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o}}", "openapi", "3.0.0", "info", "title",
+                     "Kubernetes", "version", "v1.34.4", "paths", paths, "components", "schemas",
+                     schemas);
 }
 
 /* --- dispatch --- */
