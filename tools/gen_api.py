@@ -25,7 +25,8 @@ SCALARS = {  # notation: (enum api_type, C type, has a has_ flag)
     "intstr": ("INT_OR_STRING", "struct api_int_or_string ", True),
     "any": ("ANY", None, False),
 }
-FLAGS = {"cluster": None, "status": "STATUS", "scale": "SCALE", "generation": "GENERATION", "virtual": "VIRTUAL"}
+FLAGS = {"cluster": None, "status": "STATUS", "scale": "SCALE", "generation": "GENERATION", "idle": "IDLE",
+         "virtual": "VIRTUAL"}
 
 
 def fail(where, why):

@@ -56,6 +56,10 @@ void api_check_decode(const struct api_schema *schema, const char *version, json
 size_t api_check_causes(const struct api_schema *schema, const json_t *json, api_on_cause *on_cause,
                         void *ctx);
 
+/* The fields that may not change, and that differ between two states of an object. */
+void api_check_immutable(const struct api_schema *schema, const json_t *object, const json_t *old,
+                         api_on_cause *on_cause, void *ctx);
+
 /* api_check, then the rules that Istio's webhook applies to its kinds (weights, at least one route
  * or redirect, host names, ports ...). 0, or ERR_INVALID with the first fatal problem in `err`
  * (unknown fields and warnings are not fatal). on_problem may be NULL. */

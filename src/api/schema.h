@@ -103,6 +103,7 @@ enum api_kind_flag {
     API_KIND_STATUS = 4,      /* has the subresource status */
     API_KIND_SCALE = 8,       /* has the subresource scale */
     API_KIND_GENERATION = 16, /* metadata.generation counts changes of the spec */
+    API_KIND_IDLE = 64,       /* stored by the sandbox, which does not act on it */
     API_KIND_VIRTUAL = 32, /* only created, never stored (reviews, TokenRequest, DeleteOptions) */
 };
 

@@ -289,3 +289,43 @@ size_t api_check_causes(const struct api_schema *schema, const json_t *json, api
     (void)api_find(schema, json, cause_on_finding, &validation);
     return validation.count;
 }
+
+/* --- changes --- */
+
+static void immutable_check(struct validation *validation, const struct api_schema *schema,
+                            const json_t *object, const json_t *old, struct api_path *path)
+{
+    size_t len = path->len;
+
+    for (size_t i = 0; schema->type == API_OBJECT && i < schema->field_count; i++) {
+        const struct api_field *field = &schema->fields[i];
+        const json_t *before = json_object_get(old, field->name);
+        const json_t *after = json_object_get(object, field->name);
+        char *value;
+        struct buf text;
+
+        if (!before || json_equal(before, after))
+            continue;
+        api_path_push(path, "%s%s", len ? "." : "", field->name);
+        if (!field->immutable) {
+            immutable_check(validation, field->schema, after, before, path);
+        } else {
+            buf_init(&text, 0);
+            value = after ? json_format_str(after, JSON_FORMAT_COMPACT) : mem_strdup("null");
+            buf_printf(&text, "Invalid value: %s: field is immutable", value);
+            tell(validation, "FieldValueInvalid", path->text, text.data);
+            mem_free(value);
+            buf_deinit(&text);
+        }
+        api_path_cut(path, len);
+    }
+}
+
+void api_check_immutable(const struct api_schema *schema, const json_t *object, const json_t *old,
+                         api_on_cause *on_cause, void *ctx)
+{
+    struct validation validation = {on_cause, ctx, 0};
+    struct api_path path = {0};
+
+    immutable_check(&validation, schema, object, old, &path);
+}

@@ -12,6 +12,7 @@
  * Place   apiserver_write.c, apiserver_delete.c
  * Owns    struct apiserver_admission: one walk through the webhooks of a call
  * Limits  64 webhooks a call
+ *         matchConditions are not evaluated: every request matches (a warning says so at create)
  * Spec    kube-api reference, section 7; admission.k8s.io/v1
  */
 #include "base/log.h"
@@ -25,8 +26,9 @@
 enum { ADMISSION_WEBHOOKS_MAX = 64 };
 
 struct admission_hook {
-    json_t *webhook; /* reference: entry of `webhooks` */
-    bool again;      /* to be run in the second pass */
+    json_t *webhook;         /* reference: entry of `webhooks` */
+    const struct kind *kind; /* in which version it sees the object */
+    bool again;              /* to be run in the second pass */
 };
 
 struct apiserver_admission {
@@ -92,7 +94,7 @@ static bool resources_match(const json_t *list, const struct apiserver_call *cal
     return false;
 }
 
-static bool rule_match(const json_t *rule, const struct apiserver_call *call)
+static bool rule_match(const json_t *rule, const struct apiserver_call *call, const char *version)
 {
     const char *scope = json_path_string_or(rule, "scope", "*");
 
@@ -100,7 +102,7 @@ static bool rule_match(const json_t *rule, const struct apiserver_call *call)
         return false;
     return list_has(json_object_get(rule, "operations"), call_operation(call)) &&
            list_has(json_object_get(rule, "apiGroups"), call->kind->group) &&
-           list_has(json_object_get(rule, "apiVersions"), call->kind->version) &&
+           list_has(json_object_get(rule, "apiVersions"), version) &&
            resources_match(json_object_get(rule, "resources"), call);
 }
 
@@ -116,18 +118,45 @@ static const json_t *namespace_labels(const struct apiserver_call *call)
     return ns ? json_path_get(ns->tree, "metadata.labels") : NULL;
 }
 
-static bool hook_match(const json_t *webhook, const struct apiserver_call *call)
+static bool rules_match(const json_t *webhook, const struct apiserver_call *call,
+                        const char *version)
 {
-    const json_t *selector = json_object_get(webhook, "objectSelector");
-    bool in_namespace = call->kind->namespaced || strcmp(call->kind->plural, "namespaces") == 0;
-    bool matched = false;
     size_t i;
     json_t *rule;
 
-    json_array_foreach(json_object_get(webhook, "rules"), i, rule) matched =
-        matched || rule_match(rule, call);
-    if (!matched)
-        return false;
+    json_array_foreach(json_object_get(webhook, "rules"), i, rule)
+    {
+        if (rule_match(rule, call, version))
+            return true;
+    }
+    return false;
+}
+
+/* The version in which the rules see the object: its own, or another one of the same resource
+ * unless matchPolicy is Exact. NULL when none. */
+static const struct kind *matching_version(const json_t *webhook, const struct apiserver_call *call)
+{
+    const struct kinds *kinds = &call->server->kinds;
+
+    if (rules_match(webhook, call, call->kind->version))
+        return call->kind;
+    if (strcmp(json_path_string_or(webhook, "matchPolicy", "Equivalent"), "Exact") == 0)
+        return NULL;
+    for (size_t i = 0; i < kinds->items.count; i++) {
+        const struct kind *other = kinds->items.items[i];
+
+        if (other->served && other->bucket == call->kind->bucket && other->bucket != NULL &&
+            rules_match(webhook, call, other->version))
+            return other;
+    }
+    return NULL;
+}
+
+static bool selectors_match(const json_t *webhook, const struct apiserver_call *call)
+{
+    const json_t *selector = json_object_get(webhook, "objectSelector");
+    bool in_namespace = call->kind->namespaced || strcmp(call->kind->plural, "namespaces") == 0;
+
     if (in_namespace && !kube_selector_match_object(json_object_get(webhook, "namespaceSelector"),
                                                     namespace_labels(call)))
         return false;
@@ -153,8 +182,12 @@ static void hooks_collect(struct apiserver_call *call, struct apiserver_admissio
         json_array_foreach(json_object_get(store_bucket_at(bucket, n)->tree, "webhooks"), i,
                            webhook)
         {
-            if (hook_match(webhook, call) && admission->count < ADMISSION_WEBHOOKS_MAX)
-                admission->hooks[admission->count++].webhook = json_incref(webhook);
+            const struct kind *kind =
+                selectors_match(webhook, call) ? matching_version(webhook, call) : NULL;
+
+            if (kind != NULL && admission->count < ADMISSION_WEBHOOKS_MAX)
+                admission->hooks[admission->count++] =
+                    (struct admission_hook){.webhook = json_incref(webhook), .kind = kind};
         }
     }
 }
@@ -224,6 +257,7 @@ static int patch_take(struct apiserver_call *call, const json_t *response, struc
     }
     json_decref(call->object);
     call->object = object;
+    json_set_string(object, "apiVersion", call->kind->api_version);
     return 0;
 }
 
@@ -304,8 +338,9 @@ static void admission_step(struct apiserver_call *call)
     while (call->status == 0 && next_hook(admission) < admission->count) {
         const json_t *webhook = admission->hooks[admission->at].webhook;
 
-        if (apiserver_webhook_start(call, webhook, call_operation(call), hook_on_done,
-                                    &admission->running, &err) == 0)
+        if (apiserver_webhook_start(call, webhook, admission->hooks[admission->at].kind,
+                                    call_operation(call), hook_on_done, &admission->running,
+                                    &err) == 0)
             return; /* hook_on_done goes on */
         hook_failed(call, webhook, err.reason);
         admission->at++;

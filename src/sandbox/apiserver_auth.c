@@ -161,11 +161,11 @@ static json_t *token_request(struct apiserver_call *call)
         json_path_set(request, "spec.audiences", json_pack("[s]", issuer));
     seconds = json_path_int(request, "spec.expirationSeconds", TOKEN_DEFAULT_S);
     if (seconds < TOKEN_MIN_S || seconds > ((int64_t)1 << 32)) {
-        apiserver_fail(call, 422, "Invalid",
-                       "TokenRequest.authentication.k8s.io \"\" is invalid: "
-                       "spec.expirationSeconds: Invalid value: %lld: may not specify a duration "
-                       "less than 10 minutes",
-                       (long long)seconds);
+        apiserver_invalid_add(
+            call, "FieldValueInvalid", "spec.expirationSeconds",
+            "Invalid value: %lld: may not specify a duration less than 10 minutes",
+            (long long)seconds);
+        apiserver_invalid_finish_as(call, "TokenRequest.authentication.k8s.io", "");
         json_decref(request);
         return NULL;
     }
@@ -264,6 +264,34 @@ static json_t *audiences_shared(const json_t *asked, const json_t *claims)
     return shared;
 }
 
+/* ["a" "b"] */
+static void audiences_say(struct buf *out, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+
+    buf_append_char(out, '[');
+    json_array_foreach(list, i, item)
+        buf_printf(out, "%s\"%s\"", i ? " " : "", json_string_value(item));
+    buf_append_char(out, ']');
+}
+
+static json_t *audience_error(const json_t *claims, const json_t *asked)
+{
+    struct buf text;
+    json_t *status;
+
+    buf_init(&text, 0);
+    buf_append_str(&text, "[invalid bearer token, token audiences ");
+    audiences_say(&text, json_object_get(claims, "aud"));
+    buf_append_str(&text, " is invalid for the target audiences ");
+    audiences_say(&text, asked);
+    buf_append_char(&text, ']');
+    status = json_pack("{s:{}, s:o}", "user", "error", json_string_slice(buf_slice(&text)));
+    buf_deinit(&text);
+    return status;
+}
+
 static json_t *review_status(struct sandbox_apiserver *server, const json_t *spec)
 {
     struct error err = {0};
@@ -283,9 +311,7 @@ static json_t *review_status(struct sandbox_apiserver *server, const json_t *spe
                            "audiences", shared);
     } else {
         json_decref(shared);
-        status = json_pack("{s:{}, s:s}", "user", "error",
-                           "[invalid bearer token, token audiences are invalid for the target "
-                           "audiences]");
+        status = audience_error(claims, json_object_get(spec, "audiences"));
     }
     json_decref(claims);
     return status;

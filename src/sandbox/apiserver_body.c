@@ -81,7 +81,11 @@ int apiserver_body_decode(struct apiserver_call *call, struct slice content_type
     if (call->verb == APISERVER_PATCH)
         return apiserver_fail(call, 400, "BadRequest", "error decoding %s: %s",
                               format == BODY_YAML ? "YAML" : "patch", err.reason);
+    if (strstr(err.reason, "near end of file") != NULL)
+        err_set(&err, ERR_INVALID, "unexpected end of JSON input");
     return apiserver_fail(call, 400, "BadRequest",
-                          "the object provided is unrecognized (must be of type %s): %s",
-                          call->kind ? call->kind->kind : "object", err.reason);
+                          "the object provided is unrecognized (must be of type %s): couldn't get "
+                          "version/kind; json parse error: %s (%.30s%s)",
+                          call->kind ? call->kind->kind : "object", err.reason,
+                          arena_slice_str(&call->arena, body), body.len > 30 ? " ..." : "");
 }

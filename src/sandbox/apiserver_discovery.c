@@ -349,6 +349,17 @@ static json_t *openapi_v3(struct apiserver_call *call, const struct slice *parts
     return NULL;
 }
 
+/* A version that a known group lacks is answered by the API, an unknown group by nobody. */
+static void unknown_version(struct apiserver_call *call, const struct slice *parts, size_t count)
+{
+    json_t *group =
+        count == 3 && slice_eq_str(parts[0], "apis") ? group_find(call->server, parts[1]) : NULL;
+
+    if (group != NULL)
+        apiserver_fail(call, 404, "NotFound", "the server could not find the requested resource");
+    json_decref(group);
+}
+
 bool apiserver_discovery_run(struct apiserver_call *call, struct slice path, bool aggregated)
 {
     struct slice parts[PATH_PARTS_MAX];
@@ -370,5 +381,7 @@ bool apiserver_discovery_run(struct apiserver_call *call, struct slice path, boo
                                  "https://kubernetes.default.svc.cluster.local/openid/v1/jwks",
                                  "response_types_supported", "id_token", "subject_types_supported",
                                  "public", "id_token_signing_alg_values_supported", "RS256");
+    if (call->result == NULL)
+        unknown_version(call, parts, count);
     return call->result != NULL;
 }

@@ -174,28 +174,64 @@ static void crd_check(struct apiserver_call *call)
 
 /* --- webhook configurations --- */
 
+static void webhook_client_check(struct apiserver_call *call, const json_t *webhook, size_t i)
+{
+    const char *url = json_path_string_or(webhook, "clientConfig.url", "");
+    char field[64];
+
+    snprintf(field, sizeof field, "webhooks[%zu].clientConfig%s", i, url[0] ? ".url" : "");
+    if (url[0] == '\0' && json_path_get(webhook, "clientConfig.service") == NULL)
+        apiserver_invalid_add(call, "FieldValueRequired", field,
+                              "Required value: exactly one of url or service is required");
+    else if (url[0] && strncmp(url, "https://", 8) != 0)
+        apiserver_invalid_add(call, "FieldValueInvalid", field,
+                              "Invalid value: \"%.*s\": 'https' is the only allowed URL scheme: "
+                              "desired format: https://host[/path]",
+                              (int)strcspn(url, ":"), url);
+}
+
+static void webhook_check(struct apiserver_call *call, const json_t *webhook, size_t i)
+{
+    const char *name = json_path_string_or(webhook, "name", "");
+    const char *dot = strchr(name, '.');
+    int64_t timeout_s = json_get_int(webhook, "timeoutSeconds", 10);
+    char field[64];
+
+    snprintf(field, sizeof field, "webhooks[%zu].name", i);
+    if (name[0] && (dot == NULL || strchr(dot + 1, '.') == NULL))
+        apiserver_invalid_add(call, "FieldValueInvalid", field,
+                              "Invalid value: \"%s\": should be a domain with at least three "
+                              "segments separated by dots",
+                              name);
+    snprintf(field, sizeof field, "webhooks[%zu].sideEffects", i);
+    if (json_get_string(webhook, "sideEffects") == NULL)
+        apiserver_invalid_add(call, "FieldValueRequired", field,
+                              "Required value: must specify one of None, NoneOnDryRun");
+    snprintf(field, sizeof field, "webhooks[%zu].admissionReviewVersions", i);
+    if (json_array_size(json_object_get(webhook, "admissionReviewVersions")) == 0)
+        apiserver_invalid_add(call, "FieldValueRequired", field,
+                              "Required value: must specify one of v1, v1beta1");
+    snprintf(field, sizeof field, "webhooks[%zu].timeoutSeconds", i);
+    if (timeout_s < 1 || timeout_s > 30)
+        apiserver_invalid_add(call, "FieldValueInvalid", field,
+                              "Invalid value: %lld: the timeout value must be between 1 and 30 "
+                              "seconds",
+                              (long long)timeout_s);
+    webhook_client_check(call, webhook, i);
+    if (json_array_size(json_object_get(webhook, "matchConditions")) > 0)
+        apiserver_call_warn(call,
+                            "webhooks[%zu].matchConditions: not supported: the sandbox does "
+                            "not evaluate expressions, every request matches",
+                            i);
+}
+
 static void webhooks_check(struct apiserver_call *call)
 {
     size_t i;
     json_t *webhook;
 
     json_array_foreach(json_object_get(call->object, "webhooks"), i, webhook)
-    {
-        const char *url = json_path_string_or(webhook, "clientConfig.url", "");
-        char field[64];
-
-        snprintf(field, sizeof field, "webhooks[%zu].clientConfig", i);
-        if (json_array_size(json_object_get(webhook, "matchConditions")) > 0)
-            apiserver_invalid_add(call, "FieldValueForbidden", "webhooks.matchConditions",
-                                  "Forbidden: not supported: matchConditions");
-        if (url[0] == '\0' && json_path_get(webhook, "clientConfig.service") == NULL)
-            apiserver_invalid_add(call, "FieldValueRequired", field,
-                                  "Required value: exactly one of url or service is required");
-        else if (url[0] && strncmp(url, "https://", 8) != 0)
-            apiserver_invalid_add(call, "FieldValueInvalid", field,
-                                  "Invalid value: \"%s\": 'https' is the only allowed URL scheme",
-                                  url);
-    }
+        webhook_check(call, webhook, i);
 }
 
 /* --- the table --- */
@@ -233,26 +269,9 @@ static const struct hook_row *hooks_find(const struct kind *kind)
 /* Kinds that are stored, and that nothing here acts on: said, rather than pretended. */
 static void idle_kind_warn(struct apiserver_call *call)
 {
-    static const char *const idle[] = {
-        "jobs",
-        "cronjobs",
-        "statefulsets",
-        "daemonsets",
-        "networkpolicies",
-        "resourcequotas",
-        "priorityclasses",
-        "limitranges",
-        "persistentvolumeclaims",
-        "replicationcontrollers",
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(idle) && call->kind->api != NULL && call->old == NULL; i++) {
-        if (strcmp(call->kind->plural, idle[i]) == 0)
-            apiserver_call_warn(call,
-                                "not supported: the sandbox stores %s, but nothing acts on "
-                                "them",
-                                idle[i]);
-    }
+    if (call->kind->api != NULL && (call->kind->api->flags & API_KIND_IDLE) && call->old == NULL)
+        apiserver_call_warn(call, "not supported: the sandbox stores %s, but nothing acts on them",
+                            call->kind->plural);
 }
 
 int apiserver_hooks_admit(struct apiserver_call *call)
@@ -270,42 +289,12 @@ int apiserver_hooks_prepare(struct apiserver_call *call)
     return row != NULL && row->prepare != NULL ? row->prepare(call) : 0;
 }
 
-/* Fields that the schema calls immutable, down to three levels ("spec.selector"). */
-static void immutable_fields_check(struct apiserver_call *call, const struct api_schema *schema,
-                                   const json_t *object, const json_t *old, const char *path)
-{
-    if (schema->type != API_OBJECT || old == NULL)
-        return;
-    for (size_t i = 0; i < schema->field_count; i++) {
-        const struct api_field *field = &schema->fields[i];
-        const json_t *before = json_object_get(old, field->name);
-        const json_t *after = json_object_get(object, field->name);
-        char name[128];
-        char *text;
-
-        if (before == NULL || json_equal(before, after))
-            continue;
-        snprintf(name, sizeof name, "%s%s%s", path, path[0] ? "." : "", field->name);
-        if (!field->immutable) {
-            if (strlen(path) < 64)
-                immutable_fields_check(call, field->schema, after, before, name);
-            continue;
-        }
-        text = after ? json_format_str(after, JSON_FORMAT_COMPACT) : mem_strdup("null");
-        apiserver_invalid_add(call, "FieldValueInvalid", name,
-                              "Invalid value: %s: field is immutable", text);
-        mem_free(text);
-    }
-}
-
 void apiserver_hooks_check(struct apiserver_call *call)
 {
     const struct hook_row *row = hooks_find(call->kind);
 
     if (strcmp(call->subresource, "status") == 0)
         return;
-    if (call->old != NULL && call->kind->api != NULL)
-        immutable_fields_check(call, call->kind->api->schema, call->object, call->old->tree, "");
     if (row != NULL && row->check != NULL)
         row->check(call);
 }

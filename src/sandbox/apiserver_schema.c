@@ -167,8 +167,12 @@ static void on_cause(const struct api_cause *cause, void *ctx)
 
 void apiserver_schema_check(struct apiserver_call *call)
 {
-    if (call->kind->api != NULL)
-        api_check_causes(call->kind->api->schema, call->object, on_cause, call);
+    const struct api_schema *schema = call->kind->api ? call->kind->api->schema : NULL;
+
+    if (schema != NULL && call->old != NULL && call->subresource[0] == '\0')
+        api_check_immutable(schema, call->object, call->old->tree, on_cause, call);
+    if (schema != NULL)
+        api_check_causes(schema, call->object, on_cause, call);
     else if (custom_schema(call->kind) != NULL)
         structural_check(custom_schema(call->kind), call->object, on_cause, call);
 }

@@ -25,7 +25,8 @@ struct webhook_pool {
 
 struct apiserver_webhook {
     struct apiserver_call *call;
-    struct http_pool *pool; /* the cache's */
+    const struct kind *kind; /* the version of the review */
+    struct http_pool *pool;  /* the cache's */
     struct http_fetch *fetch;
     struct arena arena;
     struct http_fetch_request request;
@@ -257,11 +258,20 @@ static json_t *options_object(struct apiserver_call *call)
     return options;
 }
 
+/* The object in that version, or null: fresh reference. */
+static json_t *in_version(const json_t *object, const struct kind *kind)
+{
+    json_t *copy = object ? json_copy((json_t *)(uintptr_t)object) : json_null();
+
+    json_set_string(copy, "apiVersion", kind->api_version);
+    return copy;
+}
+
 static json_t *review_new(struct apiserver_webhook *webhook, const char *operation,
                           const char *version)
 {
     struct apiserver_call *call = webhook->call;
-    const struct kind *kind = call->kind;
+    const struct kind *kind = webhook->kind;
     const json_t *tree = call->object ? call->object : call->old->tree;
     const char *name = json_path_string_or(tree, "metadata.name", "");
     char api_version[64];
@@ -269,10 +279,10 @@ static json_t *review_new(struct apiserver_webhook *webhook, const char *operati
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:b, s:o}", "uid", webhook->uid, "kind",
                   group_version(kind, "kind", kind->kind), "resource",
                   group_version(kind, "resource", kind->plural), "requestKind",
-                  group_version(kind, "kind", kind->kind), "requestResource",
-                  group_version(kind, "resource", kind->plural), "operation", operation, "userInfo",
-                  user_info(&call->user), "dryRun", apiserver_call_is_dry_run(call), "options",
-                  options_object(call));
+                  group_version(call->kind, "kind", kind->kind), "requestResource",
+                  group_version(call->kind, "resource", kind->plural), "operation", operation,
+                  "userInfo", user_info(&call->user), "dryRun", apiserver_call_is_dry_run(call),
+                  "options", options_object(call));
 
     if (call->subresource[0]) {
         json_set_string(request, "subResource", call->subresource);
@@ -282,9 +292,8 @@ static json_t *review_new(struct apiserver_webhook *webhook, const char *operati
         json_set_string(request, "name", name);
     if (kind->namespaced)
         json_set_string(request, "namespace", call->ns);
-    json_object_set_new(request, "object", call->object ? json_incref(call->object) : json_null());
-    json_object_set_new(request, "oldObject",
-                        call->old ? apiserver_read_present(kind, call->old) : json_null());
+    json_object_set_new(request, "object", in_version(call->object, kind));
+    json_object_set_new(request, "oldObject", in_version(call->old ? call->old->tree : NULL, kind));
     snprintf(api_version, sizeof api_version, "admission.k8s.io/%s", version);
     return json_pack("{s:s, s:s, s:o}", "kind", "AdmissionReview", "apiVersion", api_version,
                      "request", request);
@@ -387,7 +396,7 @@ static void request_fill(struct apiserver_webhook *webhook, const struct webhook
 }
 
 int apiserver_webhook_start(struct apiserver_call *call, const json_t *config,
-                            const char *operation,
+                            const struct kind *kind, const char *operation,
                             void (*on_done)(const json_t *response, const char *why, void *ctx),
                             struct apiserver_webhook **ret, struct error *err)
 {
@@ -396,6 +405,7 @@ int apiserver_webhook_start(struct apiserver_call *call, const json_t *config,
     int rc;
 
     webhook->call = call;
+    webhook->kind = kind;
     webhook->on_done = on_done;
     arena_init(&webhook->arena, 0);
     apiserver_object_uuid(webhook->uid);

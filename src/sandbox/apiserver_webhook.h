@@ -14,12 +14,14 @@ enum { APISERVER_WEBHOOK_POOLS_MAX = 16 };
 
 struct apiserver_webhook;
 
-/* `on_done` runs once, never within this call: with the `response` of the review (borrowed), or
- * NULL and why. Its ctx is the call. The error's reason says why it cannot be called. */
-MUST_USE int
-apiserver_webhook_start(struct apiserver_call *call, const json_t *webhook, const char *operation,
-                        void (*on_done)(const json_t *response, const char *why, void *ctx),
-                        struct apiserver_webhook **ret, struct error *err);
+/* `kind`: the version in which the webhook sees the object. `on_done` runs once, never within this
+ * call: with the `response` of the review (borrowed), or NULL and why. Its ctx is the call. The
+ * error's reason says why it cannot be called. */
+MUST_USE int apiserver_webhook_start(struct apiserver_call *call, const json_t *webhook,
+                                     const struct kind *kind, const char *operation,
+                                     void (*on_done)(const json_t *response, const char *why,
+                                                     void *ctx),
+                                     struct apiserver_webhook **ret, struct error *err);
 /* After this on_done never runs. NULL is fine. */
 void apiserver_webhook_cancel(struct apiserver_webhook *webhook);
 /* Closes the pools of a server. */

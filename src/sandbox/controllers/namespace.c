@@ -3,8 +3,8 @@
  * emptying of deleted ones.
  *
  * Emptying: everything is deleted kind by kind, then the Pods' end is waited for, then everything
- * once more (what was
- * made meanwhile), then the namespace is finalized and the API server lets it go.
+ * once more (what was made meanwhile) until nothing waits for a finalizer, then the namespace is
+ * finalized and the API server lets it go.
  */
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
@@ -106,7 +106,8 @@ static void empty(struct work *work, const json_t *ns)
         work->phase = NAMESPACE_EMPTYING;
         sweep(work);
         work_again(work, 0);
-    } else if (!is_empty(work)) {
+    } else if (!is_empty(work) || work->left_behind) {
+        work->left_behind = false;
         work->phase = NAMESPACE_EMPTYING;
         work_again(work, NAMESPACE_POLL_MS);
     } else if (work->phase == NAMESPACE_EMPTYING) {

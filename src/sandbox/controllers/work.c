@@ -90,6 +90,20 @@ static void fail(struct work *work, const struct work_call_state *state,
     work_again(work, MIN(delay_ms, (uint64_t)WORK_BACKOFF_MAX_MS));
 }
 
+/* Whether a deleted collection still holds objects. */
+static bool has_left(const struct kube_result *result)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(result->object, "items"), i, item)
+    {
+        if (json_array_size(json_path_get(item, "metadata.finalizers")) > 0)
+            return true;
+    }
+    return false;
+}
+
 static void on_done(const struct kube_result *result, void *ctx)
 {
     struct work_call_state *state = ctx;
@@ -101,6 +115,8 @@ static void on_done(const struct kube_result *result, void *ctx)
     if (result->code == 0) {
         work->failure_count = 0;
         wait_add(state, result);
+        work->left_behind =
+            work->left_behind || (state->verb == KUBE_DELETE && !state->name && has_left(result));
     } else if (!settled) {
         fail(work, state, result);
     }

@@ -50,6 +50,7 @@ struct work {
     char *ns;  /* "" for cluster-scoped objects */
     char *name;
     bool dirty;
+    bool left_behind;    /* a deleted collection had objects that wait for their finalizers */
     unsigned phase;      /* of kinds that go through several: 0 at first */
     unsigned call_count; /* under way */
     unsigned failure_count;

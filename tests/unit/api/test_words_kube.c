@@ -115,11 +115,31 @@ static void causes(void **state)
     }
 }
 
+static void immutable_fields(void **state)
+{
+    const struct api_kind *kind = api_kind_find("apps", "v1", "Deployment");
+    json_t *old = parse("{spec: {selector: {matchLabels: {a: b}}, replicas: 1}}");
+    json_t *object = parse("{spec: {selector: {matchLabels: {a: c}}, replicas: 2}}");
+    struct buf told;
+
+    (void)state;
+    buf_init(&told, 0);
+    api_check_immutable(kind->schema, old, old, on_cause, &told);
+    assert_int_equal(told.len, 0);
+    api_check_immutable(kind->schema, object, old, on_cause, &told);
+    assert_string_equal(told.data, "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"c\"}}: "
+                                   "field is immutable");
+    buf_deinit(&told);
+    json_decref(old);
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decoding),
         cmocka_unit_test(causes),
+        cmocka_unit_test(immutable_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
