@@ -29,6 +29,11 @@ FLAGS = {"cluster": None, "status": "STATUS", "scale": "SCALE", "generation": "G
          "virtual": "VIRTUAL"}
 
 
+# Columns whose cells src/api/table_cells.c computes.
+CODE_COLUMNS = {"Ready", "Status", "Restarts", "Readiness Gates", "External-IP", "Port(s)", "Endpoints", "Ports", "Data",
+                "Roles", "Last Seen", "Object", "Source", "Message", "Targets", "Hosts", "Request", "Limit"}
+
+
 def fail(where, why):
     sys.exit("gen_api: %s: %s" % (where, why))
 
@@ -323,17 +328,26 @@ class Generator:
         return out
 
     def column(self, column):
-        if isinstance(column, str):
-            priority = 1 if column.endswith("*") else 0
-            name, _, kind = column.rstrip("*").partition(":")
-            path = None
-            if name == "Age":
-                path, kind = ".metadata.creationTimestamp", "date"
-            return "{.name = %s, .type = %s, .json_path = %s, .description = \"\", .priority = %d}" % (
-                c_string(name), c_string(kind or "string"), c_string(path), priority)
-        return "{.name = %s, .type = %s, .json_path = %s, .description = %s, .priority = %d}" % (
-            c_string(column["name"]), c_string(column.get("type", "string")), c_string(column["path"]),
-            c_string(column.get("description", "")), column.get("priority", 0))
+        """`Name[:type][*] [= form(path[, extra])]` of a built-in kind, or the map of a custom one."""
+        if isinstance(column, dict):
+            return self.column_row(column["name"], column.get("type", "string"), "TEXT", column["path"], "",
+                                   column.get("description", ""), column.get("priority", 0))
+        head, _, text = column.partition(" = ")
+        name, _, kind = head.rstrip("*").partition(":")
+        if name == "Age" and not text:
+            return self.column_row(name, "date", "AGE", ".metadata.creationTimestamp", "<unknown>", "", 0)
+        form = re.match(r"^(text|int|count|map|join|age|format)\((.*?)(?:, (.*))?\)$", text)
+        if text and not form:
+            fail("column " + head, "unknown form " + text)
+        if not text and name not in CODE_COLUMNS:
+            fail("column " + head, "no form, and no code for it")
+        return self.column_row(name, kind or "string", form[1].upper() if form else "CODE", form[2] if form else None,
+                               (form[3] or "") if form else "", "", 1 if head.endswith("*") else 0)
+
+    def column_row(self, name, kind, form, path, extra, description, priority):
+        return ("{.name = %s, .type = %s, .form = API_COLUMN_%s, .json_path = %s, .extra = %s, .description = %s, "
+                ".priority = %d}" % (c_string(name), c_string(kind), form, c_string(path), c_string(extra),
+                                     c_string(description), priority))
 
     def kind(self, index, kind):
         out = ["static const struct api_version versions_%d[] = {%s};" % (index, ", ".join(

@@ -83,11 +83,25 @@ struct api_schema {
     uint32_t struct_size; /* private: bytes of the C struct of an object, 0: none */
 };
 
+/* How the cell of a built-in column is made. */
+enum api_column_form {
+    API_COLUMN_CODE,   /* by code */
+    API_COLUMN_TEXT,   /* the scalar at the path, or `extra` */
+    API_COLUMN_INT,    /* the number at the path, 0 when absent */
+    API_COLUMN_COUNT,  /* how many items the list has */
+    API_COLUMN_MAP,    /* "a=b,c=d" */
+    API_COLUMN_JOIN,   /* member `extra` of each item ("": the item) */
+    API_COLUMN_AGE,    /* how long ago the time was, or `extra` */
+    API_COLUMN_FORMAT, /* the path is a text with paths in braces: "{a.b|0}/{c}" */
+};
+
 /* A column of `kubectl get`. */
 struct api_column {
     const char *name;
-    const char *type;      /* string, integer, date, boolean, number */
-    const char *json_path; /* ".spec.hosts"; NULL: the API server computes the cell */
+    const char *type; /* string, integer, date, boolean, number */
+    enum api_column_form form;
+    const char *json_path; /* ".spec.hosts"; "spec.hosts" for built-in kinds; NULL for code */
+    const char *extra;     /* by the form; never NULL */
     const char *description;
     int32_t priority; /* 1: only with -o wide */
 };

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "api/table.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/base64.h"
 
@@ -51,11 +52,17 @@ void apiserver_read_get(struct apiserver_call *call)
 
 /* --- Tables --- */
 
+static const json_t *printer_columns(const struct kind *kind)
+{
+    return json_object_get(kind->crd_version, "additionalPrinterColumns");
+}
+
 json_t *apiserver_read_table_new(const struct kind *kind, bool header)
 {
     return json_pack("{s:s, s:s, s:{}, s:o, s:[]}", "kind", "Table", "apiVersion", "meta.k8s.io/v1",
                      "metadata", "columnDefinitions",
-                     header ? kinds_table_columns(kind) : json_null(), "rows");
+                     header ? table_columns_new(kind->api, printer_columns(kind)) : json_null(),
+                     "rows");
 }
 
 void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const json_t *object)
@@ -63,7 +70,9 @@ void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const 
     struct slice include = apiserver_call_query(call, "includeObject");
     json_t *row = json_object();
 
-    json_object_set_new(row, "cells", kinds_table_cells(call->kind, object, clock_realtime_ms()));
+    json_object_set_new(
+        row, "cells",
+        table_cells_new(call->kind->api, printer_columns(call->kind), object, clock_realtime_ms()));
     if (slice_eq_str(include, "Object"))
         json_object_set(row, "object", (json_t *)object);
     else

@@ -2,7 +2,7 @@
 /* The kinds that the API server serves: the built-in ones from api/'s tables, and those that
  * CustomResourceDefinitions bring.
  *
- * Place   request dispatch, discovery, OpenAPI, Tables, controllers
+ * Place   request dispatch, discovery, OpenAPI, Tables
  * Owns    one struct kind per group, version and plural, until the end (a removed CRD's kinds are
  *         marked, since calls may hold them)
  * Limits  KINDS_MAX kinds
@@ -75,14 +75,5 @@ void kinds_each_subresource(const struct kind *kind,
 bool kinds_has_subresource(const struct kind *kind, const char *name);
 /* Version precedence: <0 when a comes before b (v2 > v1 > v1beta1 > v1alpha3). */
 int kinds_version_cmp(const char *a, const char *b);
-
-/* --- Tables (kinds_table.c) --- */
-
-/* columnDefinitions: a fresh JSON array. */
-json_t *kinds_table_columns(const struct kind *kind);
-/* The cells of one object: a fresh JSON array. */
-json_t *kinds_table_cells(const struct kind *kind, const json_t *object, int64_t now_ms);
-/* "3m32s" as kubectl prints ages; out has room for 32 bytes. */
-const char *kinds_table_age(int64_t age_ms, char *out);
 
 #endif

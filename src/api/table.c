@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables: what `kubectl get` prints, made by the server.
- *
- *   columns   of a built-in kind from api/'s tables, of a custom kind from its printer columns
- *   cells     by JSON path, or by a function of the table below (kind, column)
- *
- * The rules of single kinds are in kinds_cells.c.
- */
-#include "sandbox/kinds.h"
+/* Tables. See table.h. */
+#include "api/table.h"
 
+#include "api/table_int.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "sandbox/kinds_cells.h"
+#include "wire/json.h"
 
 #include <stdio.h>
 
@@ -26,28 +22,22 @@ static void column_add(json_t *columns, const char *name, const char *type, cons
                                              description, "priority", priority));
 }
 
-static const json_t *custom_columns(const struct kind *kind)
-{
-    return json_object_get(kind->crd_version, "additionalPrinterColumns");
-}
-
 /* Events alone begin with their age and have their name last. */
-static bool has_name_first(const struct kind *kind)
+static bool has_name_first(const struct api_kind *kind)
 {
-    return strcmp(kind->kind, "Event") != 0;
+    return kind == NULL || strcmp(kind->kind, "Event") != 0;
 }
 
-json_t *kinds_table_columns(const struct kind *kind)
+json_t *table_columns_new(const struct api_kind *kind, const json_t *custom)
 {
     json_t *columns = json_array();
-    const json_t *custom = custom_columns(kind);
     size_t i;
     json_t *column;
 
     if (has_name_first(kind))
         column_add(columns, "Name", "string", "Name must be unique within a namespace.", 0);
-    for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++) {
-        const struct api_column *built_in = &kind->api->columns[n];
+    for (size_t n = 0; kind != NULL && n < kind->column_count; n++) {
+        const struct api_column *built_in = &kind->columns[n];
 
         column_add(columns, built_in->name,
                    strcmp(built_in->type, "date") == 0 ? "string" : built_in->type,
@@ -57,14 +47,14 @@ json_t *kinds_table_columns(const struct kind *kind)
         columns, json_path_string_or(column, "name", ""),
         json_path_string_or(column, "type", "string"),
         json_path_string_or(column, "description", ""), (int)json_get_int(column, "priority", 0));
-    if (kind->api == NULL && json_array_size(custom) == 0)
+    if (kind == NULL && json_array_size(custom) == 0)
         column_add(columns, "Age", "date", "", 0);
     return columns;
 }
 
 /* --- ages --- */
 
-const char *kinds_table_age(int64_t age_ms, char *out)
+const char *table_age(int64_t age_ms, char *out)
 {
     long long s = age_ms < 0 ? 0 : age_ms / 1000;
     long long m = s / 60, h = s / 3600, d = s / 86400;
@@ -90,14 +80,14 @@ const char *kinds_table_age(int64_t age_ms, char *out)
     return out;
 }
 
-static json_t *age_cell(const char *time_text, int64_t now_ms)
+json_t *table_cell_of_age(const char *time_text, const char *fallback, int64_t now_ms)
 {
     char text[32];
     int64_t then_ms;
 
     if (time_text == NULL || clock_parse_rfc3339(slice_str(time_text), &then_ms) != 0)
-        return json_string("<unknown>");
-    return json_string(kinds_table_age(now_ms - then_ms, text));
+        return json_string(fallback);
+    return json_string(table_age(now_ms - then_ms, text));
 }
 
 /* --- JSON paths of printer columns --- */
@@ -177,14 +167,16 @@ static const json_t *column_value(const json_t *object, const char *path)
     return at;
 }
 
-static json_t *path_cell(const json_t *object, const char *path, const char *type, int64_t now_ms)
+/* The cell of a custom kind's column. */
+static json_t *custom_cell(const json_t *object, const char *path, const char *type, int64_t now_ms)
 {
     const json_t *value = column_value(object, path);
     char *text;
     json_t *cell;
 
     if (strcmp(type, "date") == 0)
-        return value == NULL ? json_null() : age_cell(json_string_value(value), now_ms);
+        return value == NULL ? json_null()
+                             : table_cell_of_age(json_string_value(value), "<unknown>", now_ms);
     if (value == NULL || json_is_null(value))
         return strcmp(type, "string") == 0 ? json_string("") : json_null();
     if (!json_is_object(value) && !json_is_array(value))
@@ -195,41 +187,147 @@ static json_t *path_cell(const json_t *object, const char *path, const char *typ
     return cell;
 }
 
-/* --- cells --- */
+/* --- forms of built-in columns --- */
 
-static json_t *built_in_cell(const struct kind *kind, const struct api_column *column,
-                             const json_t *object, int64_t now_ms)
+static void scalar_print(struct buf *out, const json_t *value)
 {
-    json_t *cell;
-
-    if (column->json_path != NULL && strcmp(column->type, "date") == 0)
-        return age_cell(json_string_value(column_value(object, column->json_path)), now_ms);
-    if (column->json_path != NULL)
-        return path_cell(object, column->json_path, column->type, now_ms);
-    cell = kinds_cell(kind, column->name, object, now_ms);
-    if (cell != NULL)
-        return cell;
-    if (strcmp(column->name, "Age") == 0 || strcmp(column->name, "Created At") == 0)
-        return age_cell(json_path_string(object, "metadata.creationTimestamp"), now_ms);
-    return json_string("");
+    if (json_is_integer(value))
+        buf_printf(out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_boolean(value))
+        buf_append_str(out, json_is_true(value) ? "True" : "False");
+    else if (json_is_string(value))
+        buf_append(out, json_slice(value));
 }
 
-json_t *kinds_table_cells(const struct kind *kind, const json_t *object, int64_t now_ms)
+static json_t *take_text(struct buf *buf, const char *fallback)
+{
+    json_t *cell = buf->len ? json_string_slice(buf_slice(buf)) : json_string(fallback);
+
+    buf_deinit(buf);
+    return cell;
+}
+
+static json_t *text_cell(const json_t *object, const char *path, const char *fallback)
+{
+    struct buf out;
+
+    buf_init(&out, 0);
+    scalar_print(&out, column_value(object, path));
+    return take_text(&out, fallback);
+}
+
+/* "{status.readyReplicas|0}/{spec.replicas|0}": each brace a path and what stands for an absent
+ * value. */
+static json_t *format_cell(const json_t *object, const char *format)
+{
+    struct slice rest = slice_str(format);
+    struct buf out;
+
+    buf_init(&out, 0);
+    while (rest.len > 0) {
+        ptrdiff_t open = slice_find_char(rest, '{');
+        ptrdiff_t close = slice_find_char(rest, '}');
+        struct slice inner, path;
+        char *name;
+        json_t *cell;
+
+        if (open < 0 || close < open) {
+            buf_append(&out, rest);
+            break;
+        }
+        buf_append(&out, slice_head(rest, (size_t)open));
+        inner = slice_make(rest.data + open + 1, (size_t)(close - open) - 1);
+        rest = slice_from(rest, (size_t)close + 1);
+        (void)slice_split_next(&inner, '|', &path);
+        name = mem_slice_dup(path);
+        cell = text_cell(object, name, "");
+        buf_append(&out, json_string_length(cell) ? json_slice(cell) : inner);
+        json_decref(cell);
+        mem_free(name);
+    }
+    return take_text(&out, "");
+}
+
+/* "a=b,c=d" */
+static json_t *map_cell(const json_t *map)
+{
+    struct buf out;
+    const char *key;
+    json_t *value;
+
+    buf_init(&out, 0);
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+        buf_printf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
+    return take_text(&out, "<none>");
+}
+
+json_t *table_cell_of_join(const json_t *list, const char *member, const char *fallback)
+{
+    struct buf out;
+    size_t i;
+    json_t *item;
+
+    buf_init(&out, 0);
+    json_array_foreach(list, i, item)
+    {
+        const char *text = member ? json_get_string(item, member) : json_string_value(item);
+
+        if (text != NULL)
+            buf_printf(&out, "%s%s", out.len ? "," : "", text);
+    }
+    return take_text(&out, fallback);
+}
+
+static json_t *built_in_cell(const struct api_kind *kind, const struct api_column *column,
+                             const json_t *object, int64_t now_ms)
+{
+    const char *path = column->json_path;
+    const json_t *value = column->form == API_COLUMN_CODE || column->form == API_COLUMN_FORMAT
+                              ? NULL
+                              : column_value(object, path);
+    json_t *cell = NULL;
+
+    switch (column->form) {
+    case API_COLUMN_CODE:
+        cell = table_cell_of_code(kind, column->name, object, now_ms);
+        return cell ? cell : json_string("");
+    case API_COLUMN_TEXT:
+        return text_cell(object, path, column->extra);
+    case API_COLUMN_INT:
+        return json_integer(json_integer_value(value));
+    case API_COLUMN_COUNT:
+        return json_integer((json_int_t)json_array_size(value));
+    case API_COLUMN_MAP:
+        return map_cell(value);
+    case API_COLUMN_JOIN:
+        return table_cell_of_join(value, column->extra[0] ? column->extra : NULL, "");
+    case API_COLUMN_AGE:
+        return table_cell_of_age(json_string_value(value), column->extra, now_ms);
+    case API_COLUMN_FORMAT:
+        break;
+    }
+    return format_cell(object, path);
+}
+
+/* --- cells --- */
+
+json_t *table_cells_new(const struct api_kind *kind, const json_t *custom, const json_t *object,
+                        int64_t now_ms)
 {
     json_t *cells = json_array();
-    const json_t *custom = custom_columns(kind);
     size_t i;
     json_t *column;
 
     if (has_name_first(kind))
         json_array_append_new(cells, json_string(json_path_string_or(object, "metadata.name", "")));
-    for (size_t n = 0; kind->api != NULL && n < kind->api->column_count; n++)
-        json_array_append_new(cells, built_in_cell(kind, &kind->api->columns[n], object, now_ms));
+    for (size_t n = 0; kind != NULL && n < kind->column_count; n++)
+        json_array_append_new(cells, built_in_cell(kind, &kind->columns[n], object, now_ms));
     json_array_foreach(custom, i, column) json_array_append_new(
-        cells, path_cell(object, json_path_string_or(column, "jsonPath", ""),
-                         json_path_string_or(column, "type", "string"), now_ms));
-    if (kind->api == NULL && json_array_size(custom) == 0)
+        cells, custom_cell(object, json_path_string_or(column, "jsonPath", ""),
+                           json_path_string_or(column, "type", "string"), now_ms));
+    if (kind == NULL && json_array_size(custom) == 0)
         json_array_append_new(
-            cells, age_cell(json_path_string(object, "metadata.creationTimestamp"), now_ms));
+            cells, table_cell_of_age(json_path_string(object, "metadata.creationTimestamp"),
+                                     "<unknown>", now_ms));
     return cells;
 }

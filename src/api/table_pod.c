@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* READY, STATUS and RESTARTS of a pod, by the printer's rules (kube-api reference, section 4). See
- * kinds_cells_pod.h.
+ * table_int.h.
  */
-#include "sandbox/kinds_cells_pod.h"
+#include "api/table_int.h"
 
 #include "base/clock.h"
-#include "sandbox/kinds.h"
+#include "wire/json.h"
 
 #include <stdio.h>
 
@@ -50,7 +50,7 @@ static size_t sidecar_count(const json_t *pod)
     return count;
 }
 
-json_t *kinds_cell_pod_ready(const json_t *pod, int64_t now_ms)
+json_t *table_pod_ready(const json_t *pod, int64_t now_ms)
 {
     size_t ready = 0;
     size_t i;
@@ -132,7 +132,7 @@ static void containers_status(const json_t *pod, char *out)
                                                                             : "NotReady");
 }
 
-json_t *kinds_cell_pod_status(const json_t *pod, int64_t now_ms)
+json_t *table_pod_status(const json_t *pod, int64_t now_ms)
 {
     const char *phase = json_path_string_or(pod, "status.phase", "");
     const char *reason = json_path_string_or(pod, "status.reason", "");
@@ -172,7 +172,7 @@ static int64_t restarts_of(const json_t *statuses, int64_t *last_ms)
     return sum;
 }
 
-json_t *kinds_cell_pod_restarts(const json_t *pod, int64_t now_ms)
+json_t *table_pod_restarts(const json_t *pod, int64_t now_ms)
 {
     int64_t last_ms = 0;
     int64_t init_last_ms = 0;
@@ -188,13 +188,13 @@ json_t *kinds_cell_pod_restarts(const json_t *pod, int64_t now_ms)
     }
     if (sum != 0 && last_ms != 0)
         snprintf(text, sizeof text, "%lld (%s ago)", (long long)sum,
-                 kinds_table_age(now_ms - last_ms, age));
+                 table_age(now_ms - last_ms, age));
     else
         snprintf(text, sizeof text, "%lld", (long long)sum);
     return json_string(text);
 }
 
-json_t *kinds_cell_pod_gates(const json_t *pod, int64_t now_ms)
+json_t *table_pod_gates(const json_t *pod, int64_t now_ms)
 {
     const json_t *gates = json_path_get(pod, "spec.readinessGates");
     size_t met = 0;

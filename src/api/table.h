@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables: what `kubectl get` prints, made by the API server.
+ *
+ *   columns   of a built-in kind from the YAML files of api/, of a custom one from its printer columns
+ *   cells     by the column's form (path, count, join, ...), or by code (table_cells.c)
+ *
+ * Place   the API server's lists and watches
+ * Owns    nothing; returns new trees
+ * Spec    kube-api reference, section 4
+ */
+#ifndef WEFT_API_TABLE_H
+#define WEFT_API_TABLE_H
+
+#include <jansson.h>
+
+#include "api/schema.h"
+#include "base/prelude.h"
+
+/* columnDefinitions. `kind` NULL: a custom kind, whose additionalPrinterColumns are `custom` (NULL
+ * when it has none). The caller owns the reference. */
+json_t *table_columns_new(const struct api_kind *kind, const json_t *custom);
+/* The cells of one object. The caller owns the reference. */
+json_t *table_cells_new(const struct api_kind *kind, const json_t *custom, const json_t *object,
+                        int64_t now_ms);
+/* "3m32s" as kubectl prints ages; out has room for 32 bytes. */
+const char *table_age(int64_t age_ms, char *out);
+
+#endif
