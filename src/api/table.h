@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables: what `kubectl get` prints, made by the API server.
  *
- *   columns   of a built-in kind from the YAML files of api/, of a custom one from its printer columns
+ *   columns   of a built-in kind from the files of api/, of a custom one from its printer columns
  *   cells     by the column's form (path, count, join, ...), or by code (table_cells.c)
  *
  * Place   the API server's lists and watches

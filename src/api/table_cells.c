@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cells that no form of the YAML files of api/ can say: a function by (kind, column). See table_int.h; the
- * pod's are in table_pod.c.
+/* Cells that no form of the YAML files in api/ can say: a function by (kind, column). See
+ * table_int.h; the pod's are in table_pod.c.
  */
 #include "api/table_int.h"
 
