@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import uuid
 
 import pytest
 
@@ -13,6 +14,111 @@ from cluster import TOP, wait_until
 NS = "bookinfo"
 NETWORKING = "bookinfo/networking/"
 PROXY = os.environ.get("WEFT_PROXY", os.path.join(TOP, "build/bin/weft-proxy"))
+
+
+# What kubectl says of a manifest, word for word as with a Kubernetes 1.34: (what, arguments, manifest, words).
+REFUSED = [
+    ("not YAML", ["apply"], "kind: [\n", "error parsing STDIN: error converting YAML to JSON: yaml: "),
+    ("an unknown field", ["apply"], """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: bad}
+datas: {a: b}
+""", 'Error from server (BadRequest): error when creating "STDIN": ConfigMap in version "v1" cannot be handled as a ConfigMap: '
+     'strict decoding error: unknown field "datas"'),
+    ("an unknown field, created", ["create", "--validate=strict"], """
+apiVersion: v1
+kind: Service
+metadata: {name: bad}
+spec: {ports: [{port: 80, prot: TCP}]}
+""", 'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec.ports[0].prot"'),
+    ("a wrong type", ["apply"], """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: bad}
+spec: {replicas: two, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: []}}}
+""", 'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field '
+     "DeploymentSpec.spec.replicas of type int32"),
+    ("a wrong type, not validated", ["apply", "--validate=false"], """
+apiVersion: v1
+kind: Secret
+metadata: {name: bad}
+data: {a: "!!"}
+""", 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'),
+    ("a bad name", ["apply"], """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: Bad_name}
+""", 'The ConfigMap "Bad_name" is invalid: metadata.name: Invalid value: "Bad_name": a lowercase RFC 1123 subdomain must consist of'),
+    ("two bad values", ["apply"], """
+apiVersion: v1
+kind: Service
+metadata: {name: bad}
+spec: {ports: [{port: 0, protocol: HTTP}]}
+""", '* spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive\n'
+     '* spec.ports[0].protocol: Unsupported value: "HTTP": supported values: "SCTP", "TCP", "UDP"'),
+    ("a missing container", ["apply"], """
+apiVersion: v1
+kind: Pod
+metadata: {name: bad}
+spec: {containers: []}
+""", 'The Pod "bad" is invalid: spec.containers: Required value'),
+    ("a kind of another version", ["apply"], """
+apiVersion: apps/v1beta1
+kind: Deployment
+metadata: {name: bad}
+""", 'no matches for kind "Deployment" in version "apps/v1beta1"'),
+]
+
+
+@pytest.fixture(scope="module")
+def scratch(cluster):
+    """A namespace for objects that nobody acts on."""
+    name = "bad-" + uuid.uuid4().hex[:8]
+    cluster.out("create", "namespace", name)
+    wait_until(lambda: cluster.get("serviceaccount", "default", "-n", name), 20, "no default service account")
+    yield name
+    cluster.out("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize("arguments, manifest, words", [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refused_in_words(cluster, scratch, arguments, manifest, words):
+    said = cluster.fails(*arguments, "-n", scratch, "-f", "-", stdin=manifest)
+    print(said)
+    assert words in said
+
+
+def test_unknown_field_warned_of(cluster, scratch):
+    done = cluster.run("apply", "--validate=warn", "-n", scratch, "-f", "-", stdin="""
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: warned}
+datas: {a: b}
+""")
+    assert done.stdout == "configmap/warned created\n"
+    assert done.stderr == 'Warning: unknown field "datas"\n'
+
+
+def test_stale_version(cluster, scratch):
+    cluster.out("create", "configmap", "stale", "-n", scratch, "--from-literal=a=b")
+    before = cluster.out("get", "configmap", "stale", "-n", scratch, "-o", "json")
+    cluster.out("label", "configmap", "stale", "-n", scratch, "x=y")
+    said = cluster.fails("replace", "-n", scratch, "-f", "-", stdin=before)
+    assert ('Error from server (Conflict): error when replacing "STDIN": Operation cannot be fulfilled on configmaps "stale": the '
+            "object has been modified; please apply your changes to the latest version and try again") in said
+
+
+def test_frozen_configmap(cluster, scratch):
+    cluster.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: frozen}, immutable: true, data: {a: b}}", scratch)
+    said = cluster.fails("patch", "configmap", "frozen", "-n", scratch, "-p", '{"data":{"a":"c"}}')
+    assert 'The ConfigMap "frozen" is invalid: data: Forbidden: field is immutable when `immutable` is set' in said
+
+
+def test_explain(cluster):
+    told = cluster.out("explain", "deployment.spec.template.spec.containers.ports")
+    for line in ("FIELD: ports <[]ContainerPort>", "containerPort\t<integer> -required-", "hostIP\t<string>"):
+        assert line in told, told
+    assert "does not exist" in cluster.fails("explain", "pod.spec.nothing")
 
 
 def virtual_service(name, host, destination, extra=""):
