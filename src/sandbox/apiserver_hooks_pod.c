@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods at admission: defaults that depend on other fields, the ServiceAccount's token volume,
- * tolerations, quality-of-service class; and what may change later. See apiserver_hooks.h.
+/* Pods at admission: the ServiceAccount's token volume, tolerations, quality-of-service class. See
+ * apiserver_hooks.h.
  */
+#include "kube/defaults.h"
 #include "sandbox/apiserver_hooks.h"
 
 #include <stdio.h>
@@ -9,59 +10,6 @@
 static const char token_path[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 static const char *const container_lists[] = {"initContainers", "containers"};
-
-/* --- defaults --- */
-
-/* Always for ":latest" or no tag. */
-static const char *pull_policy(const char *image)
-{
-    const char *slash = strrchr(image, '/');
-    const char *name = slash ? slash + 1 : image;
-    const char *tag = strchr(name, ':');
-
-    if (strchr(name, '@') != NULL)
-        return "IfNotPresent";
-    return tag == NULL || strcmp(tag, ":latest") == 0 ? "Always" : "IfNotPresent";
-}
-
-static void container_defaults(json_t *container)
-{
-    const json_t *limits = json_path_get(container, "resources.limits");
-    const char *key;
-    json_t *value;
-
-    if (json_object_get(container, "imagePullPolicy") == NULL)
-        json_set_string(container, "imagePullPolicy",
-                        pull_policy(json_path_string_or(container, "image", "")));
-    json_object_foreach((json_t *)limits, key, value)
-    {
-        json_t *requests = json_path_get(container, "resources.requests");
-
-        if (requests == NULL) {
-            requests = json_object();
-            json_path_set(container, "resources.requests", requests);
-        }
-        if (json_object_get(requests, key) == NULL)
-            json_object_set(requests, key, value);
-    }
-}
-
-void apiserver_hooks_pod_defaults(json_t *spec)
-{
-    const char *account = json_get_string(spec, "serviceAccountName");
-
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-            container_defaults(container);
-    }
-    if (account != NULL)
-        json_set_string(spec, "serviceAccount", account);
-    else if (json_get_string(spec, "serviceAccount") != NULL)
-        json_object_set(spec, "serviceAccountName", json_object_get(spec, "serviceAccount"));
-}
 
 /* --- service account --- */
 
@@ -150,26 +98,6 @@ static int account_admit(struct apiserver_call *call, json_t *spec)
 
 /* --- create --- */
 
-static const char *qos_class(const json_t *spec)
-{
-    bool any = false;
-    bool all = true;
-    size_t i;
-    json_t *container;
-
-    json_array_foreach(json_object_get(spec, "containers"), i, container)
-    {
-        const json_t *limits = json_path_get(container, "resources.limits");
-        const json_t *requests = json_path_get(container, "resources.requests");
-
-        any = any || json_object_size(limits) || json_object_size(requests);
-        all = all && json_object_get(limits, "cpu") && json_object_get(limits, "memory") &&
-              json_equal(json_object_get(limits, "cpu"), json_object_get(requests, "cpu")) &&
-              json_equal(json_object_get(limits, "memory"), json_object_get(requests, "memory"));
-    }
-    return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
-}
-
 static void toleration_add(json_t *spec, const char *key)
 {
     json_t *list = json_object_get(spec, "tolerations");
@@ -187,16 +115,6 @@ static void toleration_add(json_t *spec, const char *key)
     }
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i}", "key", key, "operator", "Exists",
                                           "effect", "NoExecute", "tolerationSeconds", 300));
-}
-
-int apiserver_hooks_pod_prepare(struct apiserver_call *call)
-{
-    json_t *spec = json_object_get(call->object, "spec");
-
-    apiserver_hooks_pod_defaults(spec);
-    if (json_is_object(spec) && json_object_get(spec, "enableServiceLinks") == NULL)
-        json_object_set_new(spec, "enableServiceLinks", json_true());
-    return 0;
 }
 
 int apiserver_hooks_pod_admit(struct apiserver_call *call)
@@ -219,85 +137,9 @@ int apiserver_hooks_pod_admit(struct apiserver_call *call)
     return 0;
 }
 
-/* --- validation --- */
-
-static bool has_volume(const json_t *spec, const char *name)
-{
-    size_t i;
-    json_t *volume;
-
-    json_array_foreach(json_object_get(spec, "volumes"), i, volume)
-    {
-        if (strcmp(json_path_string_or(volume, "name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-void apiserver_hooks_containers_check(struct apiserver_call *call, const json_t *spec,
-                                      const char *path)
-{
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i, j;
-        json_t *container, *mount;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-        {
-            json_array_foreach(json_object_get(container, "volumeMounts"), j, mount)
-            {
-                const char *name = json_path_string_or(mount, "name", "");
-                char field[192];
-
-                if (has_volume(spec, name))
-                    continue;
-                snprintf(field, sizeof field, "%s.%s[%zu].volumeMounts[%zu].name", path,
-                         container_lists[n], i, j);
-                apiserver_invalid_add(call, "FieldValueNotFound", field, "Not found: \"%s\"", name);
-            }
-        }
-    }
-}
-
-/* The spec without what may change after creation. */
-static json_t *fixed_spec(const json_t *object)
-{
-    static const char *const free_fields[] = {
-        "activeDeadlineSeconds",         "tolerations",         "schedulingGates",
-        "terminationGracePeriodSeconds", "ephemeralContainers", "nodeName"};
-    json_t *spec = json_deep_copy(json_object_get(object, "spec"));
-
-    for (size_t i = 0; i < ARRAY_LEN(free_fields); i++)
-        json_object_del(spec, free_fields[i]);
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-            json_object_del(container, "image");
-    }
-    return spec;
-}
-
 void apiserver_hooks_pod_check(struct apiserver_call *call)
 {
-    json_t *before;
-    json_t *after;
-
-    apiserver_hooks_containers_check(call, json_object_get(call->object, "spec"), "spec");
-    if (call->old == NULL) {
+    if (call->old == NULL)
         json_path_set(call->object, "status.qosClass",
-                      json_string(qos_class(json_object_get(call->object, "spec"))));
-        return;
-    }
-    before = fixed_spec(call->old->tree);
-    after = fixed_spec(call->object);
-    if (!json_equal(before, after))
-        apiserver_invalid_add(call, "FieldValueForbidden", "spec",
-                              "Forbidden: pod updates may not change fields other than "
-                              "`spec.containers[*].image`,`spec.initContainers[*].image`,"
-                              "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-                              "existing tolerations),`spec.terminationGracePeriodSeconds` (allow "
-                              "it to be set to 1 if it was previously negative)");
-    json_decref(before);
-    json_decref(after);
+                      json_string(kube_defaults_qos(json_object_get(call->object, "spec"))));
 }

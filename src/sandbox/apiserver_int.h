@@ -13,6 +13,7 @@
 #ifndef WEFT_SANDBOX_APISERVER_INT_H
 #define WEFT_SANDBOX_APISERVER_INT_H
 
+#include "api/check.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "http/client.h"
@@ -215,9 +216,8 @@ MUST_USE int apiserver_schema_decode(struct apiserver_call *call, json_t *object
 void apiserver_schema_default(struct apiserver_call *call);
 /* Adds the causes that call->object gives. */
 void apiserver_schema_check(struct apiserver_call *call);
-/* Is a definition's schema structural? Adds causes; `path` is its place. */
-void apiserver_schema_check_definition(struct apiserver_call *call, const json_t *schema,
-                                       const char *path);
+/* An api_on_cause that adds it; its ctx is the call. */
+void apiserver_schema_on_cause(const struct api_cause *cause, void *ctx);
 
 /* --- apiserver_object.c: metadata --- */
 

@@ -160,7 +160,7 @@ void apiserver_schema_default(struct apiserver_call *call)
         structural_default(custom_schema(call->kind), call->object);
 }
 
-static void on_cause(const struct api_cause *cause, void *ctx)
+void apiserver_schema_on_cause(const struct api_cause *cause, void *ctx)
 {
     apiserver_invalid_add(ctx, cause->reason, cause->field, "%s", cause->message);
 }
@@ -170,15 +170,9 @@ void apiserver_schema_check(struct apiserver_call *call)
     const struct api_schema *schema = call->kind->api ? call->kind->api->schema : NULL;
 
     if (schema != NULL && call->old != NULL && call->subresource[0] == '\0')
-        api_check_immutable(schema, call->object, call->old->tree, on_cause, call);
+        api_check_immutable(schema, call->object, call->old->tree, apiserver_schema_on_cause, call);
     if (schema != NULL)
-        api_check_causes(schema, call->object, on_cause, call);
+        api_check_causes(schema, call->object, apiserver_schema_on_cause, call);
     else if (custom_schema(call->kind) != NULL)
-        structural_check(custom_schema(call->kind), call->object, on_cause, call);
-}
-
-void apiserver_schema_check_definition(struct apiserver_call *call, const json_t *schema,
-                                       const char *path)
-{
-    structural_check_schema(schema, path, on_cause, call);
+        structural_check(custom_schema(call->kind), call->object, apiserver_schema_on_cause, call);
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Built-in kinds beyond their schemas: what validation says, and defaults that depend on others. */
+#include "test.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "kube/defaults.h"
+#include "kube/rules.h"
+#include "wire/json.h"
+#include "wire/yaml.h"
+
+static json_t *parse(const char *text)
+{
+    struct error err = {0};
+    json_t *json = NULL;
+
+    if (text[0] && yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
+        fail_msg("%s in %s", err.reason, text);
+    return json;
+}
+
+static void on_cause(const struct api_cause *cause, void *ctx)
+{
+    struct buf *told = ctx;
+
+    buf_printf(told, "%s%s: %s", told->len ? "; " : "", cause->field, cause->message);
+}
+
+#define HOOK(more)                                                                                 \
+    "{webhooks: [{name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], " more "}]}"
+#define URL "clientConfig: {url: 'https://x/'}"
+
+static void rules(void **state)
+{
+    static const struct {
+        const char *group, *kind, *object, *old, *expected; /* of `expected` the beginning */
+    } cases[] = {
+        {"", "ConfigMap", "{data: {a: b}}", "{immutable: true, data: {a: b}}",
+         "immutable: Forbidden: field is immutable when `immutable` is set"},
+        {"", "ConfigMap", "{data: {a: c}}", "{data: {a: b}}", ""},
+        {"", "Pod", "{spec: {containers: [{volumeMounts: [{name: v}]}]}}", "",
+         "spec.containers[0].volumeMounts[0].name: Not found: \"v\""},
+        {"", "Pod", "{spec: {volumes: [{name: v}], containers: [{volumeMounts: [{name: v}]}]}}", "",
+         ""},
+        {"", "Pod", "{spec: {containers: [{name: a, image: i}]}}",
+         "{spec: {containers: [{name: a, image: j}]}}", ""},
+        {"", "Pod", "{spec: {hostNetwork: true, containers: []}}", "{spec: {containers: []}}",
+         "spec: Forbidden: pod updates may not change fields other than"},
+        {"apps", "Deployment", "{spec: {selector: {}, template: {}}}", "",
+         "spec.selector: Invalid value: {}: empty selector is invalid for deployment"},
+        {"apps", "Deployment",
+         "{spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: c}}}}}", "",
+         "spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: `selector` does not match"},
+        {"apps", "Deployment",
+         "{spec: {replicas: -1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: "
+         "b}}}}}",
+         "", "spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
+        {"apiextensions.k8s.io", "CustomResourceDefinition",
+         "{metadata: {name: a}, spec: {group: g, names: {plural: p}, versions: [{storage: true, "
+         "schema: {openAPIV3Schema: {}}}]}}",
+         "",
+         "metadata.name: Invalid value: \"a\": must be spec.names.plural+\".\"+spec.group; "
+         "spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root"},
+        {"apiextensions.k8s.io", "CustomResourceDefinition",
+         "{metadata: {name: p.g}, spec: {group: g, names: {plural: p}, versions: [{schema: "
+         "{openAPIV3Schema: {type: object}}}]}}",
+         "", "spec.versions: Invalid value: [{"},
+        {"admissionregistration.k8s.io", "ValidatingWebhookConfiguration", HOOK(URL), "", ""},
+        {"admissionregistration.k8s.io", "ValidatingWebhookConfiguration",
+         HOOK("clientConfig: {url: 'http://x'}"), "",
+         "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed"},
+        {"admissionregistration.k8s.io", "MutatingWebhookConfiguration",
+         HOOK("timeoutSeconds: 31, " URL), "",
+         "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between"},
+        {"admissionregistration.k8s.io", "MutatingWebhookConfiguration",
+         "{webhooks: [{name: a, " URL "}]}", "",
+         "webhooks[0].name: Invalid value: \"a\": should be a domain with at least three segments "
+         "separated by dots; webhooks[0].sideEffects: Required value: must specify one of None, "
+         "NoneOnDryRun; webhooks[0].admissionReviewVersions: Required value: must specify one of"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
+        json_t *object = parse(cases[i].object);
+        json_t *old = parse(cases[i].old);
+        struct buf told;
+
+        buf_init(&told, 0);
+        kube_rules_check(kind, object, old, on_cause, &told);
+        if (!slice_starts_with(buf_slice(&told), slice_str(cases[i].expected)) ||
+            (cases[i].expected[0] == '\0' && told.len))
+            fail_msg("%s: %.*s", cases[i].object, (int)told.len, told.data);
+        buf_deinit(&told);
+        json_decref(object);
+        json_decref(old);
+    }
+}
+
+static void defaults(void **state)
+{
+    static const struct {
+        const char *group, *kind, *object, *expected;
+    } cases[] = {
+        {"", "Pod", "{spec: {serviceAccountName: s, containers: [{image: 'a:1'}, {image: a}]}}",
+         "{spec: {serviceAccountName: s, serviceAccount: s, enableServiceLinks: true, containers: "
+         "[{image: 'a:1', imagePullPolicy: IfNotPresent}, {image: a, imagePullPolicy: Always}]}}"},
+        {"apps", "ReplicaSet",
+         "{spec: {template: {spec: {containers: [{image: 'h:5000/a', resources: {limits: {cpu: 1}}}"
+         "]}}}}",
+         "{spec: {template: {spec: {containers: [{image: 'h:5000/a', imagePullPolicy: Always, "
+         "resources: {limits: {cpu: 1}, requests: {cpu: 1}}}]}}}}"},
+        {"apps", "Deployment", "{spec: {strategy: {rollingUpdate: {maxSurge: 1}}}}",
+         "{spec: {strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}}}}"},
+        {"apps", "Deployment", "{spec: {strategy: {type: Recreate}}}",
+         "{spec: {strategy: {type: Recreate}}}"},
+        {"", "Secret", "{data: {a: YQ==}, stringData: {b: b}}", "{data: {a: YQ==, b: Yg==}}"},
+        {"", "ConfigMap", "{data: {a: b}}", "{data: {a: b}}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *object = parse(cases[i].object);
+        json_t *expected = parse(cases[i].expected);
+        char *text;
+
+        kube_defaults_set(api_kind_find(cases[i].group, "v1", cases[i].kind), object);
+        text = json_format_str(object, JSON_FORMAT_COMPACT);
+        if (!json_equal(object, expected))
+            fail_msg("%s: %s", cases[i].object, text);
+        mem_free(text);
+        json_decref(object);
+        json_decref(expected);
+    }
+}
+
+static void classes_of_service(void **state)
+{
+    static const struct {
+        const char *spec, *expected;
+    } cases[] = {
+        {"{containers: [{name: a}]}", "BestEffort"},
+        {"{containers: [{resources: {requests: {cpu: 1}}}]}", "Burstable"},
+        {"{containers: [{resources: {limits: {cpu: 1, memory: 1}, requests: {cpu: 1, memory: "
+         "1}}}]}",
+         "Guaranteed"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *spec = parse(cases[i].spec);
+
+        assert_string_equal(kube_defaults_qos(spec), cases[i].expected);
+        json_decref(spec);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(classes_of_service),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
