@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Defaults of built-in kinds that depend on other fields, so that api_default cannot know them: pull
- * policies by tag, requests from limits, bounds of rolling updates, a Secret's stringData.
+/* Defaults of built-in kinds that depend on other fields, so that api_default cannot know them:
+ * pull policies by tag, requests from limits, bounds of rolling updates, a Secret's stringData.
  *
  * Place   the sandbox's API server, after api_default
  * Owns    nothing

@@ -17,11 +17,10 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/admission.h"
 #include "kube/patch.h"
 #include "sandbox/apiserver_webhook.h"
 #include "wire/base64.h"
-
-#include <stdio.h>
 
 enum { ADMISSION_WEBHOOKS_MAX = 64 };
 
@@ -57,55 +56,6 @@ static const char *call_operation(const struct apiserver_call *call)
     }
 }
 
-static bool list_has(const json_t *list, const char *wanted)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(list, i, item)
-    {
-        const char *text = json_is_string(item) ? json_string_value(item) : "";
-
-        if (strcmp(text, "*") == 0 || strcmp(text, wanted) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* "pods", "pods/status", "pods" with any subresource, "*", any kind with a subresource */
-static bool resources_match(const json_t *list, const struct apiserver_call *call)
-{
-    const char *sub = call->subresource;
-    char full[256], any_sub[256], any_kind[256];
-    size_t i;
-    json_t *item;
-
-    snprintf(full, sizeof full, "%s%s%s", call->kind->plural, sub[0] ? "/" : "", sub);
-    snprintf(any_sub, sizeof any_sub, "%s/*", call->kind->plural);
-    snprintf(any_kind, sizeof any_kind, "*/%s", sub);
-    json_array_foreach(list, i, item)
-    {
-        const char *text = json_is_string(item) ? json_string_value(item) : "";
-
-        if (strcmp(text, full) == 0 || strcmp(text, "*/*") == 0 || strcmp(text, any_sub) == 0 ||
-            (sub[0] == '\0' && strcmp(text, "*") == 0) || (sub[0] && strcmp(text, any_kind) == 0))
-            return true;
-    }
-    return false;
-}
-
-static bool rule_match(const json_t *rule, const struct apiserver_call *call, const char *version)
-{
-    const char *scope = json_path_string_or(rule, "scope", "*");
-
-    if (strcmp(scope, "*") != 0 && (strcmp(scope, "Namespaced") == 0) != call->kind->namespaced)
-        return false;
-    return list_has(json_object_get(rule, "operations"), call_operation(call)) &&
-           list_has(json_object_get(rule, "apiGroups"), call->kind->group) &&
-           list_has(json_object_get(rule, "apiVersions"), version) &&
-           resources_match(json_object_get(rule, "resources"), call);
-}
-
 /* Labels of the object's namespace; of the object itself when it is one. */
 static const json_t *namespace_labels(const struct apiserver_call *call)
 {
@@ -121,15 +71,16 @@ static const json_t *namespace_labels(const struct apiserver_call *call)
 static bool rules_match(const json_t *webhook, const struct apiserver_call *call,
                         const char *version)
 {
-    size_t i;
-    json_t *rule;
+    struct kube_admission_request request = {
+        .operation = call_operation(call),
+        .group = call->kind->group,
+        .version = version,
+        .plural = call->kind->plural,
+        .subresource = call->subresource,
+        .is_namespaced = call->kind->namespaced,
+    };
 
-    json_array_foreach(json_object_get(webhook, "rules"), i, rule)
-    {
-        if (rule_match(rule, call, version))
-            return true;
-    }
-    return false;
+    return kube_admission_rules_match(webhook, &request);
 }
 
 /* The version in which the rules see the object: its own, or another one of the same resource
@@ -154,16 +105,12 @@ static const struct kind *matching_version(const json_t *webhook, const struct a
 
 static bool selectors_match(const json_t *webhook, const struct apiserver_call *call)
 {
-    const json_t *selector = json_object_get(webhook, "objectSelector");
     bool in_namespace = call->kind->namespaced || strcmp(call->kind->plural, "namespaces") == 0;
 
     if (in_namespace && !kube_selector_match_object(json_object_get(webhook, "namespaceSelector"),
                                                     namespace_labels(call)))
         return false;
-    return (call->object != NULL &&
-            kube_selector_match_object(selector, json_path_get(call->object, "metadata.labels"))) ||
-           (call->old != NULL && kube_selector_match_object(
-                                     selector, json_path_get(call->old->tree, "metadata.labels")));
+    return kube_admission_object_match(webhook, call->object, call->old ? call->old->tree : NULL);
 }
 
 static void hooks_collect(struct apiserver_call *call, struct apiserver_admission *admission)

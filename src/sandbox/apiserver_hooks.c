@@ -4,7 +4,9 @@
  */
 #include "sandbox/apiserver_hooks.h"
 
+#include "base/clock.h"
 #include "kube/defaults.h"
+#include "kube/definition.h"
 #include "kube/rules.h"
 
 /* --- namespaces --- */
@@ -31,7 +33,9 @@ static int namespace_prepare(struct apiserver_call *call)
 
 static int crd_prepare(struct apiserver_call *call)
 {
-    apiserver_crd_prepare(call);
+    char now[CLOCK_RFC3339_SIZE];
+
+    kube_definition_complete(call->object, apiserver_object_now(now));
     return 0;
 }
 

@@ -293,8 +293,6 @@ bool apiserver_discovery_run(struct apiserver_call *call, struct slice path, boo
 
 /* Serves the definitions that are stored, and follows their changes. */
 MUST_USE int apiserver_crd_start(struct sandbox_apiserver *server);
-/* Sets the status of a definition that is created or changed. */
-void apiserver_crd_prepare(struct apiserver_call *call);
 
 /* --- apiserver_stream.c --- */
 

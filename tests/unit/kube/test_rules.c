@@ -4,7 +4,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "kube/admission.h"
 #include "kube/defaults.h"
+#include "kube/definition.h"
 #include "kube/rules.h"
 #include "wire/json.h"
 #include "wire/yaml.h"
@@ -155,12 +157,94 @@ static void classes_of_service(void **state)
     }
 }
 
+static void completed_definitions(void **state)
+{
+    json_t *crd =
+        parse("{spec: {names: {kind: Boat, plural: boats}, versions: [{name: v1, storage: "
+              "true}]}}");
+
+    (void)state;
+    kube_definition_complete(crd, "2026-01-01T00:00:00Z");
+    assert_string_equal(json_path_string(crd, "spec.names.listKind"), "BoatList");
+    assert_string_equal(json_path_string(crd, "status.acceptedNames.singular"), "boat");
+    assert_string_equal(json_path_string(crd, "spec.conversion.strategy"), "None");
+    assert_string_equal(json_path_string(crd, "status.conditions[1].type"), "Established");
+    assert_int_equal(json_path_set(crd, "spec.versions[0].name", json_string("v2")), 0);
+    kube_definition_complete(crd, "2026-01-02T00:00:00Z");
+    assert_string_equal(json_path_string(crd, "status.storedVersions[0]"), "v1");
+    assert_string_equal(json_path_string(crd, "status.storedVersions[1]"), "v2");
+    assert_string_equal(json_path_string(crd, "status.conditions[1].lastTransitionTime"),
+                        "2026-01-01T00:00:00Z");
+    json_decref(crd);
+}
+
+static void webhooks_see(void **state)
+{
+    static const struct {
+        const char *rule;
+        struct kube_admission_request request;
+        bool expected;
+    } cases[] = {
+        {"operations: [CREATE], apiGroups: [''], apiVersions: [v1], resources: [pods]",
+         {"CREATE", "", "v1", "pods", "", true},
+         true},
+        {"operations: [CREATE], apiGroups: [''], apiVersions: [v1], resources: [pods]",
+         {"UPDATE", "", "v1", "pods", "", true},
+         false},
+        {"operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*']",
+         {"DELETE", "apps", "v1", "deployments", "", true},
+         true},
+        {"operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*']",
+         {"UPDATE", "apps", "v1", "deployments", "scale", true},
+         false},
+        {"operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/scale']",
+         {"UPDATE", "apps", "v1", "deployments", "scale", true},
+         true},
+        {"operations: ['*'], apiGroups: [apps], apiVersions: [v1], resources: ['deployments/*']",
+         {"UPDATE", "apps", "v1", "deployments", "status", true},
+         true},
+        {"operations: ['*'], apiGroups: [apps], apiVersions: [v1beta1], resources: ['*']",
+         {"UPDATE", "apps", "v1", "deployments", "", true},
+         false},
+        {"scope: Cluster, operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: "
+         "['*']",
+         {"UPDATE", "apps", "v1", "deployments", "", true},
+         false},
+        {"scope: Cluster, operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: "
+         "['*']",
+         {"UPDATE", "", "v1", "nodes", "", false},
+         true},
+    };
+    json_t *selecting = parse("{objectSelector: {matchLabels: {a: b}}}");
+    json_t *chosen = parse("{metadata: {labels: {a: b}}}");
+    json_t *other = parse("{metadata: {labels: {a: c}}}");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text = mem_printf("{rules: [{%s}]}", cases[i].rule);
+        json_t *webhook = parse(text);
+
+        if (kube_admission_rules_match(webhook, &cases[i].request) != cases[i].expected)
+            fail_msg("%s: %s %s", text, cases[i].request.operation, cases[i].request.plural);
+        json_decref(webhook);
+        mem_free(text);
+    }
+    assert_true(kube_admission_object_match(selecting, chosen, NULL));
+    assert_true(kube_admission_object_match(selecting, other, chosen));
+    assert_false(kube_admission_object_match(selecting, other, NULL));
+    json_decref(selecting);
+    json_decref(chosen);
+    json_decref(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules),
         cmocka_unit_test(defaults),
         cmocka_unit_test(classes_of_service),
+        cmocka_unit_test(completed_definitions),
+        cmocka_unit_test(webhooks_see),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
