@@ -13,8 +13,8 @@
 
 #include "base/prelude.h"
 
-/* Fills in listKind, singular, conversion; conditions NamesAccepted and Established (since `now`, RFC
- * 3339, unless they are there), acceptedNames; adds to storedVersions. */
+/* Fills in listKind, singular, conversion; conditions NamesAccepted and Established (since `now`,
+ * RFC 3339, unless they are there), acceptedNames; adds to storedVersions. */
 void kube_definition_complete(json_t *object, const char *now);
 
 #endif
