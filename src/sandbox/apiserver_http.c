@@ -316,6 +316,19 @@ static enum apiserver_accept accept_parse(struct slice accept)
     return slice_starts_with(accept, SLICE("application/yaml")) ? APISERVER_YAML : APISERVER_JSON;
 }
 
+/* Objects are given as JSON, YAML or not at all; the parameters (as=Table) are accept_parse's. */
+static bool accept_is_served(struct slice accept)
+{
+    static const char *const types[] = {"*/*", "application/*", "application/json",
+                                        "application/yaml", "application/vnd.kubernetes.protobuf"};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (slice_find(accept, slice_str(types[i])) >= 0)
+            return true;
+    }
+    return accept.len == 0;
+}
+
 /* --- requests --- */
 
 static void respond_now(struct request *request)
@@ -378,6 +391,11 @@ static void resource_run(struct request *request, bool watch, bool end)
 
     if (is_node_stream(call)) {
         hand_over(request, apiserver_stream_start);
+    } else if (!accept_is_served(header_value(stream, "accept"))) {
+        apiserver_fail(call, 406, "NotAcceptable",
+                       "406: Not Acceptable\n\nAvailable representations: application/json, "
+                       "application/yaml, application/vnd.kubernetes.protobuf");
+        respond_now(request);
     } else if (!verb_parse(call, http_stream_head(stream)->method, watch)) {
         apiserver_fail(call, 405, "MethodNotAllowed",
                        "the server does not allow this method on the requested resource");
