@@ -24,7 +24,6 @@ def sections(cluster):
             made[name] = Section(server, "rows-" + uuid.uuid4().hex[:8])
             cluster.out("create", "namespace", made[name].known["ns"])
         return made[name]
-    get.on_sandbox = not os.environ.get("WEFT_E2E_KUBECONFIG") or bool(os.environ.get("WEFT_E2E_BARE"))
     yield get
     for section in made.values():
         cluster.out("delete", "namespace", section.known["ns"], "--wait=false")
@@ -32,8 +31,6 @@ def sections(cluster):
 
 @pytest.mark.parametrize("name, row", ROWS, ids=[f"{name}: {row['name']}" for name, row in ROWS])
 def test_row(sections, name, row):
-    if "apart" in row and sections.on_sandbox:
-        pytest.skip("documented difference: " + row["apart"]["sandbox"])
     wrong = sections(name).run(row)
     if wrong:
         pytest.fail(f"{row['do']}\n  " + "\n  ".join(wrong), pytrace=False)

@@ -18,7 +18,6 @@ the section's own. A row:
   sent     expected answer headers (name in lower case); a list of all `warning` texts under `warnings`
   keep     {x: path.in.the.answer}: for later rows
   until    true: repeated until it fits, for 20 s (what controllers do)
-  apart    {sandbox: reason}: a documented difference; the row runs on other servers only
 
 Place   tests/e2e/test_kube_api.py
 Limits  one connection a request; TLS with the kubeconfig's CA and its client certificate or token
