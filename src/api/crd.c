@@ -12,15 +12,6 @@
 #include "api/openapi.h"
 #include "wire/json.h"
 
-static json_t *string_list(const char *const *items)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; items[i]; i++)
-        json_array_append_new(list, json_string(items[i]));
-    return list;
-}
-
 static json_t *columns_new(const struct api_kind *kind)
 {
     json_t *list = json_array();
@@ -74,9 +65,9 @@ json_t *api_crd_new(const struct api_kind *kind)
     json_object_set_new(names, "plural", json_string(kind->plural));
     json_object_set_new(names, "singular", json_string(kind->singular));
     if (kind->short_names[0])
-        json_object_set_new(names, "shortNames", string_list(kind->short_names));
+        json_object_set_new(names, "shortNames", openapi_strings_new(kind->short_names));
     if (kind->categories[0])
-        json_object_set_new(names, "categories", string_list(kind->categories));
+        json_object_set_new(names, "categories", openapi_strings_new(kind->categories));
     out = json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s}}, s:{s:s, s:o, s:s, s:o}}", "apiVersion",
                     "apiextensions.k8s.io/v1", "kind", "CustomResourceDefinition", "metadata",
                     "name", name, "labels", "app", "istio-pilot", "chart", "istio", "spec", "group",

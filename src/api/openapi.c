@@ -45,7 +45,7 @@ static const struct {
     [API_ANY] = {NULL, NULL, NULL},
 };
 
-static json_t *string_list(const char *const *items)
+json_t *openapi_strings_new(const char *const *items)
 {
     json_t *list = json_array();
 
@@ -127,7 +127,7 @@ static json_t *inline_new(const struct api_schema *schema, json_t *schemas)
         json_object_set_new(out, "format", json_string(json_types[schema->type].format));
     bounds_set(out, schema);
     if (schema->enums)
-        json_object_set_new(out, "enum", string_list(schema->enums));
+        json_object_set_new(out, "enum", openapi_strings_new(schema->enums));
     if (schema->type == API_OBJECT)
         properties_set(out, schema, false, schemas);
     else if (schema->type == API_LIST)
@@ -140,7 +140,8 @@ static json_t *inline_new(const struct api_schema *schema, json_t *schemas)
         json_object_set_new(out, "x-kubernetes-preserve-unknown-fields", json_true());
     if (schema->list_kind == API_LIST_MAP) {
         json_object_set_new(out, "x-kubernetes-list-type", json_string("map"));
-        json_object_set_new(out, "x-kubernetes-list-map-keys", string_list(schema->list_keys));
+        json_object_set_new(out, "x-kubernetes-list-map-keys",
+                            openapi_strings_new(schema->list_keys));
     } else if (schema->list_kind == API_LIST_SET) {
         json_object_set_new(out, "x-kubernetes-list-type", json_string("set"));
     }

@@ -14,6 +14,8 @@
 #include "api/schema.h"
 #include "base/prelude.h"
 
+/* A list of texts; `items` has NULL at the end. The caller owns the reference. */
+json_t *openapi_strings_new(const char *const *items);
 /* A schema with all that it holds. The caller owns the reference. */
 json_t *openapi_schema_new(const struct api_schema *schema);
 /* `properties` and `required` of an object into `out`; is_root leaves out apiVersion, kind and

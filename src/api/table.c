@@ -199,7 +199,7 @@ static void scalar_print(struct buf *out, const json_t *value)
         buf_append(out, json_slice(value));
 }
 
-static json_t *take_text(struct buf *buf, const char *fallback)
+json_t *table_cell_of_buf(struct buf *buf, const char *fallback)
 {
     json_t *cell = buf->len ? json_string_slice(buf_slice(buf)) : json_string(fallback);
 
@@ -213,7 +213,7 @@ static json_t *text_cell(const json_t *object, const char *path, const char *fal
 
     buf_init(&out, 0);
     scalar_print(&out, column_value(object, path));
-    return take_text(&out, fallback);
+    return table_cell_of_buf(&out, fallback);
 }
 
 /* "{status.readyReplicas|0}/{spec.replicas|0}": each brace a path and what stands for an absent
@@ -245,7 +245,7 @@ static json_t *format_cell(const json_t *object, const char *format)
         json_decref(cell);
         mem_free(name);
     }
-    return take_text(&out, "");
+    return table_cell_of_buf(&out, "");
 }
 
 /* "a=b,c=d" */
@@ -258,7 +258,7 @@ static json_t *map_cell(const json_t *map)
     buf_init(&out, 0);
     json_object_foreach((json_t *)(uintptr_t)map, key, value)
         buf_printf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
-    return take_text(&out, "<none>");
+    return table_cell_of_buf(&out, "<none>");
 }
 
 json_t *table_cell_of_join(const json_t *list, const char *member, const char *fallback)
@@ -275,7 +275,7 @@ json_t *table_cell_of_join(const json_t *list, const char *member, const char *f
         if (text != NULL)
             buf_printf(&out, "%s%s", out.len ? "," : "", text);
     }
-    return take_text(&out, fallback);
+    return table_cell_of_buf(&out, fallback);
 }
 
 static json_t *built_in_cell(const struct api_kind *kind, const struct api_column *column,

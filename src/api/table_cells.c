@@ -10,14 +10,6 @@
 
 #include <stdio.h>
 
-static json_t *take_text(struct buf *buf, const char *fallback)
-{
-    json_t *cell = buf->len ? json_string_slice(buf_slice(buf)) : json_string(fallback);
-
-    buf_deinit(buf);
-    return cell;
-}
-
 /* --- services and endpoints --- */
 
 static json_t *external_ip(const json_t *object, int64_t now_ms)
@@ -51,7 +43,7 @@ static json_t *service_ports(const json_t *object, int64_t now_ms)
             buf_printf(&out, ":%lld", (long long)node_port);
         buf_printf(&out, "/%s", json_path_string_or(port, "protocol", "TCP"));
     }
-    return take_text(&out, "<none>");
+    return table_cell_of_buf(&out, "<none>");
 }
 
 /* The first three, then " + N more...". */
@@ -73,7 +65,7 @@ static json_t *three_take(struct first_three *three, const char *fallback)
 {
     if (three->count > 3)
         buf_printf(&three->out, " + %zu more...", three->count - 3);
-    return take_text(&three->out, fallback);
+    return table_cell_of_buf(&three->out, fallback);
 }
 
 static json_t *endpoints_cell(const json_t *object, int64_t now_ms)
@@ -173,7 +165,7 @@ static json_t *node_roles(const json_t *object, int64_t now_ms)
         if (strncmp(key, prefix, sizeof prefix - 1) == 0)
             buf_printf(&out, "%s%s", out.len ? "," : "", key + sizeof prefix - 1);
     }
-    return take_text(&out, "<none>");
+    return table_cell_of_buf(&out, "<none>");
 }
 
 /* --- events --- */
@@ -197,7 +189,7 @@ static json_t *event_object(const json_t *object, int64_t now_ms)
     for (const char *c = kind; *c; c++)
         buf_append_char(&out, *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c);
     buf_printf(&out, "/%s", json_path_string_or(object, "involvedObject.name", ""));
-    return take_text(&out, "");
+    return table_cell_of_buf(&out, "");
 }
 
 static json_t *event_source(const json_t *object, int64_t now_ms)
@@ -270,7 +262,7 @@ static json_t *hpa_targets(const json_t *object, int64_t now_ms)
     if (json_array_size(json_path_get(object, "spec.metrics")) > 2)
         buf_printf(&out, " + %zu more...",
                    json_array_size(json_path_get(object, "spec.metrics")) - 2);
-    return take_text(&out, "<none>");
+    return table_cell_of_buf(&out, "<none>");
 }
 
 /* --- ingresses and quotas --- */
@@ -303,7 +295,7 @@ static json_t *quota_cell(const json_t *object, bool limits)
             buf_printf(&out, "%s%s: %s/%s", out.len ? ", " : "", key, used ? used : "0",
                        json_string_value(hard));
     }
-    return take_text(&out, "");
+    return table_cell_of_buf(&out, "");
 }
 
 static json_t *quota_request(const json_t *object, int64_t now_ms)

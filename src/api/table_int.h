@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "api/table.h"
+#include "base/buf.h"
 #include "base/prelude.h"
 
 /* The cell of a column of that kind, or NULL when there is no code for it. */
@@ -18,6 +19,8 @@ json_t *table_cell_of_code(const struct api_kind *kind, const char *column, cons
 /* How long ago that RFC 3339 text was, or `fallback`. */
 json_t *table_cell_of_age(const char *time_text, const char *fallback, int64_t now_ms);
 
+/* What was written, or `fallback`; empties the buffer for good. */
+json_t *table_cell_of_buf(struct buf *buf, const char *fallback);
 /* Some member of each item of a list (NULL: the item itself), "," between; or `fallback`. */
 json_t *table_cell_of_join(const json_t *list, const char *member, const char *fallback);
 

@@ -2,6 +2,7 @@
 /* The registry of kinds. See kinds.h. */
 #include "sandbox/kinds.h"
 
+#include "api/openapi.h"
 #include "base/mem.h"
 
 #include <ctype.h>
@@ -233,15 +234,6 @@ void kinds_crd_remove(struct kinds *kinds, const json_t *crd)
 
 /* --- facts for discovery --- */
 
-static json_t *strings_json(const char *const *texts)
-{
-    json_t *array = json_array();
-
-    for (; *texts != NULL; texts++)
-        json_array_append_new(array, json_string(*texts));
-    return array;
-}
-
 static json_t *array_copy(const json_t *array)
 {
     return json_is_array(array) ? json_deep_copy(array) : json_array();
@@ -249,13 +241,13 @@ static json_t *array_copy(const json_t *array)
 
 json_t *kinds_short_names(const struct kind *kind)
 {
-    return kind->api ? strings_json(kind->api->short_names)
+    return kind->api ? openapi_strings_new(kind->api->short_names)
                      : array_copy(json_path_get(kind->crd, "spec.names.shortNames"));
 }
 
 json_t *kinds_categories(const struct kind *kind)
 {
-    return kind->api ? strings_json(kind->api->categories)
+    return kind->api ? openapi_strings_new(kind->api->categories)
                      : array_copy(json_path_get(kind->crd, "spec.names.categories"));
 }
 
@@ -272,8 +264,8 @@ json_t *kinds_verbs(const struct kind *kind)
     static const char *const read[] = {"get", "list", NULL};
 
     if (!kind->is_virtual)
-        return strings_json(all);
-    return strings_json(kinds_is_metrics(kind) ? read : create);
+        return openapi_strings_new(all);
+    return openapi_strings_new(kinds_is_metrics(kind) ? read : create);
 }
 
 /* Subresources of single kinds; status and scale come from flags. */
