@@ -14,7 +14,7 @@ import pytest
 from cluster import Cluster, wait_until
 from sandbox import NAME, sandbox, sandbox_env
 
-ORDER = ("test_api.py", "test_kubectl.py", "test_helm.py", "test_walk.py", "test_traffic.py", "test_analyze.py", "test_pods.py",
+ORDER = ("test_api.py", "test_kubectl.py", "test_helm.py", "test_walk.py", "test_mesh_config.py", "test_traffic.py", "test_analyze.py", "test_pods.py",
          "test_autoscale.py", "test_browser.py", "test_ratingsapp.py", "test_samples.py", "test_bad_input.py", "test_load.py", "test_sandbox.py")
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
