@@ -11,6 +11,7 @@ struct ingress_status {
     const struct source *source;
     struct reconcile *writer;
     struct mesh *mesh; /* the newest */
+    bool leads;        /* it writes */
 };
 
 json_t *ingress_status_addresses(const json_t *service)
@@ -73,7 +74,7 @@ static void run(void *ctx)
     size_t cursor = 0;
     json_t *ingress;
 
-    while ((ingress = kube_cache_next(cache, &cursor)) != NULL)
+    while (status->leads && (ingress = kube_cache_next(cache, &cursor)) != NULL)
         if (mesh_ingress_served(status->mesh, kube_namespace(ingress), kube_name(ingress)) &&
             !is_told(ingress, addresses))
             write(status, kube_cache_resource(cache), ingress, addresses);
@@ -94,6 +95,13 @@ struct ingress_status *ingress_status_new(struct kube_client *client, const stru
     status->source = source;
     status->writer = reconcile_new(client, "ingress status", run, status);
     return status;
+}
+
+void ingress_status_lead(struct ingress_status *status, bool leads)
+{
+    status->leads = leads;
+    if (leads && status->mesh)
+        reconcile_mark(status->writer);
 }
 
 void ingress_status_free(struct ingress_status *status)

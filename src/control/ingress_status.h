@@ -18,6 +18,8 @@ struct ingress_status;
 struct ingress_status *ingress_status_new(struct kube_client *client, const struct source *source);
 /* NULL is fine. */
 void ingress_status_free(struct ingress_status *status);
+/* Whether this process is the one that writes; at first it is not. */
+void ingress_status_lead(struct ingress_status *status, bool leads);
 /* The newest snapshot (a reference is taken). */
 void ingress_status_update(struct ingress_status *status, struct mesh *mesh);
 

@@ -17,6 +17,7 @@ static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RU
 struct status {
     const struct source *source;
     struct reconcile *writer; /* NULL: logs only */
+    bool leads;               /* it writes */
     struct mesh *mesh;        /* the newest */
     struct map wanted;        /* "kind/ns/name" -> char *message, of `mesh` */
 };
@@ -137,7 +138,7 @@ static void run(void *ctx)
 {
     struct status *status = ctx;
 
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+    for (size_t i = 0; status->leads && i < ARRAY_LEN(kinds); i++) {
         const struct kube_cache *cache = source_cache(status->source, kinds[i]);
         size_t cursor = 0;
         json_t *object;
@@ -162,6 +163,13 @@ struct status *status_new(struct kube_client *client, const struct source *sourc
     if (client)
         status->writer = reconcile_new(client, "status", run, status);
     return status;
+}
+
+void status_lead(struct status *status, bool leads)
+{
+    status->leads = leads;
+    if (leads && status->writer && status->mesh)
+        reconcile_mark(status->writer);
 }
 
 void status_free(struct status *status)

@@ -18,6 +18,8 @@ struct status;
 struct status *status_new(struct kube_client *client, const struct source *source);
 /* NULL is fine. */
 void status_free(struct status *status);
+/* Whether this process is the one that writes; at first it is not. */
+void status_lead(struct status *status, bool leads);
 /* The newest snapshot (a reference is taken). */
 void status_update(struct status *status, struct mesh *mesh);
 

@@ -9,6 +9,7 @@
 #include "control/debug.h"
 #include "control/identity.h"
 #include "control/ingress_status.h"
+#include "control/leader.h"
 #include "control/listen.h"
 #include "control/push.h"
 #include "control/roots.h"
@@ -20,8 +21,14 @@
 #include "install/values.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { ROOT_RETRY_MS = 1000, XDS_STREAMS_MAX = 16, XDS_IDLE_MS = 24 * 3600 * 1000 };
+enum {
+    LEASE_MS = 15000,
+    ROOT_RETRY_MS = 1000,
+    XDS_STREAMS_MAX = 16,
+    XDS_IDLE_MS = 24 * 3600 * 1000
+};
 
 struct weftd {
     struct loop *loop;
@@ -35,6 +42,7 @@ struct weftd {
     struct push *push;
     struct status *status;
     struct ingress_status *ingress_status; /* NULL: a folder */
+    struct leader *leader;                 /* NULL: a folder */
     struct roots *roots;
     struct webhook *webhook;
     struct debug *debug;
@@ -89,6 +97,14 @@ static void on_snapshot(struct mesh *mesh, void *ctx)
     status_update(weftd->status, mesh);
     if (weftd->ingress_status)
         ingress_status_update(weftd->ingress_status, mesh);
+}
+
+static void on_lead(bool leads, void *ctx)
+{
+    struct weftd *weftd = ctx;
+
+    status_lead(weftd->status, leads);
+    ingress_status_lead(weftd->ingress_status, leads);
 }
 
 bool weftd_is_ready(const struct weftd *weftd)
@@ -201,6 +217,26 @@ static int debug_start(struct weftd *weftd, const struct weftd_options *options,
     return debug_new(&debug_options, texts, ARRAY_LEN(texts), &weftd->debug, err);
 }
 
+/* What one weftd alone writes, of all that run beside each other. */
+static void writers_start(struct weftd *weftd)
+{
+    const char *pod = getenv("POD_NAME");
+    char *name = mem_printf("istio-status-leader%s", weftd->suffix);
+    char *identity = pod ? mem_strdup(pod) : mem_printf("weftd-%ld", (long)getpid());
+    const struct leader_options options = {.client = weftd->client,
+                                           .ns = weftd->ns,
+                                           .name = name,
+                                           .identity = identity,
+                                           .duration_ms = LEASE_MS,
+                                           .on_change = on_lead,
+                                           .ctx = weftd};
+
+    weftd->ingress_status = ingress_status_new(weftd->client, weftd->source);
+    weftd->leader = leader_new(&options);
+    mem_free(identity);
+    mem_free(name);
+}
+
 static int parts_start(struct weftd *weftd, const struct weftd_options *options, struct error *err)
 {
     struct push_options push_options = {
@@ -223,7 +259,7 @@ static int parts_start(struct weftd *weftd, const struct weftd_options *options,
         return rc;
     weftd->status = status_new(weftd->client, weftd->source);
     if (weftd->client)
-        weftd->ingress_status = ingress_status_new(weftd->client, weftd->source);
+        writers_start(weftd);
     rc = xds_start(weftd, options, err);
     if (rc >= 0)
         rc = webhook_start(weftd, options, err);
@@ -259,6 +295,7 @@ void weftd_free(struct weftd *weftd)
     webhook_free(weftd->webhook);
     push_free(weftd->push);
     http_server_free(weftd->xds);
+    leader_free(weftd->leader);
     ingress_status_free(weftd->ingress_status);
     status_free(weftd->status);
     roots_free(weftd->roots);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two that would lead, on one Lease: one does; when it goes, the other one takes over.
+ */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "control/leader.h"
+#include "fake_api.h"
+#include "wire/json.h"
+
+enum { WAIT_MS = 20000, DURATION_MS = 1000 };
+
+struct fixture {
+    struct loop *loop;
+    struct fake_api api;
+    char folder[64];
+    struct kube_client *client;
+};
+
+static void on_change(bool leads, void *ctx)
+{
+    *(int *)ctx += leads ? 1 : 100;
+}
+
+static struct leader *contend(struct fixture *f, const char *identity, int *changes)
+{
+    const struct leader_options options = {.client = f->client,
+                                           .ns = "istio-system",
+                                           .name = "lead",
+                                           .identity = identity,
+                                           .duration_ms = DURATION_MS,
+                                           .on_change = on_change,
+                                           .ctx = changes};
+
+    return leader_new(&options);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = MEM_NEW(struct fixture);
+    struct kube_config config = {0};
+    struct error err = {0};
+    char *kubeconfig;
+
+    assert_non_null(strcpy(f->folder, "/tmp/weft-test-XXXXXX"));
+    assert_non_null(mkdtemp(f->folder));
+    assert_int_equal(loop_new(&f->loop), 0);
+    fake_api_init(&f->api, f->loop);
+    kubeconfig = fake_api_kubeconfig(&f->api, f->folder);
+    assert_int_equal(kube_config_load(kubeconfig, NULL, &config, &err), 0);
+    assert_int_equal(kube_client_new(f->loop, &config, "test", &f->client, &err), 0);
+    kube_config_deinit(&config);
+    mem_free(kubeconfig);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    kube_client_free(f->client);
+    fake_api_deinit(&f->api);
+    for (int i = 0; i < 5; i++)
+        loop_run_once(f->loop, 0);
+    loop_free(f->loop);
+    assert_int_equal(file_remove_tree(f->folder, NULL), 0);
+    mem_free(f);
+    return 0;
+}
+
+static void wait_for(struct fixture *f, const struct leader *leader)
+{
+    uint64_t start_ms = clock_monotonic_ms();
+
+    while (!leader_leads(leader)) {
+        if (clock_monotonic_ms() - start_ms > WAIT_MS)
+            fail_msg("nobody leads");
+        loop_run_once(f->loop, 20);
+    }
+}
+
+static const char *holder(const struct fixture *f)
+{
+    return json_path_string_or(
+        fake_api_get(&f->api, "/apis/coordination.k8s.io/v1/namespaces/istio-system/leases/lead"),
+        "spec.holderIdentity", "");
+}
+
+static void one_leads_and_is_followed(void **state)
+{
+    struct fixture *f = *state;
+    int first_changes = 0;
+    int second_changes = 0;
+    struct leader *first = contend(f, "first", &first_changes);
+    struct leader *second;
+    uint64_t start_ms;
+
+    wait_for(f, first);
+    assert_string_equal(holder(f), "first");
+    second = contend(f, "second", &second_changes);
+    start_ms = clock_monotonic_ms();
+    while (clock_monotonic_ms() - start_ms < (uint64_t)DURATION_MS * 2)
+        loop_run_once(f->loop, 20); /* it is renewed all the while */
+    assert_true(leader_leads(first));
+    assert_int_equal(second_changes, 0);
+    leader_free(first); /* as when its process is killed: the Lease stays */
+    wait_for(f, second);
+    assert_string_equal(holder(f), "second");
+    assert_int_equal(first_changes, 1);
+    assert_int_equal(second_changes, 1);
+    leader_free(second);
+}
+
+/* An API server that is away for the duration ends the lead: another one may have it by then. */
+static void no_renewal_no_lead(void **state)
+{
+    struct fixture *f = *state;
+    int changes = 0;
+    struct leader *leader = contend(f, "alone", &changes);
+    uint64_t start_ms;
+
+    wait_for(f, leader);
+    fake_api_down(&f->api);
+    start_ms = clock_monotonic_ms();
+    while (leader_leads(leader) && clock_monotonic_ms() - start_ms < WAIT_MS)
+        loop_run_once(f->loop, 20);
+    assert_false(leader_leads(leader));
+    assert_int_equal(changes, 101);
+    fake_api_up(&f->api);
+    wait_for(f, leader); /* the Lease is still its own */
+    leader_free(leader);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_leads_and_is_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_renewal_no_lead, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
