@@ -87,18 +87,44 @@ static void check_owners(struct apiserver_call *call)
     {
         controllers += json_get_bool(owner, "controller", false);
         for (size_t n = 0; n < ARRAY_LEN(required); n++) {
-            char field[96];
+            char field[96]; /* without the index, as Kubernetes has it */
 
             if (json_path_string_or(owner, required[n], "")[0])
                 continue;
-            snprintf(field, sizeof field, "metadata.ownerReferences[%zu].%s", i, required[n]);
+            snprintf(field, sizeof field, "metadata.ownerReferences.%s", required[n]);
             apiserver_invalid_add(call, "FieldValueInvalid", field,
-                                  "Invalid value: \"\": must not be empty");
+                                  "Invalid value: \"\": %smust not be empty",
+                                  n == 0 ? "version " : "");
         }
     }
     if (controllers > 1)
         apiserver_invalid_add(call, "FieldValueInvalid", "metadata.ownerReferences",
                               "Invalid value: only one reference can have Controller set to true");
+}
+
+/* A finalizer is Kubernetes' own, or has the name of its owner before a slash. */
+static void check_finalizers(struct apiserver_call *call)
+{
+    static const char *const own[] = {"orphan", "foregroundDeletion", "kubernetes"};
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_path_get(call->object, "metadata.finalizers"), i, item)
+    {
+        const char *text = json_is_string(item) ? json_string_value(item) : "";
+        bool known = strchr(text, '/') != NULL;
+        char field[64];
+
+        for (size_t n = 0; n < ARRAY_LEN(own); n++)
+            known = known || strcmp(text, own[n]) == 0;
+        snprintf(field, sizeof field, "metadata.finalizers[%zu]", i);
+        check_form(call, field, FORMAT_QUALIFIED_NAME, text);
+        if (!known)
+            apiserver_invalid_add(call, "FieldValueInvalid", field,
+                                  "Invalid value: \"%s\": name is neither a standard finalizer "
+                                  "name nor is it fully qualified",
+                                  text);
+    }
 }
 
 static enum format_name name_form(const struct kind *kind)
@@ -130,4 +156,5 @@ void apiserver_object_check_metadata(struct apiserver_call *call)
     check_map(call, "labels", true);
     check_map(call, "annotations", false);
     check_owners(call);
+    check_finalizers(call);
 }

@@ -300,6 +300,18 @@ static void deletion_waits_for_finalizers(void **state)
         {KUBE_PATCH_MERGE, CM "/f", "{\"metadata\":{\"finalizers\":[\"x.test/a\",\"x.test/b\"]}}",
          422, NULL, NULL},
         {KUBE_PATCH_MERGE, CM "/f", "{\"metadata\":{\"finalizers\":null}}", 200, NULL, NULL},
+        {KUBE_CREATE, CM, "{\"metadata\":{\"name\":\"g\",\"finalizers\":[\"nope\"]}}", 422,
+         "message",
+         "\"ConfigMap \\\"g\\\" is invalid: metadata.finalizers[0]: Invalid value: \\\"nope\\\": "
+         "name is "
+         "neither a standard finalizer name nor is it fully qualified\""},
+        {KUBE_CREATE, CM,
+         "{\"metadata\":{\"name\":\"g\",\"ownerReferences\":[{\"kind\":\"K\",\"name\":\"n\","
+         "\"uid\":"
+         "\"u\"}]}}",
+         422, "message",
+         "\"ConfigMap \\\"g\\\" is invalid: metadata.ownerReferences.apiVersion: Invalid value: "
+         "\\\"\\\": version must not be empty\""},
         {KUBE_GET, CM "/f", NULL, 404, NULL, NULL},
         {KUBE_DELETE, NS "/api-table", NULL, 200, "status.phase", "\"Terminating\"", OWN},
         {KUBE_CREATE, CM, "{\"metadata\":{\"name\":\"late\"}}", 403, "reason", "\"Forbidden\"",
