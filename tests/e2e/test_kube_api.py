@@ -26,7 +26,9 @@ def sections(cluster):
         return made[name]
     yield get
     for section in made.values():
-        cluster.out("delete", "namespace", section.known["ns"], "--wait=false")
+        ns = section.known["ns"]
+        cluster.out("delete", "customresourcedefinition", f"boats.{ns}.test", "--ignore-not-found", "--wait=false")
+        cluster.out("delete", "namespace", ns, ns + "-b", "--ignore-not-found", "--wait=false")
 
 
 @pytest.mark.parametrize("name, row", ROWS, ids=[f"{name}: {row['name']}" for name, row in ROWS])
