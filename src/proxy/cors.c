@@ -107,6 +107,16 @@ static void set_unless_empty(struct http_head *head, struct arena *arena, struct
         http_headers_set(&head->headers, arena, name, value);
 }
 
+/* "*" allows what is asked for, by name: with credentials browsers take no "*". */
+static void allow(struct http_head *head, struct arena *arena, struct slice name,
+                  struct slice allowed, struct slice asked)
+{
+    if (slice_eq(allowed, SLICE("*")))
+        http_headers_set(&head->headers, arena, name, asked.data ? asked : SLICE(""));
+    else
+        set_unless_empty(head, arena, name, allowed);
+}
+
 /* What every answer to an allowed origin carries. */
 static void tell_origin(const struct cors_conf *conf, struct slice origin, struct http_head *head,
                         struct arena *arena)
@@ -126,8 +136,10 @@ static enum filter_next answer_preflight(struct request *request, const struct c
     struct arena *arena = request->arena;
 
     if (allowed) {
-        set_unless_empty(&head, arena, SLICE("access-control-allow-methods"), conf->methods);
-        set_unless_empty(&head, arena, SLICE("access-control-allow-headers"), conf->headers);
+        allow(&head, arena, SLICE("access-control-allow-methods"), conf->methods,
+              http_headers_value(asked, SLICE("access-control-request-method")));
+        allow(&head, arena, SLICE("access-control-allow-headers"), conf->headers,
+              http_headers_value(asked, SLICE("access-control-request-headers")));
         set_unless_empty(&head, arena, SLICE("access-control-max-age"), conf->max_age);
         if (conf->private_network &&
             slice_eq(http_headers_value(asked, SLICE("access-control-request-private-network")),

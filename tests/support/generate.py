@@ -182,7 +182,7 @@ def cors(rng):
         out["allow_origin_string_match"] = [rng.choice([
             {"exact": rng.choice(ORIGINS)}, {"exact": "*"}, {"prefix": "http://"}, {"suffix": ".test"},
             {"safe_regex": {"regex": "https?://.*test"}}]) for _ in range(rng.choice([1, 1, 2]))]
-    for field, values in (("allow_methods", ["GET,POST", "*"]), ("allow_headers", ["x-user", "content-type,x-tier"]),
+    for field, values in (("allow_methods", ["GET,POST", "*"]), ("allow_headers", ["x-user", "content-type,x-tier", "*"]),
                           ("expose_headers", ["x-up"]), ("max_age", ["86400"]), ("allow_credentials", [True, False]),
                           ("allow_private_network_access", [True]), ("forward_not_matching_preflights", [True, False]),
                           ("filter_enabled", [{"default_value": share(rng)}])):
@@ -343,6 +343,7 @@ def request(rng, number):
         lines.append(f"Origin: {rng.choice(ORIGINS)}")
     if rng.random() < (0.7 if method == "OPTIONS" else 0.05):
         lines += ["Access-Control-Request-Method: PUT", "Access-Control-Request-Private-Network: true"]
+        lines += rng.choice([[], ["Access-Control-Request-Headers: x-a, x-b"]])
     for header, values in (("X-Envoy-Fault-Abort-Request", ["404", "100", "x"]), ("X-Envoy-Fault-Delay-Request", ["3", "x"]),
                            ("X-Envoy-Fault-Abort-Request-Percentage", ["0", "100"]), ("Content-Type", ["application/grpc"])):
         if rng.random() < 0.06:

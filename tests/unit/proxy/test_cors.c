@@ -105,6 +105,24 @@ static void unmatched_preflight(void **state)
     rig_deinit(&rig);
 }
 
+/* "*" for methods and headers is answered with those asked for. */
+static void any_method(void **state)
+{
+    struct rig rig;
+    struct rig_answer answer;
+
+    (void)state;
+    start(&rig, ROUTE("allow_origin_string_match: [{exact: '*'}], allow_methods: '*', "
+                      "allow_headers: '*', allow_credentials: true"));
+    answer = rig_ask(&rig, "OPTIONS /",
+                     "origin: http://x\naccess-control-request-method: PUT\n"
+                     "access-control-request-headers: x-a, x-b\n",
+                     SLICE(""));
+    assert_string_equal(rig_header(&rig, answer.head, "access-control-allow-methods"), "PUT");
+    assert_string_equal(rig_header(&rig, answer.head, "access-control-allow-headers"), "x-a, x-b");
+    rig_deinit(&rig);
+}
+
 /* Any origin, said as "*", is answered with the request's own. */
 static void any_origin(void **state)
 {
@@ -129,7 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(preflight),  cmocka_unit_test(response),
         cmocka_unit_test(origins),    cmocka_unit_test(unmatched_preflight),
-        cmocka_unit_test(any_origin),
+        cmocka_unit_test(any_origin), cmocka_unit_test(any_method),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
