@@ -159,6 +159,7 @@ bool cluster_outlier_report(const struct cluster_conf *conf, struct host_shared 
     const struct cluster_outlier *outlier = &conf->outlier;
     bool local = status == 0;
     bool reached_any;
+    bool reached_5xx;
 
     if (!outlier->enabled)
         return false;
@@ -170,11 +171,12 @@ bool cluster_outlier_report(const struct cluster_conf *conf, struct host_shared 
         if (local)
             return reached_any && eject(conf, host, host_count, now_ms);
     }
-    reached_any = reached(count_failure(&host->consecutive_5xx, local || status >= 500),
-                          outlier->consecutive_5xx) |
-                  reached(count_failure(&host->consecutive_gateway,
+    reached_5xx = reached(count_failure(&host->consecutive_5xx, local || status >= 500),
+                          outlier->consecutive_5xx);
+    reached_any = reached(count_failure(&host->consecutive_gateway,
                                         local || (status >= 502 && status <= 504)),
-                          outlier->consecutive_gateway);
+                          outlier->consecutive_gateway) ||
+                  reached_5xx; /* both count, whatever the first says */
     if (!reached_any)
         return false;
     atomic_store_explicit(&host->consecutive_5xx, 0, memory_order_relaxed);
