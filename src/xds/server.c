@@ -22,6 +22,7 @@ struct xds_server *xds_server_new(bool delta, const struct xds_server_hooks *hoo
         map_init(&server->watches[i].names, XDS_SERVER_NAMES_MAX);
         map_init(&server->watches[i].held, 0);
     }
+    map_init(&server->leaving, XDS_SERVER_NAMES_MAX);
     map_init(&server->unknown_types, 64);
     arena_init(&server->arena, 16 * 1024);
     return server;
@@ -36,6 +37,8 @@ void xds_server_free(struct xds_server *server)
         map_deinit(&server->watches[i].held);
         mem_free(server->watches[i].nack_reason);
     }
+    xds_server_leaving_clear(server);
+    map_deinit(&server->leaving);
     map_deinit(&server->unknown_types);
     arena_deinit(&server->arena);
     mem_free(server);
@@ -260,8 +263,40 @@ int xds_server_receive(struct xds_server *server, struct slice message, uint64_t
     return rc;
 }
 
+/* --- clusters on their way out --- */
+
+void xds_server_leaving_clear(struct xds_server *server)
+{
+    MAP_EACH (entry, &server->leaving)
+        mem_free(entry->value);
+    map_clear(&server->leaving);
+}
+
+/* Keeps the bytes of what the client has, the old set had and the new one has not. */
+static void leaving_collect(struct xds_server *server, const void *set)
+{
+    MAP_EACH (entry, &server->watches[XDS_TYPE_CLUSTER].held) {
+        struct xds_server_resource resource;
+        struct leaving_cluster *cluster;
+        void *old = NULL;
+
+        if (entry->value == XDS_SERVER_ABSENT ||
+            server->hooks->find(set, XDS_TYPE_CLUSTER, entry->key, &resource) ||
+            !server->hooks->find(server->set, XDS_TYPE_CLUSTER, entry->key, &resource))
+            continue;
+        cluster = mem_zalloc(sizeof *cluster + resource.bytes.len);
+        cluster->len = resource.bytes.len;
+        memcpy(cluster->bytes, resource.bytes.data, resource.bytes.len);
+        if (map_put(&server->leaving, entry->key, cluster, &old) < 0)
+            mem_free(cluster); /* past the limit: it goes at once */
+        mem_free(old);
+    }
+}
+
 void xds_server_update(struct xds_server *server, const void *set, uint64_t version)
 {
+    if (!server->delta && server->set)
+        leaving_collect(server, set);
     server->set = set;
     server->version = version;
     for (size_t i = 0; i < XDS_TYPE_COUNT; i++)
@@ -319,10 +354,10 @@ static bool users_are_settled(const struct xds_server *server)
     return true;
 }
 
-/* Delta clusters in two steps: additions first, removals when nobody uses them any more. */
+/* Clusters in two steps: additions first, removals when nobody uses them any more. */
 static bool removals_may_go(const struct xds_server *server, enum xds_type type)
 {
-    return !server->delta || type > XDS_TYPE_ENDPOINT || users_are_settled(server);
+    return type > XDS_TYPE_ENDPOINT || users_are_settled(server);
 }
 
 static void type_flush(struct xds_server *server, enum xds_type type)

@@ -9,10 +9,12 @@
  * Order of change (make before break). Clusters, endpoints, listeners, routes. A type is sent only
  * when its last response was answered. Listeners and routes wait until clusters and endpoints are
  * answered and the client asked for the endpoints of each cluster it was sent (at most
- * XDS_SERVER_HOLD_MS). Removed clusters (delta) go last, when listeners and routes are answered.
+ * XDS_SERVER_HOLD_MS). Removed clusters go last, when listeners and routes are answered; to a
+ * state-of-the-world client, which deletes what a response lacks, they are sent along until then.
  *
  * Place   control/push binds one to each gRPC call
- * Owns    what the client has (names and hashes), by type; the set is borrowed
+ * Owns    what the client has (names and hashes), by type, and the bytes of clusters that go (state
+ *         of the world); the set is borrowed
  * Limits  XDS_SERVER_NAMES_MAX names a type; longer lists end the stream
  * Spec    xDS protocol v3: aggregated, delta and SotW; reference dataplane.md 1.3
  */

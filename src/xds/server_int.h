@@ -36,8 +36,15 @@ struct xds_server {
     bool blocked;           /* no room: wait for xds_server_writable */
     uint64_t hold_until_ms; /* listeners and routes wait for endpoints until then; 0: no */
     struct xds_server_watch watches[XDS_TYPE_COUNT];
+    struct map leaving;       /* SotW: name -> leaving_cluster that the set has no more */
     struct map unknown_types; /* told about once */
     struct arena arena;       /* of one message */
+};
+
+/* A cluster on its way out, as it was last sent. */
+struct leaving_cluster {
+    size_t len;
+    char bytes[];
 };
 
 /* The client was told that there is no such resource. */
@@ -46,6 +53,8 @@ struct xds_server {
 /* Sends the difference of a type, when there is one (or when it is forced). `with_removals`: also
  * what the client has and the set has not. Returns whether something is left out for that. */
 bool xds_server_reply(struct xds_server *server, enum xds_type type, bool with_removals);
+/* Forgets the clusters on their way out. */
+void xds_server_leaving_clear(struct xds_server *server);
 /* Answers a subscription to a type that is not served: all its names do not exist (delta). */
 void xds_server_reply_unknown(struct xds_server *server, struct slice type_url,
                               const struct slice *names, size_t name_count);

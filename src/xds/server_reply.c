@@ -19,6 +19,7 @@ struct reply {
     size_t changed_count;
     struct slice *removed;
     size_t removed_count;
+    bool with_removals;
 };
 
 static void *hash_value(uint64_t hash)
@@ -77,8 +78,17 @@ static void compare_names(struct reply *reply)
     }
 }
 
+/* Whether a response can go without removing what the set has no more: by its protocol, or because
+ * the bytes are still there. */
+static bool may_stay(const struct reply *reply, struct slice name)
+{
+    const struct xds_server *server = reply->server;
+
+    return server->delta || !reply->watch->wildcard || map_get(&server->leaving, name);
+}
+
 /* What the client has and the set has not. */
-static size_t compare_held(struct reply *reply, bool with_removals)
+static size_t compare_held(struct reply *reply)
 {
     const struct xds_server *server = reply->server;
     size_t left_out = 0;
@@ -89,7 +99,7 @@ static size_t compare_held(struct reply *reply, bool with_removals)
         if (entry->value == XDS_SERVER_ABSENT ||
             server->hooks->find(server->set, reply->type, entry->key, &resource))
             continue;
-        if (with_removals)
+        if (reply->with_removals || !may_stay(reply, entry->key))
             removed_add(reply, entry->key);
         else
             left_out++;
@@ -175,6 +185,22 @@ static void delta_encode(struct reply *reply, struct buf *out)
     (void)proto_encode(&pb_delta_discovery_response_desc, &response, out);
 }
 
+/* Clusters that the set has no more and listeners or routes may still use. */
+static void leaving_encode(struct reply *reply, struct pb_discovery_response *response)
+{
+    struct xds_server *server = reply->server;
+
+    MAP_EACH (entry, &server->leaving) {
+        const struct leaving_cluster *cluster = entry->value;
+        struct xds_server_resource resource;
+
+        if (!server->hooks->find(server->set, XDS_TYPE_CLUSTER, entry->key, &resource))
+            PROTO_PUSH(&server->arena, response, resources,
+                       any_of(&server->arena, xds_type_url(reply->type),
+                              slice_make(cluster->bytes, cluster->len)));
+    }
+}
+
 /* Clusters and listeners always whole: what is absent is deleted. */
 static void sotw_encode(struct reply *reply, struct buf *out)
 {
@@ -198,6 +224,12 @@ static void sotw_encode(struct reply *reply, struct buf *out)
         else
             resource = reply->changed[i];
         PROTO_PUSH(arena, &response, resources, any_of(arena, url, resource.bytes));
+    }
+    if (reply->type == XDS_TYPE_CLUSTER && reply->watch->wildcard) {
+        if (reply->with_removals)
+            xds_server_leaving_clear(reply->server);
+        else
+            leaving_encode(reply, &response);
     }
     (void)proto_encode(&pb_discovery_response_desc, &response, out);
 }
@@ -226,14 +258,17 @@ static void reply_send(struct reply *reply)
 
 bool xds_server_reply(struct xds_server *server, enum xds_type type, bool with_removals)
 {
-    struct reply reply = {.server = server, .watch = &server->watches[type], .type = type};
+    struct reply reply = {.server = server,
+                          .watch = &server->watches[type],
+                          .type = type,
+                          .with_removals = with_removals};
     struct xds_server_watch *watch = reply.watch;
     size_t left_out;
 
     if (watch->wildcard)
         compare_all(&reply);
     compare_names(&reply);
-    left_out = compare_held(&reply, with_removals);
+    left_out = compare_held(&reply);
     /* by name, a state-of-the-world client learns of absence from its clusters and listeners */
     if (!server->delta && !watch->wildcard) {
         for (size_t i = 0; i < reply.removed_count; i++)

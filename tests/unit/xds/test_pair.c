@@ -21,8 +21,11 @@
 
 enum { NAMES = 6, QUEUE_MAX = 200, ROUNDS = 300 };
 
+struct world;
+
 /* A set: salt per type and name; 0: it is not there. */
 struct set {
+    struct world *world;
     unsigned salts[XDS_TYPE_COUNT][NAMES];
 };
 
@@ -36,6 +39,7 @@ struct world {
     struct rng rng;
     struct arena arena;
     struct set set;
+    struct set given[2]; /* to the server, by version */
     struct xds_server *server;
     struct xds_client *client;
     struct queue to_server;
@@ -113,16 +117,6 @@ static void resource_make(struct world *world, enum xds_type type, unsigned inde
     buf_deinit(&bytes);
 }
 
-static struct world *the_world(const void *set)
-{
-    union {
-        const void *in;
-        char *out;
-    } pointer = {.in = set};
-
-    return CONTAINER_OF(pointer.out, struct world, set);
-}
-
 static size_t set_count(const void *set, enum xds_type type)
 {
     size_t count = 0;
@@ -142,7 +136,7 @@ static void set_at(const void *set, enum xds_type type, size_t index,
         if (salts[i] && index-- == 0)
             break;
     }
-    resource_make(the_world(set), type, i, salts[i], ret);
+    resource_make(((const struct set *)set)->world, type, i, salts[i], ret);
 }
 
 static bool set_find(const void *set, enum xds_type type, struct slice name,
@@ -153,7 +147,7 @@ static bool set_find(const void *set, enum xds_type type, struct slice name,
 
     if (!salt)
         return false;
-    resource_make(the_world(set), type, index, salt, ret);
+    resource_make(((const struct set *)set)->world, type, index, salt, ret);
     return true;
 }
 
@@ -162,7 +156,7 @@ static int on_node(struct xds_server *server, const struct pb_node *node, void *
     struct world *world = ctx;
 
     assert_slice(node->id, "me");
-    xds_server_update(server, &world->set, world->version);
+    xds_server_update(server, &world->given[world->version % 2], world->version);
     return 0;
 }
 
@@ -287,6 +281,7 @@ static void settle(struct world *world)
 static void change(struct world *world)
 {
     unsigned count = 1 + (unsigned)rng_below(&world->rng, 4);
+    struct set *set;
 
     while (count-- > 0) {
         enum xds_type type = (enum xds_type)rng_below(&world->rng, XDS_TYPE_SECRET);
@@ -295,7 +290,9 @@ static void change(struct world *world)
 
         world->set.salts[type][index] = salt;
     }
-    xds_server_update(world->server, &world->set, ++world->version);
+    set = &world->given[++world->version % 2]; /* the one before stays as it was */
+    *set = world->set;
+    xds_server_update(world->server, set, world->version);
     xds_server_flush(world->server, world->now_ms);
 }
 
@@ -327,6 +324,7 @@ static void play(bool delta, uint64_t seed)
         .node = &node, .state_of_the_world = !delta, .events = &events, .ctx = &world};
 
     print_message("delta %d, seed %llu\n", delta, (unsigned long long)seed);
+    world.set.world = world.given[0].world = world.given[1].world = &world;
     rng_init(&world.rng, seed);
     arena_init(&world.arena, 0);
     world.client = xds_client_new(&options);

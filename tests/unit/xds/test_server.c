@@ -448,6 +448,39 @@ static void state_of_the_world(void **state)
     client_deinit(&client);
 }
 
+/* A route moves to a new cluster while its old one goes: the old one is sent along until then. */
+static void sotw_removal_goes_last(void **state)
+{
+    static const char *const a[] = {"a", NULL};
+    static const char *const c[] = {"c", NULL};
+    static const char *const r[] = {"r", NULL};
+    struct set old = {.items = {[XDS_TYPE_CLUSTER] = {{"a", 1}},
+                                [XDS_TYPE_ENDPOINT] = {{"a", 5}},
+                                [XDS_TYPE_ROUTE] = {{"r", 11}}}};
+    struct set next = {.items = {[XDS_TYPE_CLUSTER] = {{"c", 3}},
+                                 [XDS_TYPE_ENDPOINT] = {{"c", 7}},
+                                 [XDS_TYPE_ROUTE] = {{"r", 13}}}};
+    struct client client;
+
+    (void)state;
+    client_init(&client, false);
+    xds_server_update(client.server, &old, 1);
+    sotw(&client, XDS_TYPE_CLUSTER, NULL, "CDS =a");
+    sotw(&client, XDS_TYPE_CLUSTER, NULL, "");
+    sotw(&client, XDS_TYPE_ENDPOINT, a, "EDS =a");
+    sotw(&client, XDS_TYPE_ENDPOINT, a, "");
+    sotw(&client, XDS_TYPE_ROUTE, r, "RDS =r");
+    sotw(&client, XDS_TYPE_ROUTE, r, "");
+    update(&client, &next, 2, "CDS =c =a");
+    sotw(&client, XDS_TYPE_CLUSTER, NULL, "");
+    sotw(&client, XDS_TYPE_ENDPOINT, c, "EDS =c");
+    sotw(&client, XDS_TYPE_ENDPOINT, c, "RDS =r");
+    sotw(&client, XDS_TYPE_ROUTE, r, "CDS =c");
+    sotw(&client, XDS_TYPE_CLUSTER, NULL, "");
+    assert_true(xds_server_is_settled(client.server));
+    client_deinit(&client);
+}
+
 static void bad_requests(void **state)
 {
     struct pb_node node = {.id = SLICE("refused")};
@@ -486,6 +519,7 @@ int main(void)
         cmocka_unit_test(reconnection),
         cmocka_unit_test(back_pressure),
         cmocka_unit_test(state_of_the_world),
+        cmocka_unit_test(sotw_removal_goes_last),
         cmocka_unit_test(bad_requests),
     };
 
