@@ -86,8 +86,16 @@ static int listen_all(char *list, struct pollfd fds[PORTS_MAX])
     return count;
 }
 
+/* The first process of a container ends by no signal that it does not handle. */
+static void on_signal(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
+    struct sigaction end = {.sa_handler = on_signal};
     struct pollfd fds[PORTS_MAX];
     int count;
 
@@ -96,6 +104,7 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGCHLD, SIG_IGN);
+    sigaction(SIGTERM, &end, NULL);
     count = listen_all(argv[1], fds);
     while (count > 0 && poll(fds, (nfds_t)count, -1) > 0) {
         for (int i = 0; i < count; i++) {
