@@ -25,10 +25,10 @@ spec:
     spec:
       containers:
       - name: one
-        image: example.invalid/one:1
+        image: 127.0.0.1:1/one:1
         env: [{name: A, value: a}, {name: B, value: b}]
         ports: [{containerPort: 80}]
-      - {name: two, image: "example.invalid/two:1"}
+      - {name: two, image: "127.0.0.1:1/two:1"}
 """
 SERVICE = """
 apiVersion: v1

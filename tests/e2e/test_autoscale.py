@@ -29,7 +29,7 @@ def space(cluster):
     cluster.run("delete", "namespace", SPACE, "--wait=false")
 
 
-def test_top_tells_what_pods_and_nodes_use(cluster, space):
+def test_top_tells_what_pods_and_nodes_use(cluster, metrics, space):
     line = wait_until(lambda: cluster.out("top", "pods", "-n", space, "--no-headers"), 90, "no metrics of the pod")
     assert re.fullmatch(r"burn-\S+ +\d+m +\d+Mi *\n", line)
     assert re.search(r"burn-\S+ +burn +\d+m +\d+Mi", cluster.out("top", "pods", "-n", space, "--containers"))
@@ -37,7 +37,7 @@ def test_top_tells_what_pods_and_nodes_use(cluster, space):
     assert cluster.out("top", "pods", "-n", space, "-l", "app=other", "--no-headers") == ""
 
 
-def test_an_autoscaler_raises_replicas_under_load(cluster, space):
+def test_an_autoscaler_raises_replicas_under_load(cluster, metrics, space):
     said = cluster.run("autoscale", "deployment", "burn", "-n", space, "--min=1", "--max=2", "--cpu=80%")
     assert "autoscaled" in said.stdout and "not supported" not in said.stderr
 

@@ -212,7 +212,7 @@ kind: Pod
 metadata: {name: lost, labels: {sidecar.istio.io/inject: "false"}}
 spec:
   containers:
-  - {name: app, image: "example.invalid/no/such-image:1"}
+  - {name: app, image: "127.0.0.1:1/no/such-image:1"}
 """, NS)
     try:
         def reason():

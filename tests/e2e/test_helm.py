@@ -80,7 +80,8 @@ def test_wait_and_test_with_pods(cluster, ns, helm):
     assert "Phase:          Succeeded" in helm.run("test", "web").stdout
     assert cluster.out("logs", "web-test", "-n", ns) == "the shop is red\n"
 
-    late = helm.run("upgrade", "web", CHART, "--set", "image=example.invalid/none:1", "--set", "replicas=1", "--wait",
+    # nothing listens there: refused at once, where a node without a resolver would wait for a name
+    late = helm.run("upgrade", "web", CHART, "--set", "image=127.0.0.1:1/none:1", "--set", "replicas=1", "--wait",
                     "--timeout", "3s", check=False)
     assert late.returncode != 0 and "not ready" in late.stderr
     assert helm.json("status", "web")["info"]["status"] == "failed"

@@ -18,7 +18,7 @@ spec:
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
-    spec: {containers: [{name: one, image: "example.invalid/one:1", env: [{name: A, value: a}], ports: [{containerPort: 80}]}]}
+    spec: {containers: [{name: one, image: "127.0.0.1:1/one:1", env: [{name: A, value: a}], ports: [{containerPort: 80}]}]}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -62,7 +62,7 @@ def test_apply_by_the_client(kubectl):
         assert said == f"deployment.apps/web configured ({note})\nconfigmap/c1 configured ({note})\n"
     assert data(kubectl)["a"] == "1"
     diff = kubectl.run("diff", "-f", "-", stdin=CHANGED, check=False)
-    assert diff.returncode == 1 and '-  a: "1"\n+  a: "9"' in diff.stdout and "+        image: example.invalid/one:2" in diff.stdout
+    assert diff.returncode == 1 and '-  a: "1"\n+  a: "9"' in diff.stdout and "+        image: 127.0.0.1:1/one:2" in diff.stdout
     kubectl("apply", "-f", "-", stdin=CHANGED)
     assert kubectl.run("diff", "-f", "-", stdin=CHANGED).stdout == ""
     assert managers(kubectl, "configmap", "c1") == {("kubectl-client-side-apply", "Update")}
@@ -132,10 +132,10 @@ def test_scale_and_rollout(kubectl, web):
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     history = kubectl("rollout", "history", "deployment/web")
     last = max(int(n) for n in re.findall(r"^(\d+)\s", history, re.M))
-    assert "Image:\texample.invalid/one:1" in kubectl("rollout", "history", "deployment/web", "--revision=1")
+    assert "Image:\t127.0.0.1:1/one:1" in kubectl("rollout", "history", "deployment/web", "--revision=1")
     assert kubectl("rollout", "undo", "deployment/web", "--to-revision=1") == "deployment.apps/web rolled back\n"
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    assert kubectl.get("deployment", "web")["spec"]["template"]["spec"]["containers"][0]["image"] == "example.invalid/one:1"
+    assert kubectl.get("deployment", "web")["spec"]["template"]["spec"]["containers"][0]["image"] == "127.0.0.1:1/one:1"
     assert f"{last + 1} " in kubectl("rollout", "history", "deployment/web")
     assert kubectl("rollout", "pause", "deployment/web") == "deployment.apps/web paused\n"
     assert "is already paused" in kubectl.fails("rollout", "pause", "deployment/web")
@@ -143,7 +143,7 @@ def test_scale_and_rollout(kubectl, web):
 
 
 def test_run_and_expose(kubectl, web):
-    assert kubectl("run", "p1", "--image=example.invalid/x:1", "--labels=a=b", "--port=80") == "pod/p1 created\n"
+    assert kubectl("run", "p1", "--image=127.0.0.1:1/x:1", "--labels=a=b", "--port=80") == "pod/p1 created\n"
     assert 'pods "p1" already exists' in kubectl.fails("run", "p1", "--image=x")
     assert kubectl("expose", "deployment", "web", "--port=80", "--name=ex") == "service/ex exposed\n"
     assert kubectl("get", "service", "ex", "-o", "jsonpath={.spec.selector}") == '{"app":"web"}'
@@ -196,7 +196,7 @@ def test_forms_of_output(kubectl, web):
     assert kubectl("get", "deploy,cm", "-l", "app=web", "-o", "name") == "deployment.apps/web\nconfigmap/c1\n"
     wide = kubectl("get", "deployment", "web", "-o", "wide").splitlines()
     assert wide[0].split() == "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR".split()
-    assert re.match(r"web +0/0 +0 +0 +\S+ +one +example.invalid/one:1 +app=web$", wide[1])
+    assert re.match(r"web +0/0 +0 +0 +\S+ +one +127.0.0.1:1/one:1 +app=web$", wide[1])
     assert kubectl("get", "deployment", "web", "-o", "jsonpath={.spec.template.spec.containers[*].name}") == "one"
     assert kubectl("get", "deployment", "web", "-o", "custom-columns=N:.metadata.name,R:.spec.replicas,X:.no") == \
         "N     R     X\nweb   0     <none>\n"

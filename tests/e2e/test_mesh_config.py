@@ -117,14 +117,14 @@ def test_an_ingress_is_served_by_the_gateway(cluster, gateway, applied):
                SECONDS, "the Ingress has not the gateway's address")
 
 
-def test_tls_is_passed_on_by_server_name(cluster, gateway, applied):
+def test_tls_is_passed_on_by_server_name(cluster, applied):
     if os.environ.get("WEFT_E2E_GATEWAY"):
         pytest.skip("port 443 of the gateway cannot be reached from here")
     applied(NAMES)
-    context = ssl._create_unverified_context()
+    context, address = ssl._create_unverified_context(), cluster.gateway("https")
 
     def subject(name):
-        with socket.create_connection((gateway[0], 443), 5) as raw, context.wrap_socket(raw, server_hostname=name) as tls:
+        with socket.create_connection(address, 5) as raw, context.wrap_socket(raw, server_hostname=name) as tls:
             return tls.getpeercert(binary_form=True)
     assert wait_until(lambda: subject("names.example"), SECONDS, "no TLS through the gateway")
     with pytest.raises(OSError):

@@ -96,9 +96,12 @@ def test_files_are_copied_both_ways(cluster, space, box, tmp_path):
 def test_a_command_may_be_long_and_is_never_cut(cluster, space, box):
     words = [str(i) for i in range(3000)]
     assert cluster.exec(box, "box", space, "echo", *words).stdout.split() == words
-    said = cluster.exec(box, "box", space, "echo", *[str(i) for i in range(5000)], check=False)
-    assert said.returncode != 0
-    assert "1 to 4096 words" in said.stderr
+    words = [str(i) for i in range(5000)]          # more than the sandbox takes; another node has no such bound
+    said = cluster.exec(box, "box", space, "echo", *words, check=False)
+    if os.environ.get("WEFT_E2E_KUBECONFIG"):
+        assert (said.returncode, said.stdout.split()) == (0, words)
+    else:
+        assert said.returncode != 0 and "1 to 4096 words" in said.stderr
 
 
 def test_exit_code_and_both_outputs_come_back(cluster, space, box):
@@ -159,8 +162,9 @@ def test_logs(cluster, space, box):
 
 
 def test_logs_follow_and_previous(cluster, space):
-    script = "echo run $(cat /dir/n 2>/dev/null || echo 0); echo 1 > /dir/n; [ $(cat /dir/again 2>/dev/null) ] || exit 1"
-    cluster.apply(json.dumps(pod("twice", sh("app", f"{script}", volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
+    # the second run stays: a node keeps one ended container of a name, so that a third would take the first one's log
+    script = "n=$(cat /dir/n 2>/dev/null || echo 0); echo run $n; echo 1 > /dir/n; [ $n = 1 ] || exit 1; exec sleep 600"
+    cluster.apply(json.dumps(pod("twice", sh("app", script, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
                                  volumes=[{"name": "dir", "emptyDir": {}}])), space)
     wait_until(lambda: cluster.get("pod", "-n", space, "twice")["status"]["containerStatuses"][0]["restartCount"] >= 1,
                30, "the container was not restarted")
@@ -168,5 +172,6 @@ def test_logs_follow_and_previous(cluster, space):
     assert cluster.out("logs", "-n", space, "twice", "--previous") == "run 0\n"
     cluster.apply(json.dumps(pod("talks", sh("app", "for i in 1 2 3; do echo $i; sleep 0.3; done"),
                                  restartPolicy="Never")), space)
-    cluster.out("wait", "-n", space, "--for=jsonpath={.status.phase}", "pod/talks", "--timeout=30s")
+    wait_until(lambda: cluster.get("pod", "-n", space, "talks")["status"]["phase"] in ("Running", "Succeeded"), 30,
+               "the container did not start")
     assert cluster.out("logs", "-n", space, "-f", "talks", timeout=30) == "1\n2\n3\n"

@@ -104,10 +104,8 @@ def test_a_store_that_came_back_is_filled_again(cluster, shop):
     wait_until(lambda: len(payload(shop + "/api/items")) == 4, 60, "the items are not back")
 
 
-def test_load_raises_replicas(cluster, shop):
+def test_load_raises_replicas(cluster, shop, metrics):
     """The workshop's load test: /api/loadtest keeps ratings-api busy, and the autoscaler adds a pod."""
-    if cluster.run("get", "--raw", "/apis/metrics.k8s.io/v1beta1", check=False).returncode != 0:
-        pytest.skip("the cluster measures no processor use (metrics.k8s.io)")
     cluster.apply_file("ratingsapp/ratings-api-hpa.yaml", NS)
     enough = threading.Event()
 

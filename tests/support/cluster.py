@@ -103,10 +103,10 @@ class Cluster:
 
     # --- the gateway ---
 
-    def gateway(self):
-        """(host, port) as Istio's tutorials find them: the load balancer's, or a node's where there is none."""
+    def gateway(self, name="http2"):
+        """(host, port) of a named port, as Istio's tutorials find them: the load balancer's, or a node's without one."""
         service = self.get("service", "istio-ingressgateway", "-n", "istio-system")
-        port = next(p for p in service["spec"]["ports"] if p["name"] == "http2")
+        port = next(p for p in service["spec"]["ports"] if p["name"] == name)
         ingress = service["status"].get("loadBalancer", {}).get("ingress")
         if ingress:
             return ingress[0]["ip"], port["port"]
