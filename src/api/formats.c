@@ -193,21 +193,23 @@ static const char *qualified_name_wrong(struct slice text)
 
 static const char *config_key_wrong(struct slice text)
 {
+    bool is_right = text.len > 0;
+
     if (text.len > SUBDOMAIN_MAX)
         return "must be no more than 253 characters";
     if (slice_eq_str(text, "."))
         return "must not be '.'";
+    if (slice_eq_str(text, ".."))
+        return "must not be '..'";
     if (slice_starts_with(text, SLICE("..")))
         return "must not start with '..'";
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (!isalnum(c) && !strchr("-._", c))
-            return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
-                   "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
-                   "'[-._a-zA-Z0-9]+')";
-    }
-    return NULL;
+    for (size_t i = 0; i < text.len; i++)
+        is_right =
+            is_right && (isalnum((unsigned char)text.data[i]) || strchr("-._", text.data[i]));
+    return is_right ? NULL
+                    : "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
+                      "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation "
+                      "is '[-._a-zA-Z0-9]+')";
 }
 
 const char *format_name_wrong(enum format_name form, const char *text)

@@ -8,9 +8,14 @@
 #include "api/structural.h"
 #include "base/mem.h"
 #include "kube/selector.h"
+#include "wire/base64.h"
 #include "wire/json.h"
 
-enum { TEXT_SIZE = 2048 };
+enum {
+    TEXT_SIZE = 2048,
+    CONFIG_SIZE_MAX = 1024 * 1024, /* bytes of all values of a ConfigMap or Secret */
+    CONFIG_KEY_SIZE = 320,         /* "data[key]"; a key has at most 253 letters */
+};
 
 struct rules {
     const struct api_kind *kind;
@@ -38,22 +43,208 @@ static void tell(const struct rules *rules, const char *reason, const char *fiel
     rules->on_cause(&cause, rules->ctx);
 }
 
+/* --- what an object says it is --- */
+
+/* Whether Kubernetes has the kinds of that group built in. */
+static bool group_is_built_in(const char *group)
+{
+    return strchr(group, '.') == NULL || slice_ends_with(slice_str(group), SLICE(".k8s.io"));
+}
+
+/* A server is in two parts, each with kinds of its own; this is the one of the definitions. */
+static bool group_is_extensions(const char *group)
+{
+    return strcmp(group, "apiextensions.k8s.io") == 0;
+}
+
+static const char *version_of(const char *api_version)
+{
+    const char *slash = strchr(api_version, '/');
+
+    return slash ? slash + 1 : api_version;
+}
+
+int kube_rules_check_envelope(const struct kube_envelope *wanted, const json_t *object,
+                              struct error *err)
+{
+    const char *api_version = json_path_string_or(object, "apiVersion", "");
+    const char *name = json_path_string_or(object, "kind", "");
+    const struct api_kind *kind;
+    const char *version;
+
+    api_version = api_version[0] ? api_version : wanted->api_version;
+    name = name[0] ? name : wanted->kind;
+    version = version_of(api_version);
+    if (strcmp(api_version, wanted->api_version) == 0 && strcmp(name, wanted->kind) == 0)
+        return 0;
+    if (!group_is_built_in(wanted->group))
+        return strcmp(api_version, wanted->api_version) == 0
+                   ? 0
+                   : err_set(err, ERR_INVALID,
+                             "the API version in the data (%s) does not match the expected API "
+                             "version (%s)",
+                             api_version, wanted->api_version);
+    kind = api_kind_find_object(api_version, name);
+    if (kind == NULL || !group_is_built_in(kind->group) ||
+        group_is_extensions(kind->group) != group_is_extensions(wanted->group))
+        return err_set(err, ERR_INVALID,
+                       "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is "
+                       "registered for version \"%s\" in scheme \"pkg/runtime/scheme.go:110\"",
+                       name, version, wanted->kind, name, api_version);
+    return err_set(err, ERR_INVALID,
+                   "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to "
+                   "(%.*s.%s): unknown conversion",
+                   name, version, wanted->kind, version, name,
+                   wanted->group[0] ? (int)strcspn(wanted->group, ".") : 4,
+                   wanted->group[0] ? wanted->group : "core", wanted->kind);
+}
+
 /* --- configuration --- */
 
 static void immutable_check(const struct rules *rules)
 {
-    static const char *const fields[] = {"binaryData", "data", "immutable"};
+    static const char *const fields[] = {"immutable", "data", "binaryData"};
 
     if (rules->old == NULL || !json_path_bool(rules->old, "immutable", false))
         return;
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const json_t *before = json_object_get(rules->old, fields[i]);
         const json_t *after = json_object_get(rules->object, fields[i]);
+        bool both_empty = json_object_size(before) + json_object_size(after) == 0;
 
-        if (before != after && !json_equal(before, after))
+        if (!json_equal(before, after) && (json_is_boolean(before) || !both_empty))
             tell(rules, "FieldValueForbidden", fields[i],
                  "Forbidden: field is immutable when `immutable` is set");
     }
+}
+
+/* In bytes, without the keys. `is_coded`: they are in base64, which its own check has passed. */
+static size_t values_size(const json_t *map, bool is_coded)
+{
+    size_t size = 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+    {
+        struct slice text = json_slice(value);
+
+        while (is_coded && text.len && text.data[text.len - 1] == '=')
+            text.len--;
+        size += is_coded ? text.len * 3 / 4 : text.len;
+    }
+    return size;
+}
+
+static void size_check(const struct rules *rules, const char *field, size_t size)
+{
+    if (size > CONFIG_SIZE_MAX)
+        tell(rules, "FieldValueTooLong", field, "Too long: may not be more than %d bytes",
+             CONFIG_SIZE_MAX);
+}
+
+static void config_map_check(const struct rules *rules)
+{
+    const json_t *data = json_object_get(rules->object, "data");
+    const json_t *binary = json_object_get(rules->object, "binaryData");
+    const char *key;
+    json_t *value;
+
+    immutable_check(rules);
+    json_object_foreach((json_t *)(uintptr_t)data, key, value)
+    {
+        char field[CONFIG_KEY_SIZE];
+
+        if (json_object_get(binary, key) == NULL)
+            continue;
+        (void)snprintf(field, sizeof(field), "data[%s]", key);
+        tell(rules, "FieldValueInvalid", field,
+             "Invalid value: \"%s\": duplicate of key present in binaryData", key);
+    }
+    size_check(rules, "[]", values_size(data, false) + values_size(binary, true));
+}
+
+/* --- secrets --- */
+
+enum secret_need {
+    NEED_ALL,  /* of the keys */
+    NEED_ONE,  /* of them */
+    NEED_TEXT, /* the key, and that it is not empty */
+    NEED_JSON, /* the key, and that it is an object */
+};
+
+static const struct secret_row {
+    const char *type;
+    enum secret_need need;
+    const char *keys[2];
+} secret_rows[] = {
+    {"kubernetes.io/dockercfg", NEED_JSON, {".dockercfg", NULL}},
+    {"kubernetes.io/dockerconfigjson", NEED_JSON, {".dockerconfigjson", NULL}},
+    {"kubernetes.io/basic-auth", NEED_ONE, {"username", "password"}},
+    {"kubernetes.io/ssh-auth", NEED_TEXT, {"ssh-privatekey", NULL}},
+    {"kubernetes.io/tls", NEED_ALL, {"tls.crt", "tls.key"}},
+};
+
+/* The contents of a secret are never told. */
+static void secret_json_check(const struct rules *rules, const char *key, const json_t *value)
+{
+    struct error err = {0};
+    struct buf text;
+    json_t *json = NULL;
+    char field[CONFIG_KEY_SIZE];
+
+    buf_init(&text, CONFIG_SIZE_MAX);
+    if (base64_decode(json_slice(value), &text) < 0 || text.len == 0)
+        err_set(&err, ERR_INVALID, "unexpected end of JSON input");
+    else if (json_parse(buf_slice(&text), NULL, &json, &err) == 0 && !json_is_object(json) &&
+             !json_is_null(json))
+        err_set(&err, ERR_INVALID,
+                "json: cannot unmarshal %s into Go value of type "
+                "map[string]interface {}",
+                json_is_number(json) ? "number" : json_type_name(json));
+    (void)snprintf(field, sizeof(field), "data[%s]", key);
+    if (err.code != 0)
+        tell(rules, "FieldValueInvalid", field, "Invalid value: \"<secret contents redacted>\": %s",
+             err.reason);
+    json_decref(json);
+    buf_deinit(&text);
+}
+
+static void secret_row_check(const struct rules *rules, const struct secret_row *row)
+{
+    const json_t *data = json_object_get(rules->object, "data");
+    bool one_is_enough = false;
+
+    for (size_t i = 0; row->need == NEED_ONE && i < ARRAY_LEN(row->keys); i++)
+        one_is_enough = one_is_enough || json_object_get(data, row->keys[i]) != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(row->keys) && row->keys[i] != NULL; i++) {
+        const json_t *value = json_object_get(data, row->keys[i]);
+        char field[CONFIG_KEY_SIZE];
+
+        (void)snprintf(field, sizeof(field), "data[%s]", row->keys[i]);
+        if (!one_is_enough &&
+            (value == NULL || (row->need == NEED_TEXT && json_string_length(value) == 0)))
+            tell(rules, "FieldValueRequired", field, "Required value");
+        else if (row->need == NEED_JSON)
+            secret_json_check(rules, row->keys[i], value);
+    }
+}
+
+static void secret_check(const struct rules *rules)
+{
+    static const char account[] = "kubernetes.io/service-account.name";
+    const char *type = json_path_string_or(rules->object, "type", "");
+    const json_t *annotations = json_path_get(rules->object, "metadata.annotations");
+    const char *name = json_get_string(annotations, account);
+
+    immutable_check(rules);
+    size_check(rules, "data", values_size(json_object_get(rules->object, "data"), true));
+    if (strcmp(type, "kubernetes.io/service-account-token") == 0 && (name == NULL || !name[0]))
+        tell(rules, "FieldValueRequired",
+             "metadata.annotations[kubernetes.io/service-account.name]", "Required value");
+    for (size_t i = 0; i < ARRAY_LEN(secret_rows); i++)
+        if (strcmp(secret_rows[i].type, type) == 0)
+            secret_row_check(rules, &secret_rows[i]);
 }
 
 /* --- pods --- */
@@ -135,6 +326,7 @@ static void pod_check(const struct rules *rules)
     json_decref(before);
     json_decref(after);
 }
+
 /* --- workloads --- */
 
 static void workload_check(const struct rules *rules)
@@ -268,8 +460,8 @@ static const struct rule_row {
     void (*check)(const struct rules *rules);
 } rule_rows[] = {
     {"", "Pod", pod_check},
-    {"", "Secret", immutable_check},
-    {"", "ConfigMap", immutable_check},
+    {"", "Secret", secret_check},
+    {"", "ConfigMap", config_map_check},
     {"apps", "Deployment", workload_check},
     {"apps", "ReplicaSet", workload_check},
     {"apps", "StatefulSet", workload_check},

@@ -14,7 +14,19 @@
 
 #include "api/check.h"
 #include "api/schema.h"
+#include "base/err.h"
 #include "base/prelude.h"
+
+/* What the place that an object is sent to holds; all borrowed. */
+struct kube_envelope {
+    const char *group, *api_version, *kind;
+};
+
+/* Whether the object says that it is something else: ERR_INVALID, with the sentence of a 400. An
+ * absent apiVersion or kind says nothing. Of kinds that are not built in only the version is
+ * compared: another kind is a 422 there. */
+MUST_USE int kube_rules_check_envelope(const struct kube_envelope *wanted, const json_t *object,
+                                       struct error *err);
 
 /* Tells the causes of a 422. `old` is the state before an update, NULL for a new object. */
 void kube_rules_check(const struct api_kind *kind, const json_t *object, const json_t *old,

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "kube/managed.h"
 #include "kube/patch.h"
+#include "kube/rules.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdlib.h>
@@ -51,6 +52,9 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
 {
     const char *version = json_get_string(object, "apiVersion");
     const char *kind_name = json_get_string(object, "kind");
+    const struct kube_envelope wanted = {call->kind->group, call->kind->api_version,
+                                         call->kind->kind};
+    struct error err = {0};
 
     if (!json_is_object(object))
         return apiserver_fail(call, 400, "BadRequest", "the body of the request is not an object");
@@ -58,17 +62,15 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
         return apiserver_fail(call, 400, "BadRequest",
                               "Object '%s' is missing in the body of the request",
                               kind_name == NULL ? "Kind" : "apiVersion");
-    if (kind_name != NULL && kind_name[0] && strcmp(kind_name, call->kind->kind) != 0)
-        return apiserver_fail(
-            call, 400, "BadRequest",
-            "%s in version \"%s\" cannot be handled as a %s: the kind in the data "
-            "does not match",
-            kind_name, version ? version : "", call->kind->kind);
-    if (version != NULL && version[0] && strcmp(version, call->kind->api_version) != 0)
-        return apiserver_fail(
-            call, 400, "BadRequest",
-            "the API version in the data (%s) does not match the expected API version (%s)",
-            version, call->kind->api_version);
+    if (kube_rules_check_envelope(&wanted, object, &err) != 0)
+        return apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
+    if (kind_name != NULL && kind_name[0] && strcmp(kind_name, call->kind->kind) != 0) {
+        apiserver_invalid_add(call, "FieldValueInvalid", "kind",
+                              "Invalid value: \"%s\": must be %s", kind_name, call->kind->kind);
+        return apiserver_invalid_finish_as(
+            call, arena_printf(&call->arena, "%s.%s", kind_name, call->kind->group),
+            json_path_string_or(object, "metadata.name", ""));
+    }
     json_set_string(object, "kind", call->kind->kind);
     json_set_string(object, "apiVersion", call->kind->api_version);
     if (json_object_get(object, "metadata") == NULL)
@@ -95,6 +97,11 @@ static int check_names(struct apiserver_call *call, json_t *object)
         json_set_string(metadata_of(object), "namespace", call->ns);
     else
         json_object_del(metadata_of(object), "namespace");
+    if (call->verb == APISERVER_UPDATE && name[0] == '\0')
+        return apiserver_fail(call, 400, "BadRequest",
+                              "the name of the object (%s based on URL) was undeterminable: name "
+                              "must be provided",
+                              call->name);
     if (call->name[0] && name[0] && strcmp(name, call->name) != 0)
         return apiserver_fail(call, 400, "BadRequest",
                               "the name of the object (%s) does not match the name on the URL (%s)",
@@ -102,6 +109,21 @@ static int check_names(struct apiserver_call *call, json_t *object)
     if (call->name[0])
         json_set_string(metadata_of(object), "name", call->name);
     return 0;
+}
+
+/* What and which the object is. A scale is of another kind than the object that it is of. */
+static int check_identity(struct apiserver_call *call, json_t *object)
+{
+    int rc = is_sub(call, "scale") ? 0 : check_envelope(call, object);
+
+    return rc ? rc : check_names(call, object);
+}
+
+static int check_object(struct apiserver_call *call, json_t *object)
+{
+    int rc = check_identity(call, object);
+
+    return rc ? rc : apiserver_schema_decode(call, object);
 }
 
 /* --- create --- */
@@ -174,13 +196,8 @@ static int prepare_end(struct apiserver_call *call)
 static int prepare_new(struct apiserver_call *call)
 {
     json_t *object = call->object;
-    int rc = check_envelope(call, object);
+    int rc = check_object(call, object);
 
-    if (rc == 0)
-        rc = check_names(call, object);
-    if (rc != 0)
-        return rc;
-    rc = apiserver_schema_decode(call, object);
     if (rc == 0)
         rc = check_namespace(call);
     if (rc != 0)
@@ -442,23 +459,16 @@ static void check_finalizers(struct apiserver_call *call)
     }
 }
 
-static int check_object(struct apiserver_call *call, json_t *object)
-{
-    int rc = check_envelope(call, object);
-
-    if (rc == 0)
-        rc = check_names(call, object);
-    if (rc != 0)
-        return rc;
-    return apiserver_schema_decode(call, object);
-}
-
 static int prepare_update(struct apiserver_call *call)
 {
     struct store_object *old = store_get(call->kind->bucket, call->ns, call->name);
     json_t *wanted;
-    int rc;
+    int rc = 0;
 
+    if (call->verb == APISERVER_UPDATE && call->body != NULL)
+        rc = check_identity(call, call->body);
+    if (rc != 0)
+        return rc;
     if (old == NULL)
         return apiserver_managed_is_apply(call)
                    ? prepare_apply_new(call)

@@ -70,6 +70,8 @@ static void names(void **state)
         {FORMAT_CONFIG_KEY, "a b", "a valid config key"},
         {FORMAT_CONFIG_KEY, "..a", "must not start with '..'"},
         {FORMAT_CONFIG_KEY, ".", "must not be '.'"},
+        {FORMAT_CONFIG_KEY, "..", "must not be '..'"},
+        {FORMAT_CONFIG_KEY, "", "a valid config key"},
     };
 
     (void)state;

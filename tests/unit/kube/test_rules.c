@@ -8,6 +8,7 @@
 #include "kube/defaults.h"
 #include "kube/definition.h"
 #include "kube/rules.h"
+#include "wire/base64.h"
 #include "wire/json.h"
 #include "wire/yaml.h"
 
@@ -32,14 +33,76 @@ static void on_cause(const struct api_cause *cause, void *ctx)
     "{webhooks: [{name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], " more "}]}"
 #define URL "clientConfig: {url: 'https://x/'}"
 
-static void rules(void **state)
+struct rule_case {
+    const char *group, *kind, *object, *old, *expected; /* of `expected` the beginning */
+};
+
+static void cases_assert(const struct rule_case *cases, size_t count)
 {
-    static const struct {
-        const char *group, *kind, *object, *old, *expected; /* of `expected` the beginning */
-    } cases[] = {
+    for (size_t i = 0; i < count; i++) {
+        const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
+        json_t *object = parse(cases[i].object);
+        json_t *old = parse(cases[i].old);
+        struct buf told;
+
+        buf_init(&told, 0);
+        kube_rules_check(kind, object, old, on_cause, &told);
+        if (!slice_starts_with(buf_slice(&told), slice_str(cases[i].expected)) ||
+            (cases[i].expected[0] == '\0' && told.len))
+            fail_msg("%s: %.*s", cases[i].object, (int)told.len, told.data);
+        buf_deinit(&told);
+        json_decref(object);
+        json_decref(old);
+    }
+}
+
+static void configuration(void **state)
+{
+    static const struct rule_case cases[] = {
         {"", "ConfigMap", "{data: {a: b}}", "{immutable: true, data: {a: b}}",
          "immutable: Forbidden: field is immutable when `immutable` is set"},
         {"", "ConfigMap", "{data: {a: c}}", "{data: {a: b}}", ""},
+        {"", "ConfigMap", "{immutable: true, data: {}}", "{immutable: true}", ""},
+        {"", "ConfigMap", "{data: {a: c}, binaryData: {b: Yg==}}", "{immutable: true}",
+         "immutable: Forbidden: field is immutable when `immutable` is set; "
+         "data: Forbidden: field is immutable when `immutable` is set; "
+         "binaryData: Forbidden: field is immutable when `immutable` is set"},
+        {"", "ConfigMap", "{data: {a: c}, binaryData: {a: Yg==}}", "",
+         "data[a]: Invalid value: \"a\": duplicate of key present in binaryData"},
+        {"", "Secret", "{type: kubernetes.io/service-account-token}", "",
+         "metadata.annotations[kubernetes.io/service-account.name]: Required value"},
+        {"", "Secret",
+         "{type: kubernetes.io/service-account-token, metadata: {annotations: "
+         "{kubernetes.io/service-account.name: a}}}",
+         "", ""},
+        {"", "Secret", "{type: kubernetes.io/tls, data: {tls.key: ''}}", "",
+         "data[tls.crt]: Required value"},
+        {"", "Secret", "{type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}}", "", ""},
+        {"", "Secret", "{type: kubernetes.io/basic-auth, data: {a: ''}}", "",
+         "data[username]: Required value; data[password]: Required value"},
+        {"", "Secret", "{type: kubernetes.io/basic-auth, data: {password: ''}}", "", ""},
+        {"", "Secret", "{type: kubernetes.io/ssh-auth, data: {ssh-privatekey: ''}}", "",
+         "data[ssh-privatekey]: Required value"},
+        {"", "Secret", "{type: kubernetes.io/dockercfg}", "", "data[.dockercfg]: Required value"},
+        {"", "Secret", "{type: kubernetes.io/dockercfg, data: {.dockercfg: ''}}", "",
+         "data[.dockercfg]: Invalid value: \"<secret contents redacted>\": unexpected end"},
+        {"", "Secret", "{type: kubernetes.io/dockerconfigjson, data: {.dockerconfigjson: bm90}}",
+         "", "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": "},
+        {"", "Secret", "{type: kubernetes.io/dockerconfigjson, data: {.dockerconfigjson: MQ==}}",
+         "",
+         "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": json: cannot "
+         "unmarshal number into Go value of type map[string]interface {}"},
+        {"", "Secret", "{type: kubernetes.io/dockerconfigjson, data: {.dockerconfigjson: e30=}}",
+         "", ""},
+    };
+
+    (void)state;
+    cases_assert(cases, ARRAY_LEN(cases));
+}
+
+static void rules(void **state)
+{
+    static const struct rule_case cases[] = {
         {"", "Pod", "{spec: {containers: [{volumeMounts: [{name: v}]}]}}", "",
          "spec.containers[0].volumeMounts[0].name: Not found: \"v\""},
         {"", "Pod", "{spec: {volumes: [{name: v}], containers: [{volumeMounts: [{name: v}]}]}}", "",
@@ -82,21 +145,96 @@ static void rules(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
-        json_t *object = parse(cases[i].object);
-        json_t *old = parse(cases[i].old);
-        struct buf told;
+    cases_assert(cases, ARRAY_LEN(cases));
+}
 
-        buf_init(&told, 0);
-        kube_rules_check(kind, object, old, on_cause, &told);
-        if (!slice_starts_with(buf_slice(&told), slice_str(cases[i].expected)) ||
-            (cases[i].expected[0] == '\0' && told.len))
-            fail_msg("%s: %.*s", cases[i].object, (int)told.len, told.data);
-        buf_deinit(&told);
+static void envelopes(void **state)
+{
+    static const struct kube_envelope map = {"", "v1", "ConfigMap"},
+                                      deployment = {"apps", "apps/v1", "Deployment"},
+                                      own = {"a.test", "a.test/v1", "Boat"},
+                                      crd = {"apiextensions.k8s.io", "apiextensions.k8s.io/v1",
+                                             "CustomResourceDefinition"};
+    static const struct {
+        const struct kube_envelope *wanted;
+        const char *object, *expected; /* NULL: it is what is wanted */
+    } cases[] = {
+        {&map, "{apiVersion: v1, kind: ConfigMap}", NULL},
+        {&map, "{}", NULL},
+        {&map, "{apiVersion: v1, kind: Secret}",
+         "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to "
+         "(core.ConfigMap): unknown conversion"},
+        {&map, "{apiVersion: v1, kind: Nope}",
+         "Nope in version \"v1\" cannot be handled as a ConfigMap: no kind \"Nope\" is registered "
+         "for version \"v1\" in scheme \"pkg/runtime/scheme.go:110\""},
+        {&map, "{apiVersion: apps/v1}",
+         "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is "
+         "registered for version \"apps/v1\" in scheme \"pkg/runtime/scheme.go:110\""},
+        {&map, "{apiVersion: networking.istio.io/v1, kind: Gateway}",
+         "Gateway in version \"v1\" cannot be handled as a ConfigMap: no kind \"Gateway\" is "
+         "registered for version \"networking.istio.io/v1\" in scheme "
+         "\"pkg/runtime/scheme.go:110\""},
+        {&deployment, "{kind: ReplicaSet}",
+         "ReplicaSet in version \"v1\" cannot be handled as a Deployment: converting "
+         "(v1.ReplicaSet) to (apps.Deployment): unknown conversion"},
+        {&crd, "{apiVersion: v1, kind: Secret}",
+         "Secret in version \"v1\" cannot be handled as a CustomResourceDefinition: no kind "
+         "\"Secret\" is registered for version \"v1\" in scheme \"pkg/runtime/scheme.go:110\""},
+        {&own, "{apiVersion: a.test/v1, kind: Other}", NULL},
+        {&own, "{apiVersion: v1, kind: Boat}",
+         "the API version in the data (v1) does not match the expected API version (a.test/v1)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        json_t *object = parse(cases[i].object);
+        int rc = kube_rules_check_envelope(cases[i].wanted, object, &err);
+
+        assert_int_equal(rc, cases[i].expected ? ERR_INVALID : 0);
+        assert_string_equal(err.reason, cases[i].expected ? cases[i].expected : "");
         json_decref(object);
-        json_decref(old);
     }
+}
+
+/* One byte decides, of texts and of base64. */
+static void config_size(void **state)
+{
+    enum { MOST = 1024 * 1024 };
+    char *text = mem_zalloc(MOST + 1);
+    struct slice bytes = {text, MOST - 2};
+    struct buf coded, told;
+    json_t *object;
+
+    (void)state;
+    memset(text, 'x', MOST);
+    buf_init(&coded, 0);
+    buf_init(&told, 0);
+    assert_int_equal(base64_encode(bytes, &coded), 0);
+    object = json_pack("{s:{s:s}, s:{s:s#}}", "data", "a", "xx", "binaryData", "b", coded.data,
+                       (int)coded.len);
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    assert_int_equal(told.len, 0);
+    json_path_set(object, "data.a", json_string("xxx"));
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    assert_true(slice_eq_str(buf_slice(&told), "[]: Too long: may not be more than 1048576 bytes"));
+    json_decref(object);
+    buf_reset(&told);
+    buf_reset(&coded);
+    bytes.len = MOST;
+    object = json_pack("{s:{s:s}}", "data", "a", text);
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    assert_int_equal(told.len, 0);
+    assert_int_equal(base64_encode(bytes, &coded), 0);
+    json_decref(object);
+    object = json_pack("{s:{s:s#, s:s}}", "data", "a", coded.data, (int)coded.len, "b", "eA==");
+    kube_rules_check(api_kind_find("", "v1", "Secret"), object, NULL, on_cause, &told);
+    assert_true(
+        slice_eq_str(buf_slice(&told), "data: Too long: may not be more than 1048576 bytes"));
+    json_decref(object);
+    buf_deinit(&told);
+    buf_deinit(&coded);
+    mem_free(text);
 }
 
 static void defaults(void **state)
@@ -240,7 +378,10 @@ static void webhooks_see(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(configuration),
         cmocka_unit_test(rules),
+        cmocka_unit_test(config_size),
+        cmocka_unit_test(envelopes),
         cmocka_unit_test(defaults),
         cmocka_unit_test(classes_of_service),
         cmocka_unit_test(completed_definitions),
