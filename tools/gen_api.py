@@ -31,7 +31,7 @@ FLAGS = {"cluster": None, "status": "STATUS", "scale": "SCALE", "generation": "G
 
 # Columns whose cells src/api/table_cells.c computes.
 CODE_COLUMNS = {"Ready", "Status", "Restarts", "Readiness Gates", "External-IP", "Port(s)", "Endpoints", "Ports", "Data",
-                "Roles", "Last Seen", "Object", "Source", "Message", "Targets", "Hosts", "Request", "Limit"}
+                "Roles", "Last Seen", "Object", "Source", "Message", "Targets", "Hosts", "Address", "Request", "Limit"}
 
 
 def fail(where, why):

@@ -9,20 +9,51 @@
 #include "wire/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- services and endpoints --- */
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The addresses, each once and in order: of a point without an IP its host name. */
+static json_t *balancer_cell(const json_t *object, const char *fallback)
+{
+    const json_t *points = json_path_get(object, "status.loadBalancer.ingress");
+    const char **texts = mem_calloc(json_array_size(points) + 1, sizeof *texts);
+    struct buf out;
+    size_t count = 0;
+    size_t i;
+    json_t *point;
+
+    buf_init(&out, 0);
+    json_array_foreach(points, i, point)
+    {
+        const char *ip = json_path_string_or(point, "ip", "");
+        const char *host = json_path_string_or(point, "hostname", "");
+
+        if (ip[0] || host[0])
+            texts[count++] = ip[0] ? ip : host;
+    }
+    qsort(texts, count, sizeof *texts, compare_texts);
+    for (i = 0; i < count; i++)
+        if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0)
+            buf_printf(&out, "%s%s", out.len ? "," : "", texts[i]);
+    mem_free(texts);
+    return table_cell_of_buf(&out, fallback);
+}
+
 static json_t *external_ip(const json_t *object, int64_t now_ms)
 {
-    const json_t *ingress = json_path_get(object, "status.loadBalancer.ingress");
     const char *type = json_path_string_or(object, "spec.type", "ClusterIP");
 
     (void)now_ms;
     if (strcmp(type, "ExternalName") == 0)
         return json_string(json_path_string_or(object, "spec.externalName", "<none>"));
     if (strcmp(type, "LoadBalancer") == 0)
-        return json_array_size(ingress) ? table_cell_of_join(ingress, "ip", "<pending>")
-                                        : json_string("<pending>");
+        return balancer_cell(object, "<pending>");
     return table_cell_of_join(json_path_get(object, "spec.externalIPs"), NULL, "<none>");
 }
 
@@ -267,10 +298,36 @@ static json_t *hpa_targets(const json_t *object, int64_t now_ms)
 
 /* --- ingresses and quotas --- */
 
+/* The first three hosts; then how many rules there are more. */
 static json_t *ingress_hosts(const json_t *object, int64_t now_ms)
 {
+    enum { SHOWN_MAX = 3 };
+    const json_t *rules = json_path_get(object, "spec.rules");
+    struct buf out;
+    size_t shown = 0;
+    size_t i;
+    json_t *rule;
+
     (void)now_ms;
-    return table_cell_of_join(json_path_get(object, "spec.rules"), "host", "*");
+    buf_init(&out, 0);
+    json_array_foreach(rules, i, rule)
+    {
+        const char *host = json_path_string_or(rule, "host", "");
+
+        if (shown == SHOWN_MAX) {
+            buf_printf(&out, " + %zu more...", json_array_size(rules) - SHOWN_MAX);
+            break;
+        }
+        if (host[0])
+            buf_printf(&out, "%s%s", shown++ ? "," : "", host);
+    }
+    return table_cell_of_buf(&out, "*");
+}
+
+static json_t *ingress_address(const json_t *object, int64_t now_ms)
+{
+    (void)now_ms;
+    return balancer_cell(object, "");
 }
 
 static json_t *ingress_ports(const json_t *object, int64_t now_ms)
@@ -334,6 +391,7 @@ static const struct cell_row {
     {"Event", "Source", event_source},
     {"Event", "Message", event_message},
     {"HorizontalPodAutoscaler", "Targets", hpa_targets},
+    {"Ingress", "Address", ingress_address},
     {"Ingress", "Hosts", ingress_hosts},
     {"Ingress", "Ports", ingress_ports},
     {"ResourceQuota", "Request", quota_request},

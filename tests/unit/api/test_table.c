@@ -119,6 +119,16 @@ static void other_kinds(void **state)
                  "\"10.0.0.1\",\"ports\":[{\"port\":80,\"nodePort\":30080,\"protocol\":\"TCP\"},"
                  "{\"port\":53,\"protocol\":\"UDP\"}],\"selector\":{\"app\":\"web\"}}}",
                  "s|LoadBalancer|10.0.0.1|<pending>|80:30080/TCP,53/UDP|<unknown>|app=web");
+    assert_cells("networking.k8s.io", "ingresses",
+                 "{\"metadata\":{\"name\":\"i\"},\"spec\":{\"rules\":[{\"host\":\"b.test\"},{},"
+                 "{\"host\":\"a.test\"},{\"host\":\"d.test\"},{\"host\":\"c.test\"}]},\"status\":{"
+                 "\"loadBalancer\":{\"ingress\":[{\"hostname\":\"lb.test\"},{\"ip\":\"1.2.3.4\"},"
+                 "{\"ip\":\"1.2.3.4\"},{\"hostname\":\"a.test\"}]}}}",
+                 "i|<none>|b.test,a.test,d.test + 2 more...|1.2.3.4,a.test,lb.test|80");
+    assert_cells("networking.k8s.io", "ingresses",
+                 "{\"metadata\":{\"name\":\"i\"},\"spec\":{\"ingressClassName\":\"weft\","
+                 "\"tls\":[{\"hosts\":[\"a.test\"]}]}}",
+                 "i|weft|*||80, 443");
     assert_cells("apps", "deployments",
                  "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":3},\"status\":{"
                  "\"readyReplicas\":1,\"updatedReplicas\":2,\"availableReplicas\":1}}",
