@@ -17,6 +17,7 @@ struct http_check {
     struct loop *loop;
     void (*on_done)(bool fine, const char *text, void *ctx);
     void *ctx;
+    struct addr addr;
     bool any_status;
     bool serving; /* gRPC said so */
     struct http_pool *pool;
@@ -145,12 +146,15 @@ static void on_finish(struct grpc_call *call, enum grpc_status status, const cha
                       void *ctx)
 {
     struct http_check *check = ctx;
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE], addr[ADDR_TEXT_SIZE];
 
     (void)call;
     check->call = NULL;
     if (status == GRPC_OK)
         snprintf(text, sizeof text, "service unhealthy (not SERVING)");
+    else if (status == GRPC_UNAVAILABLE) /* as the kubelet says it */
+        snprintf(text, sizeof text, "error: failed to connect service at \"%s\": %s",
+                 addr_format(&check->addr, addr), message ? message : "");
     else
         snprintf(text, sizeof text, "health rpc failed (status %d): %s", (int)status,
                  message ? message : "");
@@ -204,6 +208,7 @@ int http_check_start(struct loop *loop, const struct http_check_spec *spec,
     check->loop = loop;
     check->on_done = on_done;
     check->ctx = ctx;
+    check->addr = spec->addr;
     check->any_status = spec->any_status;
     loop_timer_init(&check->timeout, on_timeout, check);
     loop_task_init(&check->free_task, on_free, check);

@@ -77,7 +77,7 @@ static void nobody_there(void **state)
     assert_int_equal(addr_parse(SLICE("127.0.0.1:1"), &spec.addr), 0);
     check(&fixture, &spec, false, "dial tcp: ");
     spec.kind = HTTP_CHECK_GRPC;
-    check(&fixture, &spec, false, "health rpc failed");
+    check(&fixture, &spec, false, "failed to connect service at \"127.0.0.1:1\": ");
     fixture_stop(&fixture);
 }
 
