@@ -40,10 +40,12 @@ static inline bool slice_eq_str(struct slice a, const char *b)
     return slice_eq(a, slice_str(b));
 }
 
-/* From `from` to the end; empty when from is past it. */
+/* From `from` to the end; empty when from is past it. NULL stays NULL, to which C adds nothing. */
 static inline struct slice slice_from(struct slice s, size_t from)
 {
-    return from >= s.len ? slice_make(s.data + s.len, 0) : slice_make(s.data + from, s.len - from);
+    size_t skip = from < s.len ? from : s.len;
+
+    return slice_make(skip > 0 ? s.data + skip : s.data, s.len - skip);
 }
 
 /* At most the first `len` bytes. */
