@@ -116,8 +116,6 @@ const char *analysis_labels_text(struct analysis *analysis, const struct mesh_la
 /* The place of the first label in a map at `path`; NULL when there is none. */
 const char *analysis_label_path(struct analysis *analysis, const char *path,
                                 const struct mesh_labels *labels);
-/* Whether a JSON array has this text among its items. */
-bool analysis_list_has(const json_t *list, const char *text);
 /* Texts with `separator` between; sorted when `sort`. */
 const char *analysis_join(struct analysis *analysis, const char **items, size_t count,
                           const char *separator, bool sort);

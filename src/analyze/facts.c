@@ -77,19 +77,6 @@ const char *analysis_join(struct analysis *analysis, const char **items, size_t 
     return text;
 }
 
-bool analysis_list_has(const json_t *list, const char *text)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(list, i, item)
-    {
-        if (json_is_string(item) && strcmp(json_string_value(item), text) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool expression_matches(const json_t *expression, const struct mesh_labels *labels)
 {
     const char *key = json_get_string(expression, "key");
@@ -104,8 +91,8 @@ static bool expression_matches(const json_t *expression, const struct mesh_label
     if (strcmp(operator, "DoesNotExist") == 0)
         return value == NULL;
     if (strcmp(operator, "In") == 0)
-        return value && analysis_list_has(values, value);
-    return strcmp(operator, "NotIn") == 0 && (!value || !analysis_list_has(values, value));
+        return value && json_array_has(values, value);
+    return strcmp(operator, "NotIn") == 0 && (!value || !json_array_has(values, value));
 }
 
 bool analysis_map_matches(const json_t *map, const struct mesh_labels *labels)

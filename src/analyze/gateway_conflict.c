@@ -29,7 +29,7 @@ static bool hosts_overlap(const json_t *server, const json_t *other)
         return false;
     json_array_foreach(json_object_get(server, "hosts"), i, host)
     {
-        if (json_is_string(host) && analysis_list_has(hosts, json_string_value(host)))
+        if (json_is_string(host) && json_array_has(hosts, json_string_value(host)))
             return true;
     }
     return false;

@@ -18,7 +18,7 @@ const char *analysis_host(struct analysis *analysis, const char *ns, const char 
 
 bool analysis_exports_to_all(const json_t *export_to)
 {
-    return json_array_size(export_to) == 0 || analysis_list_has(export_to, "*");
+    return json_array_size(export_to) == 0 || json_array_has(export_to, "*");
 }
 
 const char *analysis_scope(const json_t *item, const char *ns)

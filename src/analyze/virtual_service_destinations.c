@@ -100,7 +100,7 @@ static subset_route_vec subset_routes_collect(struct analysis *analysis)
 
             if (is_http_route(&found.items[i]) &&
                 json_path_string_or(found.items[i].json, "subset", "")[0] &&
-                analysis_list_has(json_object_get(object->spec, "hosts"), route.host))
+                json_array_has(json_object_get(object->spec, "hosts"), route.host))
                 VEC_PUSH(&out, route);
         }
         VEC_DEINIT(&found);

@@ -17,7 +17,7 @@ static bool is_bound_to_mesh(const struct analyze_object *object)
 {
     const json_t *gateways = json_object_get(object->spec, "gateways");
 
-    return json_array_size(gateways) == 0 || analysis_list_has(gateways, "mesh");
+    return json_array_size(gateways) == 0 || json_array_has(gateways, "mesh");
 }
 
 static void claims_add(struct analysis *analysis, const struct analyze_object *object,

@@ -288,6 +288,29 @@ bool json_get_bool(const json_t *object, const char *key, bool fallback)
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
+json_t *json_array_find(const json_t *array, const char *key, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *item = json_array_get(array, i);
+        const char *value = json_get_string(item, key);
+
+        if (value && strcmp(value, text) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+bool json_array_has(const json_t *array, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *value = json_string_value(json_array_get(array, i));
+
+        if (value && strcmp(value, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 int json_set_string(json_t *object, const char *key, const char *text)
 {
     return json_object_set_new(object, key, json_string(text)) < 0 ? ERR_INVALID : 0;

@@ -73,6 +73,12 @@ const char *json_get_string(const json_t *object, const char *key);
 int64_t json_get_int(const json_t *object, const char *key, int64_t fallback);
 bool json_get_bool(const json_t *object, const char *key, bool fallback);
 
+/* The first object of an array whose string member `key` is `text`: named ports, volumes,
+ * containers, conditions. Borrowed; NULL when there is none, or `array` is no array. */
+json_t *json_array_find(const json_t *array, const char *key, const char *text);
+/* Whether a string is among an array's items. `array` may be NULL. */
+bool json_array_has(const json_t *array, const char *text);
+
 /* json_object_set_new / json_array_append_new for text; the key must be valid UTF-8.
  * NULL or invalid UTF-8 text sets nothing and returns ERR_INVALID. */
 int json_set_string(json_t *object, const char *key, const char *text);

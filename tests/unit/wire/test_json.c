@@ -199,6 +199,21 @@ static void repeated_keys(void **state)
     }
 }
 
+static void array_items_are_found_by_name(void **state)
+{
+    json_t *list = json_pack("[{s:i},s,{s:s,s:i},{s:s,s:i}]", "name", 1, "http", "name", "http",
+                             "port", 80, "name", "http", "port", 81);
+
+    (void)state;
+    assert_int_equal(json_get_int(json_array_find(list, "name", "http"), "port", 0), 80);
+    assert_null(json_array_find(list, "name", "https"));
+    assert_null(json_array_find(NULL, "name", "http"));
+    assert_true(json_array_has(list, "http"));
+    assert_false(json_array_has(list, "name"));
+    assert_false(json_array_has(NULL, "http"));
+    json_decref(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +223,7 @@ int main(void)
         cmocka_unit_test(paths_read),
         cmocka_unit_test(paths_write),
         cmocka_unit_test(output_is_ordered_or_sorted),
+        cmocka_unit_test(array_items_are_found_by_name),
         cmocka_unit_test(bad_text_becomes_replacement_characters),
         cmocka_unit_test(base64_round_trip),
     };
