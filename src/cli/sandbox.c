@@ -15,12 +15,14 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "cli/sandbox_int.h"
+#include "io/cgroup.h"
+#include "io/mounts.h"
+#include "oci/container.h"
 #include "sandbox/apiserver.h"
 #include "sandbox/controllers/controllers.h"
 #include "sandbox/daemon.h"
 #include "sandbox/net.h"
 #include "sandbox/node.h"
-#include "sandbox/node_runtime.h"
 
 enum { LOG_MAX = 64 * 1024 * 1024 };
 
@@ -39,6 +41,16 @@ struct options {
 
 /* --- down --- */
 
+static int containers_remove(const struct instance *in, struct error *err)
+{
+    int rc = oci_runtime_clear(&in->runtime, err);
+
+    if (mounts_remove_below(in->state_path, err) < 0)
+        rc = ERR_IO;
+    cgroup_remove(in->cgroup);
+    return rc;
+}
+
 int sandbox_down(const struct instance *in, struct error *err)
 {
     int rc = 0;
@@ -46,7 +58,7 @@ int sandbox_down(const struct instance *in, struct error *err)
     for (size_t i = DAEMON_COUNT; i-- > 0 && rc == 0;)
         rc = daemon_stop(in, daemon_names[i], err);
     if (rc == 0)
-        rc = runtime_remove_all(in, err);
+        rc = containers_remove(in, err);
     if (rc == 0)
         rc = net_down(in, err);
     return rc == 0 ? instance_remove(in, err) : rc;
@@ -97,7 +109,7 @@ static int run_status(const struct options *options)
     }
     printf("  %-12s %s (%s)\n", "network", net_is_up(&in) ? "up" : "down", in.route_cidr);
     printf("  %-12s https://127.0.0.1:%u\n  %-12s %s\n  %-12s %s\n", "API", in.api_port,
-           "kubeconfig", in.kubeconfig_path, "images", in.store_path);
+           "kubeconfig", in.kubeconfig_path, "images", in.images.layout_path);
     return all ? CLI_OK : CLI_FAILED;
 }
 

@@ -162,11 +162,12 @@ static void store_choose(struct instance *in, const char *given)
     buf_init(&noted, INSTANCE_PATH_SIZE);
     snprintf(path, sizeof path, "%.200s/image-store", in->state_path);
     if (given && given[0])
-        snprintf(in->store_path, sizeof in->store_path, "%s", given);
+        snprintf(in->images.layout_path, sizeof in->images.layout_path, "%s", given);
     else if (file_read(path, &noted, NULL) == 0 && noted.len > 0)
-        snprintf(in->store_path, sizeof in->store_path, "%s", noted.data);
+        snprintf(in->images.layout_path, sizeof in->images.layout_path, "%s", noted.data);
     else
-        snprintf(in->store_path, sizeof in->store_path, "%s/image-store", root_path());
+        snprintf(in->images.layout_path, sizeof in->images.layout_path, "%s/image-store",
+                 root_path());
 }
 
 static int derive(const char *name, unsigned number, struct instance *ret, struct error *err)
@@ -182,7 +183,9 @@ static int derive(const char *name, unsigned number, struct instance *ret, struc
         {in.log_path, "logs"},
         {in.run_path, "run"},
         {in.pods_path, "pods"},
-        {in.images_path, "images"},
+        {in.images.cache_path, "images"},
+        {in.runtime.state_path, "run/runc"},
+        {in.runtime.exits_path, "run/exits"},
         {in.node_socket_path, "run/node.sock"},
     };
 
@@ -207,7 +210,7 @@ static int derive(const char *name, unsigned number, struct instance *ret, struc
 static int make_folders(const struct instance *in, struct error *err)
 {
     const char *const folders[] = {in->state_path, in->pki_path,  in->log_path,
-                                   in->run_path,   in->pods_path, in->images_path};
+                                   in->run_path,   in->pods_path, in->images.cache_path};
 
     char path[INSTANCE_PATH_SIZE];
 
@@ -218,5 +221,5 @@ static int make_folders(const struct instance *in, struct error *err)
             return rc;
     }
     snprintf(path, sizeof path, "%.200s/image-store", in->state_path);
-    return file_write(path, slice_str(in->store_path), 0644, err);
+    return file_write(path, slice_str(in->images.layout_path), 0644, err);
 }

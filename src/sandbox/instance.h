@@ -20,6 +20,8 @@
 
 #include "base/err.h"
 #include "base/prelude.h"
+#include "oci/container.h"
+#include "oci/image.h"
 
 enum { INSTANCE_PATH_SIZE = 256, INSTANCE_NAME_MAX = 20, INSTANCE_COUNT_MAX = 32 };
 enum { INSTANCE_IP_SIZE = 16, INSTANCE_CIDR_SIZE = 24 };
@@ -36,11 +38,11 @@ struct instance {
     char log_path[INSTANCE_PATH_SIZE];         /* STATE/logs: apiserver.log, node.log */
     char run_path[INSTANCE_PATH_SIZE];         /* STATE/run: pid files, node.sock */
     char pods_path[INSTANCE_PATH_SIZE];        /* STATE/pods/<uid> */
-    char images_path[INSTANCE_PATH_SIZE];      /* STATE/images: unpacked root file systems */
-    char store_path[INSTANCE_PATH_SIZE];       /* OCI layout with the images: $WEFT_IMAGES, or
-                                                  ROOT/image-store (shared by instances) */
     char node_socket_path[INSTANCE_PATH_SIZE]; /* the agent's HTTP: logs, exec, attach, portforward
                                                 */
+    struct oci_store images; /* layout $WEFT_IMAGES or ROOT/image-store (shared by instances), cache
+                                   STATE/images */
+    struct oci_runtime runtime; /* STATE/run/runc, STATE/run/exits */
     /* names */
     char netns[48];      /* of the sandbox */
     char netns_path[64]; /* /run/netns/... of it */

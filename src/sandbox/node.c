@@ -235,13 +235,12 @@ static void on_exits(unsigned events, void *ctx)
 
 static int exits_watch(struct node *node, struct error *err)
 {
-    char path[INSTANCE_PATH_SIZE];
+    const char *path = node->instance->runtime.exits_path;
     int rc;
 
     node->exits_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (node->exits_fd < 0 ||
-        inotify_add_watch(node->exits_fd, runtime_exits_path(node->instance, path),
-                          IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+        inotify_add_watch(node->exits_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
         return err_set(err, err_from_errno(errno), "cannot watch %s: %s", path, strerror(errno));
     rc = loop_watch_add(node->loop, &node->exits_watch, node->exits_fd, on_exits, node);
     return rc < 0 ? err_set(err, rc, "cannot watch %s", path) : 0;
@@ -476,7 +475,7 @@ static int agent_open(struct agent *agent, struct error *err)
         rc = kube_client_new(node->loop, &config, "kubelet", &node->client, err);
     kube_config_deinit(&config);
     if (rc == 0)
-        rc = runtime_init(node->instance, err);
+        rc = oci_runtime_init(&node->instance->runtime, err);
     if (rc == 0)
         rc = exits_watch(node, err);
     if (rc < 0)

@@ -89,6 +89,12 @@ void node_container_bundle(const struct node_container *c, unsigned attempt,
     node_pod_folder(c->pod, leaf, out);
 }
 
+/* The id of a run: unique on the machine, and node.c finds the pod by its start. */
+static void id_write(const struct node_container *c, unsigned attempt, char out[OCI_ID_SIZE])
+{
+    snprintf(out, OCI_ID_SIZE, "%.36s.%.63s.%u", c->pod->uid, c->name, attempt);
+}
+
 char *node_container_cgroup(const struct node_container *c)
 {
     return mem_printf("%s/%s/%s.%u", c->pod->node->instance->cgroup, c->pod->uid, c->name,
@@ -127,7 +133,7 @@ static void start_begin(struct node_container *c)
 {
     struct error err = {0};
 
-    runtime_id(c->pod->uid, c->name, c->attempt, c->id);
+    id_write(c, c->attempt, c->id);
     c->state = CONTAINER_STARTING;
     if (node_start(c, &err) == 0) {
         if (strcmp(c->waiting_reason, "ImagePullBackOff") != 0)
@@ -324,7 +330,7 @@ void node_container_started(struct node_container *c, const struct node_start_re
 struct clear_job {
     struct node_container *container;
     const struct instance *instance;
-    char id[RUNTIME_ID_SIZE];
+    char id[OCI_ID_SIZE];
     char bundle[INSTANCE_PATH_SIZE];
     char old_bundle[INSTANCE_PATH_SIZE]; /* of the run before the last; "" for none */
     struct error err;
@@ -364,7 +370,7 @@ static void clear_run(void *ctx)
                  SLICE_ARG(slice_head(buf_slice(&text), MESSAGE_MAX)));
     job->oom = file_exists(oom);
     ended_write(job);
-    job->rc = runtime_delete(job->instance, job->id, job->bundle, &job->err);
+    job->rc = oci_container_delete(&job->instance->runtime, job->id, job->bundle, &job->err);
     if (job->rc == 0 && job->old_bundle[0])
         job->rc = file_remove_tree(job->old_bundle, &job->err);
 }
@@ -433,7 +439,7 @@ void node_container_check_exit(struct node_container *c)
     int code;
 
     if (c->state == CONTAINER_RUNNING &&
-        runtime_exit_read(c->pod->node->instance, c->id, &code, &finished_ms))
+        oci_container_exit_read(&c->pod->node->instance->runtime, c->id, &code, &finished_ms))
         node_container_exited(c, code, finished_ms);
 }
 
@@ -442,7 +448,7 @@ void node_container_check_exit(struct node_container *c)
 struct kill_job {
     struct node_container *container;
     const struct instance *instance;
-    char id[RUNTIME_ID_SIZE];
+    char id[OCI_ID_SIZE];
     const char *signal_name;
     int rc;
     struct error err;
@@ -452,7 +458,7 @@ static void kill_run(void *ctx)
 {
     struct kill_job *job = ctx;
 
-    job->rc = runtime_kill(job->instance, job->id, job->signal_name, &job->err);
+    job->rc = oci_container_kill(&job->instance->runtime, job->id, job->signal_name, &job->err);
 }
 
 static void kill_done(void *ctx)
@@ -567,7 +573,7 @@ static bool ended_read(const struct node_container *c, unsigned attempt, struct 
     ret->reason = json_get_bool(saved, "oom", false) ? "OOMKilled"
                   : ret->exit_code == 0              ? "Completed"
                                                      : "Error";
-    runtime_id(c->pod->uid, c->name, attempt, ret->id);
+    id_write(c, attempt, ret->id);
     return true;
 }
 
@@ -609,15 +615,16 @@ void node_container_adopt(struct node_container *c)
 
     if (!latest_find(c))
         return;
-    runtime_id(c->pod->uid, c->name, c->attempt, c->id);
+    id_write(c, c->attempt, c->id);
     if (c->attempt > 0) {
         ended_read(c, c->attempt - 1, &c->last);
         c->backoff_ms = BACKOFF_FIRST_MS;
     }
     if (ended_read(c, c->attempt, &c->ended)) {
         c->state = CONTAINER_EXITED;
-    } else if (!runtime_exit_read(c->pod->node->instance, c->id, &code, &finished_ms) &&
-               runtime_is_running(c->pod->node->instance, c->id)) {
+    } else if (!oci_container_exit_read(&c->pod->node->instance->runtime, c->id, &code,
+                                        &finished_ms) &&
+               oci_container_is_running(&c->pod->node->instance->runtime, c->id)) {
         c->state = CONTAINER_RUNNING;
         c->started = true; /* as it was: a restart of the agent takes nobody out of service */
         node_probes_start(c);

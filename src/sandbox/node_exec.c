@@ -41,7 +41,6 @@ int node_exec_start(struct node_container *container, const json_t *list, uint64
                     void (*on_exit)(const struct process_result *result, void *ctx), void *ctx,
                     struct process **ret, struct error *err)
 {
-    char root[INSTANCE_PATH_SIZE];
     size_t count = json_array_size(list);
     SCOPED(mem_drop) const char **command = mem_calloc(count + 1, sizeof *command);
     SCOPED(mem_drop) const char **argv = NULL;
@@ -53,8 +52,8 @@ int node_exec_start(struct node_container *container, const json_t *list, uint64
         return err_set(err, ERR_INVALID, "a command of 1 to %d words is needed", EXEC_WORDS_MAX);
     json_array_foreach(list, i, item) command[i] =
         json_is_string(item) ? json_string_value(item) : "";
-    argv = exec_argv(container, runtime_root_path(container->pod->node->instance, root), false,
-                     command, count);
+    argv = exec_argv(container, container->pod->node->instance->runtime.state_path, false, command,
+                     count);
     options.argv = argv;
     return process_start(container->pod->node->loop, &options, on_exit, ctx, ret, err);
 }
@@ -121,10 +120,9 @@ static int session_start(struct session *session, struct node_container *contain
 {
     static const struct program_events events = {
         .on_output = on_output, .on_input_taken = on_input_taken, .on_exit = on_exit_code};
-    char root[INSTANCE_PATH_SIZE];
     SCOPED(mem_drop)
-    const char **argv = exec_argv(
-        container, runtime_root_path(container->pod->node->instance, root), tty, command, count);
+    const char **argv = exec_argv(container, container->pod->node->instance->runtime.state_path,
+                                  tty, command, count);
     const struct program_options options = {
         .argv = argv, .terminal = tty, .with_input = with_input};
 

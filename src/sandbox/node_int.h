@@ -21,10 +21,10 @@
 #include "io/process.h"
 #include "kube/cache.h"
 #include "kube/client.h"
+#include "oci/container.h"
 #include "sandbox/instance.h"
 #include "sandbox/node_env.h"
 #include "sandbox/node_job.h"
-#include "sandbox/node_runtime.h"
 #include "wire/json.h"
 
 /* What a container or the machine uses, as of the last two looks. */
@@ -89,7 +89,7 @@ struct node_ended {
     bool valid;
     int exit_code;
     int64_t started_ms, finished_ms; /* wall clock */
-    char id[RUNTIME_ID_SIZE];
+    char id[OCI_ID_SIZE];
     char *message;      /* termination message or why it did not start; NULL: none */
     const char *reason; /* "Completed", "Error", "OOMKilled" ... (static) */
 };
@@ -102,7 +102,7 @@ struct node_container {
     bool sidecar; /* an init container with restartPolicy Always */
     enum node_container_state state;
     unsigned attempt; /* number of the run: restartCount */
-    char id[RUNTIME_ID_SIZE];
+    char id[OCI_ID_SIZE];
     char *image_id;
     int64_t started_ms;         /* wall clock, of the current run */
     struct node_ended ended;    /* when EXITED */

@@ -96,7 +96,7 @@ static bool passwd_line_find(struct slice text, struct slice wanted, int64_t *re
     return false;
 }
 
-static bool image_file_find(const struct image *image, const char *path, struct slice wanted,
+static bool image_file_find(const struct oci_image *image, const char *path, struct slice wanted,
                             int64_t *ret_first, int64_t *ret_second)
 {
     for (size_t i = image->layer_count; i-- > 0;) {
@@ -111,7 +111,7 @@ static bool image_file_find(const struct image *image, const char *path, struct 
 }
 
 /* The image's "user[:group]", names or numbers. */
-static int user_of_image(const struct image *image, struct user *ret, struct error *err)
+static int user_of_image(const struct oci_image *image, struct user *ret, struct error *err)
 {
     struct slice rest = slice_str(json_path_string_or(image->config, "User", ""));
     struct slice user = {0};
@@ -133,7 +133,7 @@ static int user_of_image(const struct image *image, struct user *ret, struct err
     return 0;
 }
 
-static int user_resolve(const struct node_oci_plan *plan, const struct image *image,
+static int user_resolve(const struct node_oci_plan *plan, const struct oci_image *image,
                         struct user *ret, struct error *err)
 {
     const json_t *uid = security_get(plan, "runAsUser");
@@ -225,7 +225,7 @@ static json_t *capabilities_json(const struct node_oci_plan *plan, bool privileg
 }
 
 /* The image's environment, overridden by the pod's. */
-static json_t *env_json(const struct node_oci_plan *plan, const struct image *image)
+static json_t *env_json(const struct node_oci_plan *plan, const struct oci_image *image)
 {
     json_t *out = json_array();
     const char *name;
@@ -253,7 +253,7 @@ static json_t *env_json(const struct node_oci_plan *plan, const struct image *im
     return out;
 }
 
-static json_t *args_json(const struct node_oci_plan *plan, const struct image *image)
+static json_t *args_json(const struct node_oci_plan *plan, const struct oci_image *image)
 {
     const json_t *command = plan->command;
     const json_t *args = plan->args;
@@ -269,7 +269,7 @@ static json_t *args_json(const struct node_oci_plan *plan, const struct image *i
     return out;
 }
 
-static const char *work_folder(const struct node_oci_plan *plan, const struct image *image)
+static const char *work_folder(const struct node_oci_plan *plan, const struct oci_image *image)
 {
     const char *own = json_get_string(plan->container, "workingDir");
     const char *of_image = json_get_string(image->config, "WorkingDir");
@@ -279,8 +279,8 @@ static const char *work_folder(const struct node_oci_plan *plan, const struct im
     return of_image && of_image[0] ? of_image : "/";
 }
 
-static int process_json(const struct node_oci_plan *plan, const struct image *image, json_t **ret,
-                        struct error *err)
+static int process_json(const struct node_oci_plan *plan, const struct oci_image *image,
+                        json_t **ret, struct error *err)
 {
     SCOPED(json_drop) json_t *args = args_json(plan, image);
     bool privileged = json_is_true(security_get(plan, "privileged"));
@@ -408,7 +408,7 @@ static json_t *linux_json(const struct node_oci_plan *plan, bool privileged)
     return out;
 }
 
-int node_oci_build(const struct node_oci_plan *plan, const struct image *image, json_t **ret,
+int node_oci_build(const struct node_oci_plan *plan, const struct oci_image *image, json_t **ret,
                    struct error *err)
 {
     bool privileged = json_is_true(security_get(plan, "privileged"));

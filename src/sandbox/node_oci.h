@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/prelude.h"
-#include "sandbox/images.h"
+#include "oci/image.h"
 #include "wire/json.h"
 
 /* What the agent resolved before. All borrowed. */
@@ -30,7 +30,7 @@ struct node_oci_plan {
 
 /* *ret is a new reference. ERR_INVALID with what a person must mend: no command, an unknown user,
  * root where runAsNonRoot forbids it. */
-MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct image *image,
+MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct oci_image *image,
                             json_t **ret, struct error *err);
 
 #endif

@@ -428,7 +428,7 @@ void node_setup_refresh(struct node_pod *pod)
 static void remove_run(void *ctx)
 {
     struct setup_job *job = ctx;
-    SCOPED(mem_drop) char *cgroup = mem_printf("/%s", job->uid);
+    SCOPED(mem_drop) char *cgroup = mem_printf("%s/%s", job->instance->cgroup, job->uid);
     const char *name;
     json_t *content;
     int rc = net_pod_remove(job->instance, job->uid, &job->err);
@@ -441,7 +441,7 @@ static void remove_run(void *ctx)
             errno != EINVAL && errno != ENOENT)
             rc = err_set(&job->err, err_from_errno(errno), "cannot unmount %s", folder);
     }
-    runtime_cgroup_remove(job->instance, cgroup);
+    cgroup_remove(cgroup);
     if (rc == 0)
         rc = file_remove_tree(job->folder, &job->err);
     job->rc = rc;

@@ -18,7 +18,7 @@
 struct start_job {
     struct node_container *container;
     const struct instance *instance;
-    char id[RUNTIME_ID_SIZE];
+    char id[OCI_ID_SIZE];
     char bundle[INSTANCE_PATH_SIZE];
     char netns_path[NODE_NETNS_PATH_SIZE];
     char *hostname;
@@ -28,7 +28,7 @@ struct start_job {
     /* results */
     enum node_start_stage stage;
     bool image_was_present;
-    char digest[IMAGE_DIGEST_SIZE];
+    char digest[OCI_DIGEST_SIZE];
     int64_t started_ms;
     int rc;
     struct error err;
@@ -71,7 +71,8 @@ static int sources_make(const struct start_job *job, struct error *err)
     return 0;
 }
 
-static int config_write(const struct start_job *job, const struct image *image, struct error *err)
+static int config_write(const struct start_job *job, const struct oci_image *image,
+                        struct error *err)
 {
     const struct node_oci_plan plan = {
         .container = json_object_get(job->inputs, "container"),
@@ -107,15 +108,14 @@ static int meta_write(const struct start_job *job, struct error *err)
     return file_write(path, slice_str(text), 0600, err);
 }
 
-static int run_image(struct start_job *job, const struct image *image)
+static int run_image(struct start_job *job, const struct oci_image *image)
 {
     const json_t *container = json_object_get(job->inputs, "container");
-    const struct runtime_create create = {.id = job->id,
-                                          .bundle = job->bundle,
-                                          .tty = json_get_bool(container, "tty", false),
-                                          .stdin_open = json_get_bool(container, "stdin", false),
-                                          .stdin_once =
-                                              json_get_bool(container, "stdinOnce", false)};
+    const struct oci_create create = {.id = job->id,
+                                      .bundle = job->bundle,
+                                      .tty = json_get_bool(container, "tty", false),
+                                      .stdin_open = json_get_bool(container, "stdin", false),
+                                      .stdin_once = json_get_bool(container, "stdinOnce", false)};
     int rc;
 
     job->stage = NODE_START_CONFIG;
@@ -127,12 +127,12 @@ static int run_image(struct start_job *job, const struct image *image)
     if (rc < 0)
         return rc;
     job->stage = NODE_START_RUN;
-    rc = runtime_rootfs_mount(job->bundle, image, &job->err);
+    rc = oci_rootfs_mount(job->bundle, image, &job->err);
     job->started_ms = clock_realtime_ms();
     if (rc == 0)
         rc = meta_write(job, &job->err);
     if (rc == 0)
-        rc = runtime_run(job->instance, &create, &job->err);
+        rc = oci_container_run(&job->instance->runtime, &create, &job->err);
     return rc;
 }
 
@@ -140,16 +140,16 @@ static void start_run(void *ctx)
 {
     struct start_job *job = ctx;
     const char *name = json_path_string_or(json_object_get(job->inputs, "container"), "image", "");
-    struct image *image = NULL;
+    struct oci_image *image = NULL;
 
     job->stage = NODE_START_IMAGE;
-    job->image_was_present = image_is_present(job->instance, name);
-    job->rc = image_prepare(job->instance, name, job->may_pull, &image, &job->err);
+    job->image_was_present = oci_image_is_present(&job->instance->images, name);
+    job->rc = oci_image_prepare(&job->instance->images, name, job->may_pull, &image, &job->err);
     if (job->rc < 0)
         return;
     snprintf(job->digest, sizeof job->digest, "%s", image->digest);
     job->rc = run_image(job, image);
-    image_free(image);
+    oci_image_free(image);
 }
 
 static void start_done(void *ctx)

@@ -12,8 +12,9 @@
 #include "base/mem.h"
 #include "io/process.h"
 #include "api/quantity.h"
+#include "oci/container.h"
+#include "sandbox/instance.h"
 #include "sandbox/node_oci.h"
-#include "sandbox/node_runtime.h"
 
 static char root[64];
 static struct instance instance;
@@ -58,7 +59,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct error err = {0};
-    int rc = geteuid() == 0 ? runtime_remove_all(&instance, &err) : 0;
+    int rc = geteuid() == 0 ? oci_runtime_clear(&instance.runtime, &err) : 0;
 
     (void)state;
     if (rc < 0)
@@ -100,7 +101,7 @@ static json_t *parse(const char *text)
 static int build(const char *container, const char *pod_security, const char *image_config,
                  json_t **ret, struct error *err)
 {
-    struct image image = {.config = parse(image_config)};
+    struct oci_image image = {.config = parse(image_config)};
     json_t *own = parse(container);
     json_t *pod = parse(pod_security);
     json_t *env = parse("{\"A\": \"pod\"}");
@@ -176,26 +177,26 @@ static int container_run(const char *id, const char *bundle, const char *command
     SCOPED(json_drop) json_t *container = parse(command);
     SCOPED(json_drop) json_t *config = NULL;
     SCOPED(json_drop) json_t *env = json_object();
-    struct runtime_create create = {.id = id, .bundle = bundle};
+    struct oci_create create = {.id = id, .bundle = bundle};
     struct node_oci_plan plan = {.container = container,
                                  .env = env,
                                  .command = json_object_get(container, "command"),
                                  .hostname = "box",
                                  .cgroup_path = "/weft-t/pod/c",
                                  .rootfs_path = "rootfs"};
-    struct image *image = NULL;
-    int rc = image_prepare(&instance, "shell", false, &image, err);
+    struct oci_image *image = NULL;
+    int rc = oci_image_prepare(&instance.images, "shell", false, &image, err);
 
     if (rc == 0)
-        rc = runtime_rootfs_mount(bundle, image, err);
+        rc = oci_rootfs_mount(bundle, image, err);
     if (rc == 0)
         rc = node_oci_build(&plan, image, &config, err);
-    image_free(image);
+    oci_image_free(image);
     if (rc < 0)
         return rc;
     text = json_format_str(config, JSON_FORMAT_COMPACT);
     rc = file_write(path, slice_str(text), 0600, err);
-    return rc < 0 ? rc : runtime_run(&instance, &create, err);
+    return rc < 0 ? rc : oci_container_run(&instance.runtime, &create, err);
 }
 
 static int exit_wait(const char *id)
@@ -203,7 +204,7 @@ static int exit_wait(const char *id)
     int code = -1;
 
     for (int waited_ms = 0; waited_ms < 10000; waited_ms += 10) {
-        if (runtime_exit_read(&instance, id, &code, NULL))
+        if (oci_container_exit_read(&instance.runtime, id, &code, NULL))
             return code;
         clock_sleep_ms(10);
     }
@@ -216,14 +217,13 @@ static void containers_run_and_end(void **state)
     SCOPED(mem_drop) char *bundle = mem_printf("%s/b", instance.pods_path);
     SCOPED(mem_drop) char *log = mem_printf("%s/b/log", instance.pods_path);
     struct error err = {0};
-    char id[RUNTIME_ID_SIZE];
+    const char *id = "11111111-aaaa-4000-8000-000000000001.app.0";
     struct buf text;
 
     (void)state;
     if (geteuid() != 0)
         skip();
-    assert_int_equal(runtime_init(&instance, &err), 0);
-    runtime_id("11111111-aaaa-4000-8000-000000000001", "app", 0, id);
+    assert_int_equal(oci_runtime_init(&instance.runtime, &err), 0);
     if (container_run(id, bundle, "{\"command\": [\"sh\", \"-c\", \"echo $A; hostname; exit 3\"]}",
                       &err) < 0)
         fail_msg("%s", err.reason);
@@ -233,34 +233,35 @@ static void containers_run_and_end(void **state)
     assert_true(slice_find(buf_slice(&text), SLICE("stdout F image\n")) > 0);
     assert_true(slice_find(buf_slice(&text), SLICE("stdout F box\n")) > 0);
     buf_deinit(&text);
-    assert_int_equal(runtime_delete(&instance, id, bundle, &err), 0);
+    assert_int_equal(oci_container_delete(&instance.runtime, id, bundle, &err), 0);
     assert_int_equal(file_remove_tree(bundle, &err), 0);
 
-    runtime_id("11111111-aaaa-4000-8000-000000000001", "app", 1, id);
+    id = "11111111-aaaa-4000-8000-000000000001.app.1";
     assert_int_equal(container_run(id, bundle, "{\"command\": [\"/no/such\"]}", &err), ERR_INVALID);
     assert_non_null(strstr(err.reason, "/no/such"));
-    assert_int_equal(runtime_delete(&instance, id, bundle, &err), 0);
+    assert_int_equal(oci_container_delete(&instance.runtime, id, bundle, &err), 0);
     assert_int_equal(file_remove_tree(bundle, &err), 0);
 
-    runtime_id("11111111-aaaa-4000-8000-000000000001", "app", 2, id);
+    id = "11111111-aaaa-4000-8000-000000000001.app.2";
     assert_int_equal(container_run(id, bundle, "{\"command\": [\"sleep\", \"100\"]}", &err), 0);
-    assert_true(runtime_is_running(&instance, id));
-    assert_int_equal(runtime_kill(&instance, id, "KILL", &err), 0);
+    assert_true(oci_container_is_running(&instance.runtime, id));
+    assert_int_equal(oci_container_kill(&instance.runtime, id, "KILL", &err), 0);
     assert_int_equal(exit_wait(id), 137);
-    assert_int_equal(runtime_delete(&instance, id, bundle, &err), 0);
+    assert_int_equal(oci_container_delete(&instance.runtime, id, bundle, &err), 0);
 }
 
 static void a_missing_image_says_where_it_was_sought(void **state)
 {
     struct error err = {0};
-    struct image *image = NULL;
+    struct oci_image *image = NULL;
 
     (void)state;
     if (geteuid() != 0)
         skip();
-    assert_int_equal(image_prepare(&instance, "no/such:1", false, &image, &err), ERR_NOT_FOUND);
+    assert_int_equal(oci_image_prepare(&instance.images, "no/such:1", false, &image, &err),
+                     ERR_NOT_FOUND);
     assert_non_null(strstr(err.reason, "\"no/such:1\""));
-    assert_non_null(strstr(err.reason, instance.store_path));
+    assert_non_null(strstr(err.reason, instance.images.layout_path));
 }
 
 int main(void)

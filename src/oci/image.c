@@ -5,7 +5,7 @@
  * docker.io/library/nginx:latest), or by its digest. Layers are unpacked by tar next to their final
  * name and renamed, so a half-unpacked layer is never used.
  */
-#include "sandbox/images.h"
+#include "oci/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +92,7 @@ static bool entry_matches(const json_t *entry, char *const forms[NAME_FORMS])
 }
 
 /* The digest of the image's manifest (the last entry of that name wins). */
-static int manifest_find(const struct instance *in, const char *name, char ret[IMAGE_DIGEST_SIZE],
+static int manifest_find(const struct oci_store *store, const char *name, char ret[OCI_DIGEST_SIZE],
                          struct error *err)
 {
     SCOPED(json_drop) json_t *index = NULL;
@@ -102,9 +102,9 @@ static int manifest_find(const struct instance *in, const char *name, char ret[I
     size_t i;
     int rc = ERR_NOT_FOUND;
 
-    snprintf(path, sizeof path, "%s/index.json", in->store_path);
+    snprintf(path, sizeof path, "%s/index.json", store->layout_path);
     if (!file_exists(path))
-        return err_set(err, ERR_NOT_FOUND, "there is no image store at %s", in->store_path);
+        return err_set(err, ERR_NOT_FOUND, "there is no image store at %s", store->layout_path);
     if (json_file(path, &index, err) < 0)
         return ERR_INVALID;
     name_forms(name, forms);
@@ -115,21 +115,21 @@ static int manifest_find(const struct instance *in, const char *name, char ret[I
         if (!entry_matches(entry, forms) || strncmp(digest, "sha256:", 7) != 0 ||
             strchr(digest, '/'))
             continue;
-        snprintf(ret, IMAGE_DIGEST_SIZE, "%s", digest);
+        snprintf(ret, OCI_DIGEST_SIZE, "%s", digest);
         rc = 0;
     }
     for (i = 0; i < NAME_FORMS; i++)
         mem_free(forms[i]);
     if (rc < 0)
-        err_set(err, rc, "image \"%s\" is not in the store %s", name, in->store_path);
+        err_set(err, rc, "image \"%s\" is not in the store %s", name, store->layout_path);
     return rc;
 }
 
-bool image_is_present(const struct instance *in, const char *name)
+bool oci_image_is_present(const struct oci_store *store, const char *name)
 {
-    char digest[IMAGE_DIGEST_SIZE];
+    char digest[OCI_DIGEST_SIZE];
 
-    return manifest_find(in, name, digest, NULL) == 0;
+    return manifest_find(store, name, digest, NULL) == 0;
 }
 
 /* --- pull --- */
@@ -142,16 +142,16 @@ static bool is_local(const char *name)
     return slice_eq_str(host, "localhost") || slice_starts_with(host, SLICE("127."));
 }
 
-static int pull(const struct instance *in, const char *name, struct error *err)
+static int pull(const struct oci_store *store, const char *name, struct error *err)
 {
     SCOPED(mem_drop) char *from = mem_printf("docker://%s", name);
-    SCOPED(mem_drop) char *to = mem_printf("oci:%s:%s", in->store_path, name);
+    SCOPED(mem_drop) char *to = mem_printf("oci:%s:%s", store->layout_path, name);
     const char *verify = is_local(name) ? "--src-tls-verify=false" : "--src-tls-verify=true";
     const char *argv[] = {"skopeo", "copy", "--quiet", verify, from, to, NULL};
     struct process_options options = {.argv = argv, .timeout_ms = PULL_TIMEOUT_MS};
     struct error before = *err;
     struct error why = {0};
-    int rc = file_make_dirs(in->store_path, 0755, err);
+    int rc = file_make_dirs(store->layout_path, 0755, err);
 
     if (rc < 0)
         return rc;
@@ -184,9 +184,10 @@ static int whiteout_convert(const char *path, const struct stat *status, int kin
     return mknod(target, S_IFCHR, makedev(0, 0));
 }
 
-static int unpack(const struct instance *in, const char *hex, const char *folder, struct error *err)
+static int unpack(const struct oci_store *store, const char *hex, const char *folder,
+                  struct error *err)
 {
-    SCOPED(mem_drop) char *blob = mem_printf("%s/blobs/sha256/%s", in->store_path, hex);
+    SCOPED(mem_drop) char *blob = mem_printf("%s/blobs/sha256/%s", store->layout_path, hex);
     SCOPED(mem_drop) char *part = mem_printf("%s.part", folder);
     const char *argv[] = {"tar", "--numeric-owner", "-x", "-p", "-f", blob, "-C", part, NULL};
     struct process_options options = {.argv = argv, .timeout_ms = UNPACK_TIMEOUT_MS};
@@ -208,7 +209,7 @@ static int unpack(const struct instance *in, const char *hex, const char *folder
 }
 
 /* Makes sure that the layer is unpacked; *ret_folder is the caller's. */
-static int layer_prepare(const struct instance *in, const char *digest, char **ret_folder,
+static int layer_prepare(const struct oci_store *store, const char *digest, char **ret_folder,
                          struct error *err)
 {
     SCOPED(mem_drop) char *folder = NULL;
@@ -220,14 +221,14 @@ static int layer_prepare(const struct instance *in, const char *digest, char **r
     if (strncmp(digest, "sha256:", 7) != 0 || strlen(hex) != 64 ||
         strspn(hex, "0123456789abcdef") != 64)
         return err_set(err, ERR_INVALID, "layer digest \"%.80s\" is not a sha256", digest);
-    folder = mem_printf("%s/%s", in->images_path, hex);
+    folder = mem_printf("%s/%s", store->cache_path, hex);
     if (!file_exists(folder)) {
         lock = mem_printf("%s.lock", folder);
         fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0 || flock(fd, LOCK_EX) < 0)
             return err_set(err, err_from_errno(errno), "cannot lock %s: %s", lock, strerror(errno));
         if (!file_exists(folder)) /* not made by another thread meanwhile */
-            rc = unpack(in, hex, folder, err);
+            rc = unpack(store, hex, folder, err);
     }
     if (rc == 0)
         *ret_folder = TAKE(folder);
@@ -236,25 +237,26 @@ static int layer_prepare(const struct instance *in, const char *digest, char **r
 
 /* --- whole images --- */
 
-static int blob_json(const struct instance *in, const char *digest, json_t **ret, struct error *err)
+static int blob_json(const struct oci_store *store, const char *digest, json_t **ret,
+                     struct error *err)
 {
     char path[PATH_SIZE];
 
     if (strncmp(digest, "sha256:", 7) != 0 || strchr(digest, '/'))
         return err_set(err, ERR_INVALID, "digest \"%.80s\" is not a sha256", digest);
-    snprintf(path, sizeof path, "%s/blobs/sha256/%s", in->store_path, digest + 7);
+    snprintf(path, sizeof path, "%s/blobs/sha256/%s", store->layout_path, digest + 7);
     return json_file(path, ret, err);
 }
 
 /* An index (several platforms) leads to the manifest for linux on this machine. */
-static int manifest_load(const struct instance *in, const char *digest, json_t **ret,
+static int manifest_load(const struct oci_store *store, const char *digest, json_t **ret,
                          struct error *err)
 {
     SCOPED(json_drop) json_t *manifest = NULL;
     const char *machine = sizeof(void *) == 8 ? "amd64" : "386";
     json_t *entry;
     size_t i;
-    int rc = blob_json(in, digest, &manifest, err);
+    int rc = blob_json(store, digest, &manifest, err);
 
 #ifdef __aarch64__
     machine = "arm64";
@@ -269,32 +271,32 @@ static int manifest_load(const struct instance *in, const char *digest, json_t *
     {
         if (strcmp(json_path_string_or(entry, "platform.os", ""), "linux") == 0 &&
             strcmp(json_path_string_or(entry, "platform.architecture", ""), machine) == 0)
-            return blob_json(in, json_path_string_or(entry, "digest", ""), ret, err);
+            return blob_json(store, json_path_string_or(entry, "digest", ""), ret, err);
     }
     return err_set(err, ERR_NOT_FOUND, "the image has no variant for linux/%s", machine);
 }
 
-static int image_load(const struct instance *in, struct image *image, struct error *err)
+static int image_load(const struct oci_store *store, struct oci_image *image, struct error *err)
 {
     SCOPED(json_drop) json_t *manifest = NULL;
     SCOPED(json_drop) json_t *config = NULL;
     json_t *layer;
     size_t i;
-    int rc = manifest_load(in, image->digest, &manifest, err);
+    int rc = manifest_load(store, image->digest, &manifest, err);
 
     if (rc < 0)
         return rc;
-    rc = blob_json(in, json_path_string_or(manifest, "config.digest", ""), &config, err);
+    rc = blob_json(store, json_path_string_or(manifest, "config.digest", ""), &config, err);
     if (rc < 0)
         return rc;
     image->config = json_incref(json_object_get(config, "config"));
     if (!image->config)
         image->config = json_object();
-    if (json_array_size(json_object_get(manifest, "layers")) > IMAGE_LAYERS_MAX)
-        return err_set(err, ERR_LIMIT, "the image has more than %d layers", IMAGE_LAYERS_MAX);
+    if (json_array_size(json_object_get(manifest, "layers")) > OCI_LAYERS_MAX)
+        return err_set(err, ERR_LIMIT, "the image has more than %d layers", OCI_LAYERS_MAX);
     json_array_foreach(json_object_get(manifest, "layers"), i, layer)
     {
-        rc = layer_prepare(in, json_path_string_or(layer, "digest", ""),
+        rc = layer_prepare(store, json_path_string_or(layer, "digest", ""),
                            &image->layers[image->layer_count], err);
         if (rc < 0)
             return rc;
@@ -303,28 +305,28 @@ static int image_load(const struct instance *in, struct image *image, struct err
     return 0;
 }
 
-int image_prepare(const struct instance *in, const char *name, bool may_pull, struct image **ret,
-                  struct error *err)
+int oci_image_prepare(const struct oci_store *store, const char *name, bool may_pull,
+                      struct oci_image **ret, struct error *err)
 {
-    struct image *image = MEM_NEW(struct image);
-    int rc = manifest_find(in, name, image->digest, err);
+    struct oci_image *image = MEM_NEW(struct oci_image);
+    int rc = manifest_find(store, name, image->digest, err);
 
     if (rc == ERR_NOT_FOUND && may_pull) {
-        rc = pull(in, name, err);
+        rc = pull(store, name, err);
         if (rc == 0)
-            rc = manifest_find(in, name, image->digest, err);
+            rc = manifest_find(store, name, image->digest, err);
     }
     if (rc == 0)
-        rc = image_load(in, image, err);
+        rc = image_load(store, image, err);
     if (rc < 0) {
-        image_free(image);
+        oci_image_free(image);
         return rc;
     }
     *ret = image;
     return 0;
 }
 
-void image_free(struct image *image)
+void oci_image_free(struct oci_image *image)
 {
     if (!image)
         return;

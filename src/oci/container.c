@@ -5,7 +5,7 @@
  * the container's parent; so it is spawned here and not through io/process.h, which knows no extra
  * descriptors.
  */
-#include "sandbox/node_runtime.h"
+#include "oci/container.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,8 +25,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "io/cgroup.h"
-#include "io/mounts.h"
 #include "io/process.h"
 #include "wire/json.h"
 
@@ -39,40 +37,15 @@ enum {
 
 extern char **environ;
 
-void runtime_id(const char *pod_uid, const char *name, unsigned attempt, char out[RUNTIME_ID_SIZE])
+int oci_runtime_init(const struct oci_runtime *runtime, struct error *err)
 {
-    snprintf(out, RUNTIME_ID_SIZE, "%.36s.%.63s.%u", pod_uid, name, attempt);
-}
+    int rc = file_make_dirs(runtime->exits_path, 0700, err);
 
-const char *runtime_exits_path(const struct instance *in, char out[INSTANCE_PATH_SIZE])
-{
-    snprintf(out, INSTANCE_PATH_SIZE, "%.200s/exits", in->run_path);
-    return out;
-}
-
-const char *runtime_root_path(const struct instance *in, char out[INSTANCE_PATH_SIZE])
-{
-    snprintf(out, INSTANCE_PATH_SIZE, "%.200s/runc", in->run_path);
-    return out;
-}
-
-int runtime_init(const struct instance *in, struct error *err)
-{
-    char path[INSTANCE_PATH_SIZE];
-    int rc = file_make_dirs(runtime_exits_path(in, path), 0700, err);
-
-    return rc < 0 ? rc : file_make_dirs(runtime_root_path(in, path), 0700, err);
-}
-
-static int run(const char *const *argv, char **ret_out, struct error *err)
-{
-    struct process_options options = {.argv = argv, .timeout_ms = RUNC_TIMEOUT_MS};
-
-    return process_run(&options, ret_out, err);
+    return rc < 0 ? rc : file_make_dirs(runtime->state_path, 0700, err);
 }
 
 /* runc prints lines of `time="..." level=error msg="..."`: takes the last message. */
-static void runc_reason(const char *text, struct error *err)
+static int runc_reason(const char *text, int rc, struct error *err)
 {
     const char *last = NULL;
     SCOPED(mem_drop) char *copy = NULL;
@@ -90,12 +63,42 @@ static void runc_reason(const char *text, struct error *err)
         *out++ = *c;
     }
     *out = '\0';
-    err_set(err, ERR_INVALID, "%s", copy);
+    return err_set(err, rc, "%s", copy);
+}
+
+/* Runs runc with up to three words; *ret_out (may be NULL) gets what it printed. ERR_IO with its
+ * own message when it says no. */
+static int runc(const struct oci_runtime *runtime, const char *const words[3], char **ret_out,
+                struct error *err)
+{
+    const char *argv[] = {"runc",   "--root", runtime->state_path, words[0], words[1],
+                          words[2], NULL};
+    struct process_options options = {.argv = argv, .timeout_ms = RUNC_TIMEOUT_MS};
+    struct error why = {0};
+
+    return process_run(&options, ret_out, &why) == 0 ? 0 : runc_reason(why.reason, ERR_IO, err);
+}
+
+static int runc_delete(const struct oci_runtime *runtime, const char *id, struct error *err)
+{
+    return runc(runtime, (const char *const[3]){"delete", "--force", id}, NULL, err);
+}
+
+/* What runc knows of the container, a new reference; NULL when it does not. */
+static json_t *runc_state(const struct oci_runtime *runtime, const char *id)
+{
+    SCOPED(mem_drop) char *out = NULL;
+    json_t *state = NULL;
+
+    if (runc(runtime, (const char *const[3]){"state", id}, &out, NULL) < 0 ||
+        json_parse(slice_str(out), NULL, &state, NULL) < 0)
+        return NULL;
+    return state;
 }
 
 /* --- root file system --- */
 
-int runtime_rootfs_mount(const char *bundle, const struct image *image, struct error *err)
+int oci_rootfs_mount(const char *bundle, const struct oci_image *image, struct error *err)
 {
     static const char *const folders[] = {"rootfs", "upper", "work"};
     SCOPED(buf_deinit) struct buf options;
@@ -152,8 +155,8 @@ static int sync_read(int fd, struct error *err)
         return err_set(err, ERR_INTERNAL, "conmon ended without an answer");
     if (json_get_int(answer, "data", -1) >= 0)
         return 0;
-    runc_reason(json_path_string_or(answer, "message", "runc create failed"), err);
-    return ERR_INVALID;
+    return runc_reason(json_path_string_or(answer, "message", "runc create failed"), ERR_INVALID,
+                       err);
 }
 
 /* In the bundle: conmon writes a file "oom" where it stands. */
@@ -194,10 +197,10 @@ static int spawn_conmon(const char *const *argv, const char *bundle, int sync_fd
     return 0;
 }
 
-static int create(const struct instance *in, const struct runtime_create *create, struct error *err)
+static int create(const struct oci_runtime *runtime, const struct oci_create *create,
+                  struct error *err)
 {
-    char root[INSTANCE_PATH_SIZE], exits[INSTANCE_PATH_SIZE];
-    SCOPED(mem_drop) char *root_arg = mem_printf("--root=%s", runtime_root_path(in, root));
+    SCOPED(mem_drop) char *root_arg = mem_printf("--root=%s", runtime->state_path);
     SCOPED(mem_drop) char *log = mem_printf("k8s-file:%s/log", create->bundle);
     SCOPED(mem_drop) char *pid = mem_printf("%s/pid", create->bundle);
     SCOPED(mem_drop) char *conmon_pid = mem_printf("%s/conmon.pid", create->bundle);
@@ -223,7 +226,7 @@ static int create(const struct instance *in, const struct runtime_create *create
                             "-P",
                             conmon_pid,
                             "--exit-dir",
-                            runtime_exits_path(in, exits),
+                            runtime->exits_path,
                             "--full-attach",
                             "--log-level",
                             "error",
@@ -252,106 +255,79 @@ static int create(const struct instance *in, const struct runtime_create *create
     return rc;
 }
 
-int runtime_run(const struct instance *in, const struct runtime_create *what, struct error *err)
+int oci_container_run(const struct oci_runtime *runtime, const struct oci_create *what,
+                      struct error *err)
 {
-    char root[INSTANCE_PATH_SIZE];
-    const char *start[] = {"runc", "--root", runtime_root_path(in, root), "start", what->id, NULL};
-    const char *drop[] = {"runc", "--root", root, "delete", "--force", what->id, NULL};
-    struct error why = {0};
-    int rc = create(in, what, err);
+    int rc = create(runtime, what, err);
 
     if (rc < 0)
         return rc;
-    if (run(start, NULL, &why) == 0)
+    if (runc(runtime, (const char *const[3]){"start", what->id}, NULL, err) == 0)
         return 0;
-    runc_reason(why.reason, err);
-    rc = run(drop, NULL, NULL);
+    rc = runc_delete(runtime, what->id, NULL);
     (void)rc;
     return ERR_INVALID;
 }
 
 /* --- signals and the end --- */
 
-int runtime_kill(const struct instance *in, const char *id, const char *signal_name,
-                 struct error *err)
+int oci_container_kill(const struct oci_runtime *runtime, const char *id, const char *signal_name,
+                       struct error *err)
 {
-    char root[INSTANCE_PATH_SIZE];
-    const char *argv[] = {"runc",      "--root", runtime_root_path(in, root), "kill", id,
-                          signal_name, NULL};
-    struct error why = {0};
     int code;
 
-    if (run(argv, NULL, &why) == 0 || runtime_exit_read(in, id, &code, NULL) ||
-        !runtime_is_running(in, id))
+    if (runc(runtime, (const char *const[3]){"kill", id, signal_name}, NULL, err) == 0 ||
+        oci_container_exit_read(runtime, id, &code, NULL) || !oci_container_is_running(runtime, id))
         return 0;
-    runc_reason(why.reason, err);
     return ERR_IO;
 }
 
-static void exit_path(const struct instance *in, const char *id, char *out, size_t size)
+int oci_container_delete(const struct oci_runtime *runtime, const char *id, const char *bundle,
+                         struct error *err)
 {
-    char exits[INSTANCE_PATH_SIZE];
-
-    snprintf(out, size, "%s/%s", runtime_exits_path(in, exits), id);
-}
-
-int runtime_delete(const struct instance *in, const char *id, const char *bundle, struct error *err)
-{
-    char root[INSTANCE_PATH_SIZE];
-    char path[INSTANCE_PATH_SIZE + RUNTIME_ID_SIZE];
     SCOPED(mem_drop) char *rootfs = mem_printf("%s/rootfs", bundle);
-    SCOPED(mem_drop) char *state = mem_printf("%s/%s", runtime_root_path(in, root), id);
-    const char *argv[] = {"runc", "--root", root, "delete", "--force", id, NULL};
-    struct error why = {0};
+    SCOPED(mem_drop) char *state = mem_printf("%s/%s", runtime->state_path, id);
+    SCOPED(mem_drop) char *exit_path = mem_printf("%s/%s", runtime->exits_path, id);
 
-    if (file_exists(state) && run(argv, NULL, &why) != 0) {
-        runc_reason(why.reason, err);
+    if (file_exists(state) && runc_delete(runtime, id, err) < 0)
         return ERR_IO;
-    }
     if (umount2(rootfs, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
         return err_set(err, err_from_errno(errno), "cannot unmount %s: %s", rootfs,
                        strerror(errno));
-    exit_path(in, id, path, sizeof path);
-    unlink(path);
+    unlink(exit_path);
     return 0;
 }
 
-bool runtime_is_running(const struct instance *in, const char *id)
+bool oci_container_is_running(const struct oci_runtime *runtime, const char *id)
 {
-    char root[INSTANCE_PATH_SIZE];
-    const char *argv[] = {"runc", "--root", runtime_root_path(in, root), "state", id, NULL};
-    SCOPED(mem_drop) char *out = NULL;
-    SCOPED(json_drop) json_t *state = NULL;
+    SCOPED(json_drop) json_t *state = runc_state(runtime, id);
 
-    if (run(argv, &out, NULL) != 0 || json_parse(slice_str(out), NULL, &state, NULL) < 0)
-        return false;
     return strcmp(json_path_string_or(state, "status", ""), "running") == 0;
 }
 
-bool runtime_exit_read(const struct instance *in, const char *id, int *ret_code,
-                       int64_t *ret_finished_ms)
+/* The number that is all of a file. */
+static bool number_read(const char *path, uint64_t max, uint64_t *ret)
 {
-    char path[INSTANCE_PATH_SIZE + RUNTIME_ID_SIZE];
     SCOPED(buf_deinit) struct buf text;
+
+    buf_init(&text, 64);
+    return file_read(path, &text, NULL) == 0 &&
+           slice_parse_u64(slice_trim(buf_slice(&text)), max, ret) == 0;
+}
+
+bool oci_container_exit_read(const struct oci_runtime *runtime, const char *id, int *ret_code,
+                             int64_t *ret_finished_ms)
+{
+    SCOPED(mem_drop) char *path = mem_printf("%s/%s", runtime->exits_path, id);
     struct stat status;
     uint64_t code;
 
-    buf_init(&text, 64);
-    exit_path(in, id, path, sizeof path);
-    if (stat(path, &status) < 0 || file_read(path, &text, NULL) < 0 ||
-        slice_parse_u64(slice_trim(buf_slice(&text)), 255, &code) < 0)
+    if (stat(path, &status) < 0 || !number_read(path, 255, &code))
         return false;
     *ret_code = (int)code;
     if (ret_finished_ms)
         *ret_finished_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
     return true;
-}
-
-void runtime_cgroup_remove(const struct instance *in, const char *path)
-{
-    SCOPED(mem_drop) char *group = mem_printf("%s%s", in->cgroup, path);
-
-    cgroup_remove(group);
 }
 
 /* --- all --- */
@@ -374,42 +350,31 @@ static bool is_dead(pid_t pid)
 static void wait_conmon(const char *bundle)
 {
     SCOPED(mem_drop) char *path = mem_printf("%s/conmon.pid", bundle);
-    SCOPED(buf_deinit) struct buf text;
     uint64_t pid;
 
-    buf_init(&text, 64);
-    if (file_read(path, &text, NULL) < 0 ||
-        slice_parse_u64(slice_trim(buf_slice(&text)), INT32_MAX, &pid) < 0)
+    if (!number_read(path, INT32_MAX, &pid))
         return;
     for (int waited_ms = 0; waited_ms < REAP_WAIT_MS && !is_dead((pid_t)pid); waited_ms += 20)
         clock_sleep_ms(20);
 }
 
-int runtime_remove_all(const struct instance *in, struct error *err)
+int oci_runtime_clear(const struct oci_runtime *runtime, struct error *err)
 {
-    char root[INSTANCE_PATH_SIZE];
-    DIR *folder = opendir(runtime_root_path(in, root));
+    DIR *folder = opendir(runtime->state_path);
     int rc = 0;
 
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        const char *argv[] = {"runc", "--root", root, "delete", "--force", entry->d_name, NULL};
-        const char *state[] = {"runc", "--root", root, "state", entry->d_name, NULL};
-        SCOPED(mem_drop) char *out = NULL;
-        SCOPED(json_drop) json_t *answer = NULL;
+        SCOPED(json_drop) json_t *state = NULL;
 
         if (entry->d_name[0] == '.')
             continue;
-        if (run(state, &out, NULL) == 0 && json_parse(slice_str(out), NULL, &answer, NULL) < 0)
-            answer = NULL;
-        if (run(argv, NULL, err) != 0)
+        state = runc_state(runtime, entry->d_name);
+        if (runc_delete(runtime, entry->d_name, err) < 0)
             rc = ERR_IO;
-        if (answer)
-            wait_conmon(json_path_string_or(answer, "bundle", "/nowhere"));
+        if (state)
+            wait_conmon(json_path_string_or(state, "bundle", "/nowhere"));
     }
     if (folder)
         closedir(folder);
-    if (mounts_remove_below(in->state_path, err) < 0)
-        rc = ERR_IO;
-    runtime_cgroup_remove(in, "");
     return rc;
 }
