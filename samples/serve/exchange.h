@@ -58,6 +58,9 @@ bool exchange_header_at(struct exchange *exchange, size_t i, struct slice *ret_n
 void exchange_later(struct exchange *exchange, uint32_t delay_ms,
                     void (*on_later)(struct exchange *exchange));
 
+/* How long the service has been up. */
+uint64_t exchange_uptime_ms(struct exchange *exchange);
+
 /* Calls another service on a connection of its own, so that each call is balanced anew.
  * The callback comes later, never from inside. */
 void exchange_call(struct exchange *exchange, const struct exchange_call *call,

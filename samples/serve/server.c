@@ -46,6 +46,7 @@ struct server {
     const struct service_type *type;
     void *service_state;
     const void *conf;
+    uint64_t started_ms; /* in the loop's time */
     struct destination destinations[DESTINATIONS_MAX];
 };
 
@@ -191,6 +192,13 @@ void exchange_later(struct exchange *exchange, uint32_t delay_ms,
     request->on_later = on_done;
     request->on_call = on_later;
     loop_timer_start(request->server->loop, &request->timeout, delay_ms);
+}
+
+uint64_t exchange_uptime_ms(struct exchange *exchange)
+{
+    const struct server *server = request_of(exchange)->server;
+
+    return loop_now_ms(server->loop) - server->started_ms;
 }
 
 void exchange_call(struct exchange *exchange, const struct exchange_call *call,
@@ -387,6 +395,7 @@ static void serve(struct server *server)
     struct sigaction action = {.sa_handler = on_signal};
 
     stopped_loop = server->loop;
+    server->started_ms = loop_now_ms(server->loop);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     loop_run(server->loop);

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from bookinfo import look, stars, Visitor, wait_in_force
+from bookinfo import assert_shares, look, stars, Visitor, wait_in_force
 from cluster import SAMPLES, TOP, wait_until
 
 NS = "bookinfo"
@@ -126,6 +126,86 @@ def test_ingress_in_place_of_the_gateway(cluster, gateway, plain):
         cluster.delete_file(KUBE + "bookinfo-ingress.yaml", NS)
         cluster.apply_file(NETWORKING + "bookinfo-gateway.yaml", NS)
     wait_until(lambda: status("/productpage") == 200, 10, "the page is not back")
+
+
+# --- BookInfo: ratings that do wrong, and what a visitor sees of it through retries and time-outs ---
+
+RULES = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: ratings}}
+spec:
+  host: ratings
+  subsets: [{{name: chosen, labels: {{version: {version}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: ratings}}
+spec:
+  hosts: [ratings]
+  http:
+  - route: [{{destination: {{host: ratings, subset: chosen}}}}]
+    {policy}
+"""
+TO_REVIEWS_V2 = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - route: [{destination: {host: reviews, subset: v2}}]
+"""
+NO_STARS = "Ratings service is currently unavailable"
+
+
+@pytest.fixture
+def wronged(cluster, gateway, plain):
+    """A version of ratings that does wrong, beside v1; call with its name to get rules(policy), which sends everybody to it."""
+    started = []
+
+    def start(version):
+        with open(os.path.join(SAMPLES, KUBE, "bookinfo-ratings.yaml"), encoding="utf-8") as f:
+            [deployment] = [part for part in f.read().split("---") if "kind: Deployment" in part]
+        started.append(f"ratings-{version}")
+        cluster.apply(re.sub(r"ratings-v1\b", f"ratings-{version}", deployment).replace("version: v1", f"version: {version}"), NS)
+        cluster.wait_ready(NS, 7)
+        return lambda policy: cluster.apply(RULES.format(version=version, policy=policy), NS)
+    yield start
+    for name in started:
+        cluster.out("delete", "deployment", name, "-n", NS)
+    cluster.wait_ready(NS, 6)
+
+
+def test_retries_make_a_faulty_version_whole(cluster, gateway, wronged):
+    """One of two answers is 503: without retries the stars are often missing, with enough of them never."""
+    apply_all(cluster, NETWORKING + "destination-rule-reviews.yaml", NETWORKING + "virtual-service-reviews-v3.yaml")
+    rules = wronged("v-faulty")
+    rules("retries: {attempts: 0}")
+    wait_until(lambda: NO_STARS in look(gateway, 10), 30, "the faulty version does no wrong")
+    seen = look(gateway, 100)
+    assert_shares(seen, {"red": 0.5, NO_STARS: 0.5})
+    rules("retries: {attempts: 20, retryOn: 5xx}")
+    wait_in_force(gateway, {"red"}, seconds=30)
+    assert look(gateway, 100) == {"red": 100}
+
+
+def test_timeouts_save_the_page_from_a_delayed_version(cluster, gateway, wronged):
+    """One of two answers is 7 s late, for which reviews v2 waits and productpage does not: a time-out loses the stars
+    alone, and a time-out for each of several tries loses nothing."""
+    apply_all(cluster, NETWORKING + "destination-rule-reviews.yaml")
+    cluster.apply(TO_REVIEWS_V2, NS)
+    rules = wronged("v-delayed")
+    rules("")
+    wait_until(lambda: look(gateway, 4)["Error fetching product reviews"], 60, "the delayed version breaks no page")
+    rules("timeout: 0.5s")
+    wait_until(lambda: NO_STARS in look(gateway, 4), 30, "no page runs into the time-out")
+    wait_in_force(gateway, {"black", NO_STARS}, seconds=60, quiet=1)
+    seen = look(gateway, 40)
+    assert set(seen) == {"black", NO_STARS}, seen
+    rules("retries: {attempts: 20, perTryTimeout: 0.3s, retryOn: 5xx}")
+    wait_in_force(gateway, {"black"}, seconds=30, quiet=2)
+    assert look(gateway, 40) == {"black": 40}
 
 
 # --- helloworld, httpbin, tcp-echo ---

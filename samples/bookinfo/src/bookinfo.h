@@ -13,6 +13,8 @@ enum { BOOKINFO_PORT = 9080 };
 struct bookinfo_conf {
     const char *details_host, *reviews_host, *ratings_host; /* with the domain, without the port */
     unsigned details_port, reviews_port, ratings_port;
+    const char *version;     /* ratings: "v1", "v-faulty" and so on */
+    uint64_t seed;           /* ratings: of its choice whom to do wrong to */
     bool ratings_enabled;    /* reviews: asks ratings for stars */
     const char *star_color;  /* reviews: "black" or "red" */
     const char *podname;     /* reviews: $HOSTNAME, or "" */

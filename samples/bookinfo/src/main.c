@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/rng.h"
 #include "bookinfo.h"
 #include "server.h"
 
@@ -28,6 +29,8 @@ static const void *conf_read(struct arena *arena)
         .details_port = server_env_number("DETAILS_SERVICE_PORT", BOOKINFO_PORT, UINT16_MAX),
         .reviews_port = server_env_number("REVIEWS_SERVICE_PORT", BOOKINFO_PORT, UINT16_MAX),
         .ratings_port = server_env_number("RATINGS_SERVICE_PORT", BOOKINFO_PORT, UINT16_MAX),
+        .version = server_env_text("SERVICE_VERSION", "v1"),
+        .seed = rng_system_u64(),
         .ratings_enabled = strcmp(server_env_text("ENABLE_RATINGS", "false"), "true") == 0,
         .star_color = server_env_text("STAR_COLOR", "black"),
         .podname = server_env_text("HOSTNAME", ""),

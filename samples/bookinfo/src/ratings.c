@@ -1,22 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ratings v1: stars of the two reviewers, kept in memory.
+/* ratings in memory: the stars of the two reviewers, or of what was posted for a book.
  *
- * Place   called by server.c for the image examples-bookinfo-ratings-v1
- * Owns    what was posted, one JSON object for all books, until the process ends
- * Limits  a posted object is at most EXCHANGE_BODY_MAX bytes
+ * Version v1 always answers. The others do wrong to some of the questions, for people to see what a
+ * mesh makes of it: `wrongs` is the list.
+ *
+ * Place   called by server.c for the images examples-bookinfo-ratings-v1, -v-faulty and so on
+ * Owns    what was posted, until the process ends
+ * Limits  a posted object is at most EXCHANGE_BODY_MAX bytes, for at most BOOKS_MAX books
  */
+#include "ratings.h"
+
+#include <inttypes.h>
+
 #include "answer.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "bookinfo.h"
 
-struct ratings {
-    json_t *posted; /* NULL before the first POST */
+enum { BOOKS_MAX = 1000, MINUTE_MS = 60 * 1000 };
+
+/* What a version does to the questions for stars; posts are always taken. */
+struct wrong {
+    const char *version;
+    uint32_t period_ms; /* to all of them in every second period of this length; 0: to each by
+                           chance, one of two */
+    uint32_t delay_ms;  /* answers so much later; 0: answers 503 instead */
+    bool told;          /* /health tells of it */
 };
 
-static void *ratings_open(const void *conf)
+static const struct wrong wrongs[] = {
+    {.version = "v-faulty"},
+    {.version = "v-delayed", .delay_ms = 7000},
+    {.version = "v-unavailable", .period_ms = MINUTE_MS},
+    {.version = "v-unhealthy", .period_ms = 15 * MINUTE_MS, .told = true},
+};
+
+struct ratings {
+    json_t *posted;            /* stars by the number of the book */
+    const struct wrong *wrong; /* NULL: none */
+    struct rng rng;
+};
+
+static void *ratings_open(const void *service_conf)
 {
-    (void)conf;
-    return MEM_NEW(struct ratings);
+    const struct bookinfo_conf *conf = service_conf;
+    struct ratings *ratings = MEM_NEW(struct ratings);
+
+    ratings->posted = json_object();
+    rng_init(&ratings->rng, conf->seed);
+    for (size_t i = 0; i < ARRAY_LEN(wrongs); i++) {
+        if (strcmp(wrongs[i].version, conf->version) == 0)
+            ratings->wrong = &wrongs[i];
+    }
+    return ratings;
 }
 
 static void ratings_close(void *service_state)
@@ -27,51 +63,86 @@ static void ratings_close(void *service_state)
     mem_free(ratings);
 }
 
-static void answer(struct exchange *exchange, int64_t id)
+static const char *key_of(struct exchange *exchange, int64_t book_id)
+{
+    return arena_printf(exchange->arena, "%" PRId64, book_id);
+}
+
+static void answer(struct exchange *exchange, int64_t book_id)
 {
     struct ratings *ratings = exchange->service_state;
-    json_t *stars = ratings->posted ? json_incref(ratings->posted)
-                                    : json_pack("{s:i,s:i}", "Reviewer1", 5, "Reviewer2", 4);
+    json_t *stars = json_object_get(ratings->posted, key_of(exchange, book_id));
 
-    answer_json(exchange, 200, json_pack("{s:I,s:o}", "id", (json_int_t)id, "ratings", stars),
+    stars = stars ? json_incref(stars) : json_pack("{s:i,s:i}", "Reviewer1", 5, "Reviewer2", 4);
+    answer_json(exchange, 200, json_pack("{s:I,s:o}", "id", (json_int_t)book_id, "ratings", stars),
                 JSON_COMPACT);
 }
 
-static void rate(struct exchange *exchange, struct slice number)
+static void answer_late(struct exchange *exchange)
+{
+    const int64_t *book_id = exchange->state;
+
+    answer(exchange, *book_id);
+}
+
+static void post(struct exchange *exchange, int64_t book_id)
 {
     struct ratings *ratings = exchange->service_state;
-    json_t *posted;
-    int64_t id;
+    const char *key = key_of(exchange, book_id);
+    json_t *stars = json_loadb(exchange->body.data ? exchange->body.data : "", exchange->body.len,
+                               JSON_REJECT_DUPLICATES, NULL);
 
-    if (slice_parse_i64(number, &id) < 0) {
-        answer_error(exchange, 400, "please provide numeric product ID");
+    if (!json_is_object(stars)) {
+        json_decref(stars);
+        answer_error(exchange, 400, "please provide valid ratings JSON");
         return;
     }
-    if (slice_eq_str(exchange->method, "POST")) {
-        posted = json_loadb(exchange->body.data ? exchange->body.data : "", exchange->body.len,
-                            JSON_REJECT_DUPLICATES, NULL);
-        if (!json_is_object(posted)) {
-            json_decref(posted);
-            answer_error(exchange, 400, "please provide valid ratings JSON");
-            return;
-        }
-        json_decref(ratings->posted);
-        ratings->posted = posted;
+    if (!json_object_get(ratings->posted, key) && json_object_size(ratings->posted) == BOOKS_MAX) {
+        json_decref(stars);
+        answer_error(exchange, 507, "too many books have ratings");
+        return;
     }
-    answer(exchange, id);
+    json_object_set_new(ratings->posted, key, stars);
+    answer(exchange, book_id);
+}
+
+/* True in every second period since the start. */
+static bool in_bad_period(struct exchange *exchange, const struct wrong *wrong)
+{
+    return wrong->period_ms && exchange_uptime_ms(exchange) / wrong->period_ms % 2 == 1;
+}
+
+static bool is_wronged(struct exchange *exchange, struct ratings *ratings)
+{
+    if (!ratings->wrong)
+        return false;
+    return ratings->wrong->period_ms ? in_bad_period(exchange, ratings->wrong)
+                                     : rng_below(&ratings->rng, 2) == 0;
+}
+
+static void rate(struct exchange *exchange, int64_t book_id)
+{
+    struct ratings *ratings = exchange->service_state;
+
+    if (slice_eq_str(exchange->method, "POST")) {
+        post(exchange, book_id);
+    } else if (!is_wronged(exchange, ratings)) {
+        answer(exchange, book_id);
+    } else if (ratings->wrong->delay_ms) {
+        exchange->state = ARENA_NEW(exchange->arena, int64_t);
+        *(int64_t *)exchange->state = book_id;
+        exchange_later(exchange, ratings->wrong->delay_ms, answer_late);
+    } else {
+        answer_error(exchange, 503, "Service unavailable");
+    }
 }
 
 static void handle(struct exchange *exchange)
 {
-    struct slice rest;
+    const struct ratings *ratings = exchange->service_state;
+    bool told = ratings->wrong && ratings->wrong->told;
 
-    if (slice_eq_str(exchange->path, "/health"))
-        answer_json(exchange, 200, json_pack("{s:s}", "status", "Ratings is healthy"),
-                    JSON_COMPACT);
-    else if (answer_path(exchange, "/ratings/", &rest))
-        rate(exchange, rest);
-    else
-        answer_error(exchange, 404, "no such page");
+    ratings_handle(exchange, !told || !in_bad_period(exchange, ratings->wrong), rate);
 }
 
 const struct service_type ratings_service = {.name = "ratings",

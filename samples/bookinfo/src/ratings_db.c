@@ -7,18 +7,14 @@
  */
 #include "answer.h"
 #include "bookinfo.h"
+#include "ratings.h"
 #include "ratings_db.h"
 
-static void rate(struct exchange *exchange, struct slice number)
+static void rate(struct exchange *exchange, int64_t book_id)
 {
     const struct ratings_db_conf *conf = exchange->conf;
     int stars[RATINGS_COUNT] = {0};
-    int64_t id;
 
-    if (slice_parse_i64(number, &id) < 0) {
-        answer_error(exchange, 400, "please provide numeric product ID");
-        return;
-    }
     if (slice_eq_str(exchange->method, "POST")) {
         answer_error(exchange, 501, "Post not implemented for database backed ratings");
         return;
@@ -34,23 +30,15 @@ static void rate(struct exchange *exchange, struct slice number)
         return;
     case RATINGS_DB_FINE:
         answer_json(exchange, 200,
-                    json_pack("{s:I,s:{s:i,s:i}}", "id", (json_int_t)id, "ratings", "Reviewer1",
-                              stars[0], "Reviewer2", stars[1]),
+                    json_pack("{s:I,s:{s:i,s:i}}", "id", (json_int_t)book_id, "ratings",
+                              "Reviewer1", stars[0], "Reviewer2", stars[1]),
                     JSON_COMPACT);
     }
 }
 
 static void handle(struct exchange *exchange)
 {
-    struct slice rest;
-
-    if (slice_eq_str(exchange->path, "/health"))
-        answer_json(exchange, 200, json_pack("{s:s}", "status", "Ratings is healthy"),
-                    JSON_COMPACT);
-    else if (answer_path(exchange, "/ratings/", &rest))
-        rate(exchange, rest);
-    else
-        answer_error(exchange, 404, "no such page");
+    ratings_handle(exchange, true, rate);
 }
 
 const struct service_type ratings_db_service = {

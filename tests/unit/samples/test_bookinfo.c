@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BookInfo's contract, without a network: a fake stands in for server.c and answers the calls.
+/* BookInfo's contract, without a network: fake.c stands in for server.c and answers the calls.
  *
- * Place   tests samples/bookinfo/src and samples/serve/answer.c
+ * Place   tests samples/bookinfo/src but for ratings (test_ratings.c), and samples/serve/answer.c
  */
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "bookinfo.h"
+#include "fake.h"
 #include "test.h"
-
-/* --- the fake: one request, and what the services that it calls answer --- */
-
-struct answer {
-    const char *path; /* of the call */
-    int status;
-    const char *body;
-};
-
-struct fake {
-    struct exchange exchange;
-    const char *cookie, *referer; /* request headers */
-    const struct answer *answers; /* in any order; the last has no path */
-    /* seen */
-    char calls[512];    /* paths, each with a space behind it */
-    char end_user[128]; /* of the last call, "" for none */
-    unsigned timeout_ms;
-    int status;
-    char *body;
-    char content_type[64];
-    /* a call to be answered after the handler returned */
-    exchange_on_call *on_done;
-    const struct answer *next;
-};
 
 static struct bookinfo_conf conf = {.details_host = "details",
                                     .reviews_host = "reviews",
@@ -39,92 +15,21 @@ static struct bookinfo_conf conf = {.details_host = "details",
                                     .details_port = 9080,
                                     .reviews_port = 9080,
                                     .ratings_port = 9080,
+                                    .version = "v1",
                                     .star_color = "black",
                                     .podname = "reviews-v2-abc",
                                     .clustername = "null"};
 
-static struct fake *fake_of(struct exchange *exchange)
-{
-    return CONTAINER_OF(exchange, struct fake, exchange);
-}
-
-struct slice exchange_header(struct exchange *exchange, const char *name)
-{
-    struct fake *fake = fake_of(exchange);
-
-    if (strcmp(name, "cookie") == 0)
-        return slice_str(fake->cookie);
-    return strcmp(name, "referer") == 0 ? slice_str(fake->referer) : slice_str(NULL);
-}
-
-void exchange_call(struct exchange *exchange, const struct exchange_call *call,
-                   exchange_on_call *on_done)
-{
-    static const struct answer none = {0};
-    struct fake *fake = fake_of(exchange);
-    size_t len = strlen(fake->calls);
-
-    snprintf(fake->calls + len, sizeof fake->calls - len, "%s:%u%s ", call->host, call->port,
-             call->path);
-    snprintf(fake->end_user, sizeof fake->end_user, "%s", call->end_user ? call->end_user : "");
-    fake->timeout_ms = call->timeout_ms;
-    fake->on_done = on_done;
-    fake->next = &none;
-    for (const struct answer *a = fake->answers; a && a->path; a++) {
-        if (strcmp(a->path, call->path) == 0)
-            fake->next = a;
-    }
-}
-
-void exchange_reply(struct exchange *exchange, int status, const char *content_type,
-                    struct slice body)
-{
-    struct fake *fake = fake_of(exchange);
-
-    assert_int_equal(fake->status, 0);
-    fake->status = status;
-    fake->body = mem_slice_dup(body);
-    snprintf(fake->content_type, sizeof fake->content_type, "%s", content_type);
-}
-
 static void ask(struct fake *fake, const struct service_type *type, const char *method,
                 const char *path)
 {
-    static struct arena arena;
-
-    arena_deinit(&arena);
-    arena_init(&arena, 0);
-    fake->exchange.method = slice_str(method);
-    fake->exchange.path = slice_str(path);
     fake->exchange.conf = &conf;
-    fake->exchange.arena = &arena;
-    type->handle(&fake->exchange);
-    while (fake->on_done) {
-        exchange_on_call *on_done = TAKE(fake->on_done);
-
-        on_done(&fake->exchange, fake->next->status, slice_str(fake->next->body));
-    }
-    assert_int_not_equal(fake->status, 0);
+    fake_ask(fake, type, method, path);
 }
 
-static void fake_end(struct fake *fake)
-{
-    mem_free(fake->body);
-    arena_deinit(fake->exchange.arena);
-}
-
-/* Asks once and compares status and the whole body. */
 static void expect(const struct service_type *type, const char *path, int status, const char *body)
 {
-    struct fake fake = {0};
-
-    fake.exchange.service_state = type->open ? type->open(&conf) : NULL;
-    ask(&fake, type, "GET", path);
-    assert_int_equal(fake.status, status);
-    assert_string_equal(fake.body, body);
-    if (type->close)
-        type->close(fake.exchange.service_state);
-    fake_end(&fake);
+    fake_expect(type, &conf, path, status, body);
 }
 
 static size_t occurrences(const char *text, const char *part)
@@ -136,7 +41,7 @@ static size_t occurrences(const char *text, const char *part)
     return count;
 }
 
-/* --- details and ratings --- */
+/* --- details --- */
 
 static void details_answers_a_number(void **state)
 {
@@ -152,7 +57,7 @@ static void details_answers_a_number(void **state)
 
 static void details_v2_asks_elsewhere(void **state)
 {
-    static const struct answer found[] = {
+    static const struct fake_answer found[] = {
         {"/books/v1/volumes?q=isbn:0486424618", 200,
          "{\"items\":[{\"volumeInfo\":{\"authors\":[\"W. S.\"],\"publishedDate\":\"2002\","
          "\"printType\":\"BOOK\",\"pageCount\":64,\"publisher\":\"P\",\"language\":\"en\","
@@ -179,35 +84,11 @@ static void details_v2_asks_elsewhere(void **state)
     fake_end(&none);
 }
 
-static void ratings_answers_and_remembers(void **state)
-{
-    struct fake post = {0}, get = {0}, bad = {0};
-    void *service = ratings_service.open(&conf);
-
-    (void)state;
-    expect(&ratings_service, "/ratings/7", 200,
-           "{\"id\":7,\"ratings\":{\"Reviewer1\":5,\"Reviewer2\":4}}");
-    expect(&ratings_service, "/ratings/seven", 400,
-           "{\"error\":\"please provide numeric product ID\"}");
-    post.exchange.service_state = get.exchange.service_state = bad.exchange.service_state = service;
-    bad.exchange.body = SLICE("{\"Reviewer1\":");
-    ask(&bad, &ratings_service, "POST", "/ratings/0");
-    assert_int_equal(bad.status, 400);
-    fake_end(&bad);
-    post.exchange.body = SLICE("{\"Reviewer1\":1,\"Reviewer2\":2}");
-    ask(&post, &ratings_service, "POST", "/ratings/0");
-    fake_end(&post);
-    ask(&get, &ratings_service, "GET", "/ratings/0");
-    assert_string_equal(get.body, "{\"id\":0,\"ratings\":{\"Reviewer1\":1,\"Reviewer2\":2}}");
-    fake_end(&get);
-    ratings_service.close(service);
-}
-
 /* --- reviews --- */
 
-static const struct answer good_ratings[] = {
+static const struct fake_answer good_ratings[] = {
     {"/ratings/0", 200, "{\"id\":0,\"ratings\":{\"Reviewer1\":5,\"Reviewer2\":4}}"}, {0}};
-static const struct answer bad_ratings[] = {{"/ratings/0", 503, "no"}, {0}};
+static const struct fake_answer bad_ratings[] = {{"/ratings/0", 503, "no"}, {0}};
 
 static void reviews_without_ratings(void **state)
 {
@@ -233,12 +114,12 @@ static void reviews_with_stars_or_an_error(void **state)
     conf.star_color = "red";
     ask(&good, &reviews_service, "GET", "/reviews/0");
     assert_string_equal(good.calls, "ratings:9080/ratings/0 ");
-    assert_int_equal(good.timeout_ms, 2500);
+    assert_int_equal(good.call_timeout_ms, 2500);
     assert_non_null(strstr(good.body, "\"rating\": {\"stars\": 5, \"color\": \"red\"}"));
     fake_end(&good);
     conf.star_color = "black";
     ask(&bad, &reviews_service, "GET", "/reviews/0");
-    assert_int_equal(bad.timeout_ms, 10000);
+    assert_int_equal(bad.call_timeout_ms, 10000);
     assert_int_equal(bad.status, 200);
     assert_int_equal(occurrences(bad.body, "Ratings service is currently unavailable"), 2);
     fake_end(&bad);
@@ -246,7 +127,7 @@ static void reviews_with_stars_or_an_error(void **state)
 
 /* --- productpage --- */
 
-static const struct answer books[] = {
+static const struct fake_answer books[] = {
     {"/details/0", 200, "{\"id\":0,\"pages\":200,\"publisher\":\"A <&> B\"}"},
     {"/reviews/0", 200,
      "{\"id\":\"0\",\"podname\":\"p\",\"clustername\":\"null\",\"reviews\":["
@@ -263,7 +144,7 @@ static void page_shows_stars(void **state)
     ask(&fake, &productpage_service, "GET", "/productpage");
     assert_int_equal(fake.status, 200);
     assert_string_equal(fake.calls, "details:9080/details/0 reviews:9080/reviews/0 ");
-    assert_string_equal(fake.end_user, "");
+    assert_string_equal(fake.call_end_user, "");
     assert_non_null(strstr(fake.body, "<title>Simple Bookstore App</title>"));
     assert_non_null(strstr(fake.body, "A &lt;&amp;&gt; B"));
     assert_int_equal(occurrences(fake.body, "glyphicon glyphicon-star"), 9);
@@ -292,7 +173,7 @@ static void page_survives_back_ends(void **state)
 
 static void api_passes_status_on(void **state)
 {
-    static const struct answer missing[] = {{"/ratings/3", 404, "{}"}, {0}};
+    static const struct fake_answer missing[] = {{"/ratings/3", 404, "{}"}, {0}};
     struct fake fake = {.answers = missing}, none = {0};
 
     (void)state;
@@ -311,9 +192,11 @@ static void api_passes_status_on(void **state)
 
 static void sign_in_and_out(void **state)
 {
-    struct fake in = {.referer = "http://h/productpage"}, page = {.answers = books},
-                out = {.referer = "http://h/productpage"}, lost = {0};
+    static const char *const referred[][2] = {{"referer", "http://h/productpage"}, {NULL}};
     char cookie[128];
+    const char *const signed_in[][2] = {{"cookie", cookie}, {NULL}};
+    struct fake in = {.headers = referred}, page = {.answers = books, .headers = signed_in},
+                out = {.headers = referred}, lost = {0};
 
     (void)state;
     in.exchange.body = SLICE("username=jason%20b&passwd=x");
@@ -325,10 +208,9 @@ static void sign_in_and_out(void **state)
              in.exchange.set_cookie);
     fake_end(&in);
 
-    page.cookie = cookie;
     page.exchange.service_state = productpage_service.open(&conf);
     ask(&page, &productpage_service, "GET", "/productpage");
-    assert_string_equal(page.end_user, "jason b");
+    assert_string_equal(page.call_end_user, "jason b");
     assert_non_null(strstr(page.body, "jason b"));
     assert_null(strstr(page.body, "sign-in-button\""));
     productpage_service.close(page.exchange.service_state);
@@ -351,11 +233,12 @@ static void bad_sessions_sign_nobody_in(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cookies); i++) {
-        struct fake fake = {.answers = books, .cookie = cookies[i]};
+        const char *const headers[][2] = {{"cookie", cookies[i]}, {NULL}};
+        struct fake fake = {.answers = books, .headers = headers};
 
         fake.exchange.service_state = productpage_service.open(&conf);
         ask(&fake, &productpage_service, "GET", "/productpage");
-        assert_string_equal(fake.end_user, "");
+        assert_string_equal(fake.call_end_user, "");
         productpage_service.close(fake.exchange.service_state);
         fake_end(&fake);
     }
@@ -366,7 +249,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(details_answers_a_number),
         cmocka_unit_test(details_v2_asks_elsewhere),
-        cmocka_unit_test(ratings_answers_and_remembers),
         cmocka_unit_test(reviews_without_ratings),
         cmocka_unit_test(reviews_with_stars_or_an_error),
         cmocka_unit_test(page_shows_stars),

@@ -3,9 +3,7 @@
  *
  * Place   tests samples/ratingsapp/src/api.c and web.c
  */
-#include <stdio.h>
-
-#include "base/mem.h"
+#include "fake.h"
 #include "ratingsapp.h"
 #include "store.h"
 #include "test.h"
@@ -72,73 +70,20 @@ bool store_item_add(struct store *store, const json_t *item)
 
 /* --- one request --- */
 
-struct fake {
-    struct exchange exchange;
-    int status;
-    char *body;
-    char called[256]; /* METHOD PATH BODY of the call to ratings-api */
-    exchange_on_call *on_done;
-};
-
-static struct fake *fake_of(struct exchange *exchange)
-{
-    return CONTAINER_OF(exchange, struct fake, exchange);
-}
-
-struct slice exchange_header(struct exchange *exchange, const char *name)
-{
-    (void)exchange;
-    (void)name;
-    return slice_str(NULL);
-}
-
-void exchange_call(struct exchange *exchange, const struct exchange_call *call,
-                   exchange_on_call *on_done)
-{
-    struct fake *fake = fake_of(exchange);
-
-    snprintf(fake->called, sizeof fake->called, "%s %s:%u%s %.*s", call->method, call->host,
-             call->port, call->path, (int)call->body.len, call->body.len ? call->body.data : "");
-    fake->on_done = on_done;
-}
-
-void exchange_reply(struct exchange *exchange, int status, const char *content_type,
-                    struct slice body)
-{
-    struct fake *fake = fake_of(exchange);
-
-    (void)content_type;
-    fake->status = status;
-    fake->body = mem_slice_dup(body);
-}
-
 static const struct ratingsapp_conf conf = {.mongodb_uri = "mongodb://x/y",
                                             .api_host = "api",
                                             .api_port = 80,
                                             .site_code = "FR",
                                             .web_root = "/nonexistent"};
 
-/* Runs one request; the body that came is in fake->body until fake_end. */
+/* Runs one request; what came is in *fake until fake_end. */
 static void ask(struct fake *fake, const struct service_type *type, void *state, const char *method,
                 const char *path, const char *body)
 {
-    struct arena *arena = MEM_NEW(struct arena);
-
-    arena_init(arena, 0);
-    *fake = (struct fake){.exchange = {.method = slice_str(method),
-                                       .path = slice_str(path),
-                                       .body = slice_str(body),
-                                       .conf = &conf,
-                                       .service_state = state,
-                                       .arena = arena}};
-    type->handle(&fake->exchange);
-}
-
-static void fake_end(struct fake *fake)
-{
-    arena_deinit(fake->exchange.arena);
-    mem_free(fake->exchange.arena);
-    mem_free(fake->body);
+    fake->exchange.body = slice_str(body);
+    fake->exchange.conf = &conf;
+    fake->exchange.service_state = state;
+    fake_ask(fake, type, method, path);
 }
 
 struct row {
@@ -150,7 +95,7 @@ struct row {
 static void assert_rows(const struct row *rows, size_t count, void *state)
 {
     for (size_t i = 0; i < count; i++) {
-        struct fake fake;
+        struct fake fake = {0};
 
         ask(&fake, &api_service, state, rows[i].method, rows[i].path, rows[i].body);
         if (fake.status != rows[i].status || !strstr(fake.body, rows[i].part))
@@ -227,39 +172,42 @@ static void test_api_says_when_the_store_is_away(void **unused)
 
 static void test_web_passes_api_on(void **unused)
 {
-    struct fake fake;
+    static const struct fake_answer tea[] = {{"/api/rate", 418, "tea"}, {0}};
+    struct fake fake = {.answers = tea}, none = {0};
 
     (void)unused;
     ask(&fake, &web_service, NULL, "POST", "/api/rate", "{}");
-    assert_string_equal(fake.called, "POST api:80/api/rate {}");
-    fake.on_done(&fake.exchange, 418, SLICE("tea"));
+    assert_string_equal(fake.calls, "api:80/api/rate ");
+    assert_string_equal(fake.call_method, "POST");
+    assert_string_equal(fake.call_body, "{}");
     assert_int_equal(fake.status, 418);
     assert_string_equal(fake.body, "tea");
     fake_end(&fake);
 
-    ask(&fake, &web_service, NULL, "GET", "/api", NULL);
-    fake.on_done(&fake.exchange, 0, slice_str(NULL));
-    assert_int_equal(fake.status, 504);
-    fake_end(&fake);
+    ask(&none, &web_service, NULL, "GET", "/api", NULL);
+    assert_int_equal(none.status, 504);
+    fake_end(&none);
 }
 
 static void test_web_keeps_to_its_folder(void **unused)
 {
     static const char *const paths[] = {"/../etc/passwd", "/a/..", "/x%2e.js", "/nothing.js", "/"};
-    struct fake fake;
+    struct fake site = {0}, post = {0};
 
     (void)unused;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct fake fake = {0};
+
         ask(&fake, &web_service, NULL, "GET", paths[i], NULL);
         assert_int_equal(fake.status, 404);
         fake_end(&fake);
     }
-    ask(&fake, &web_service, NULL, "GET", "/site.json", NULL);
-    assert_string_equal(fake.body, "{\"code\":\"FR\"}");
-    fake_end(&fake);
-    ask(&fake, &web_service, NULL, "POST", "/", NULL);
-    assert_int_equal(fake.status, 405);
-    fake_end(&fake);
+    ask(&site, &web_service, NULL, "GET", "/site.json", NULL);
+    assert_string_equal(site.body, "{\"code\":\"FR\"}");
+    fake_end(&site);
+    ask(&post, &web_service, NULL, "POST", "/", NULL);
+    assert_int_equal(post.status, 405);
+    fake_end(&post);
 }
 
 int main(void)
