@@ -9,10 +9,7 @@
 #include "sandbox/apiserver_webhook.h"
 
 #include <arpa/inet.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 /* --- options --- */
 
@@ -185,6 +182,12 @@ static int listen_all(struct sandbox_apiserver *server, struct addr *ret_first, 
     return 0;
 }
 
+static void on_refused(const char *problem, void *ctx)
+{
+    (void)ctx;
+    log_error(api, "store: %s: changes are refused", problem);
+}
+
 static int server_open(struct sandbox_apiserver *server, struct error *err)
 {
     const char *path = arena_printf(&server->memory, "%s/store.db", server->options.folder);
@@ -198,6 +201,7 @@ static int server_open(struct sandbox_apiserver *server, struct error *err)
         rc = store_open(server->loop, path, &server->store, err);
     if (rc != 0)
         return rc;
+    store_on_refused_set(server->store, on_refused, NULL);
     kinds_init(&server->kinds, server->store);
     rc = apiserver_auth_open(server, &tls, err);
     if (rc != 0) {
@@ -265,55 +269,22 @@ void sandbox_apiserver_free(struct sandbox_apiserver *server)
 
 /* --- the process --- */
 
-struct run {
-    struct loop *loop;
-    int signal_fd;
-    struct loop_watch watch;
-};
-
-static void run_on_signal(unsigned events, void *ctx)
-{
-    struct run *run = ctx;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    if (read(run->signal_fd, &info, sizeof info) == sizeof info) {
-        log_info(api, "signal %u: ending", info.ssi_signo);
-        loop_stop(run->loop);
-    }
-}
-
-static int signals_watch(struct run *run, struct error *err)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (run->signal_fd < 0 ||
-        loop_watch_add(run->loop, &run->watch, run->signal_fd, run_on_signal, run) != 0)
-        return err_set(err, ERR_IO, "signals cannot be watched");
-    return 0;
-}
-
 int sandbox_apiserver_run(const struct sandbox_apiserver_options *options, struct error *err)
 {
-    struct run run = {.signal_fd = -1};
     struct sandbox_apiserver *server = NULL;
-    int rc = loop_new(&run.loop);
+    struct loop *loop;
+    int rc = loop_new(&loop);
 
     if (rc != 0)
         return err_set(err, rc, "no event loop");
-    rc = signals_watch(&run, err);
+    rc = loop_signals_stop(loop);
+    if (rc != 0)
+        err_set(err, rc, "signals cannot be watched");
+    else
+        rc = sandbox_apiserver_start(loop, options, &server, err);
     if (rc == 0)
-        rc = sandbox_apiserver_start(run.loop, options, &server, err);
-    if (rc == 0)
-        loop_run(run.loop);
+        loop_run(loop);
     sandbox_apiserver_free(server);
-    loop_watch_remove(run.loop, &run.watch);
-    fd_drop(&run.signal_fd);
-    loop_free(run.loop);
+    loop_free(loop);
     return rc;
 }

@@ -21,7 +21,7 @@
 #include "kube/selector.h"
 #include "sandbox/apiserver.h"
 #include "sandbox/kinds.h"
-#include "sandbox/store.h"
+#include "store/store.h"
 #include "wire/url.h"
 #include "wire/json.h"
 

@@ -13,7 +13,7 @@
 #include "api/schema.h"
 #include "base/prelude.h"
 #include "base/vec.h"
-#include "sandbox/store.h"
+#include "store/store.h"
 #include "wire/json.h"
 
 enum { KINDS_MAX = 1000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sandbox's objects: JSON trees in memory, a log in SQLite behind them, watches in front.
+/* Named, versioned objects: JSON trees in memory, a log in SQLite behind them, watches in front.
  *
  *   store_put / store_remove --> bucket (sorted by namespace and name) --> ring of events
  *                                        |                                    |  each watch has a
@@ -10,7 +10,8 @@
  * objects and their encodings with the buckets. A watch that falls behind the ring is told so
  * (410).
  *
- * Place   called by the API server and, through it, by controllers; knows no kinds
+ * Place   under a server that keeps objects with a metadata of name, namespace and resourceVersion
+ *         (the sandbox's API server is one); knows no kinds, no selectors, no HTTP
  * Owns    every object, the ring, the database
  * Limits  STORE_BUCKET_MAX objects a bucket, STORE_RING_SIZE events that keep STORE_RING_BYTES_MAX
  *         of text, an object's text of 3 MiB
@@ -18,8 +19,8 @@
  *         what cannot be written is refused. WAL without an fsync each (synchronous=NORMAL): what
  *         was acknowledged outlives every process, and a power cut may take the last of it, whole
  */
-#ifndef WEFT_SANDBOX_STORE_H
-#define WEFT_SANDBOX_STORE_H
+#ifndef WEFT_STORE_STORE_H
+#define WEFT_STORE_STORE_H
 
 #include "base/err.h"
 #include "base/list.h"
@@ -65,6 +66,10 @@ MUST_USE int store_open(struct loop *loop, const char *path, struct store **ret,
 void store_close(struct store *store);
 /* Why the last ERR_IO was; borrowed until the next change. */
 const char *store_problem(const struct store *store);
+/* `on_refused` runs within the first change that cannot be written, and not again before one can
+ * be: for a line in somebody's log. */
+void store_on_refused_set(struct store *store, void (*on_refused)(const char *problem, void *ctx),
+                          void *ctx);
 /* The current revision; 1 for an empty store. */
 uint64_t store_revision(const struct store *store);
 /* The bucket of that name ("apps/deployments"), made when missing; lives as long as the store. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buckets, revisions, the event ring and the delivery of watches. See store.h; store_log.c writes
- * the database.
+/* Buckets, revisions, the event ring and the delivery of watches. See store.h; log.c writes the
+ * database.
  *
  * The ring is an array addressed by sequence number: event s lies at s % STORE_RING_SIZE. A watch
  * holds the number of the next event; it is behind when that number left the ring.
  */
-#include "sandbox/store.h"
+#include "store/store.h"
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
-#include "sandbox/store_log.h"
+#include "store/log.h"
 
 #include <stdio.h>
 
@@ -23,7 +23,10 @@ struct store_bucket {
 struct store {
     struct loop *loop;
     struct store_log *log; /* NULL: memory only */
-    struct map buckets;    /* name -> struct store_bucket */
+    void (*on_refused)(const char *problem, void *ctx);
+    void *on_refused_ctx;
+    bool refusing;      /* the last change could not be written */
+    struct map buckets; /* name -> struct store_bucket */
     uint64_t revision;
     struct store_event *ring;  /* STORE_RING_SIZE */
     uint64_t first, end;       /* sequence numbers held: [first, end) */
@@ -210,10 +213,19 @@ static void store_tell(struct store_bucket *bucket, enum store_change change,
     loop_task_add(store->loop, &store->task);
 }
 
-static int log_put(struct store *store, const struct store_bucket *bucket,
-                   const struct store_object *object)
+/* Writes the change first; tells of the first that cannot be. */
+static int change_log(struct store_bucket *bucket, const struct store_object *object,
+                      int (*write)(struct store_log *log, const char *bucket,
+                                   const struct store_object *object))
 {
-    return store->log ? store_log_put(store->log, bucket->name, object) : 0;
+    struct store *store = bucket->store;
+    int rc = store->log ? write(store->log, bucket->name, object) : 0;
+    bool is_first = rc < 0 && !store->refusing;
+
+    store->refusing = rc < 0;
+    if (is_first && store->on_refused != NULL)
+        store->on_refused(store_problem(store), store->on_refused_ctx);
+    return rc;
 }
 
 int store_put(struct store_bucket *bucket, json_t *tree, const struct store_object *expected,
@@ -234,7 +246,7 @@ int store_put(struct store_bucket *bucket, json_t *tree, const struct store_obje
         store_object_unref(object);
         return code;
     }
-    if (log_put(store, bucket, object) < 0) {
+    if (change_log(bucket, object, store_log_put) < 0) {
         store_object_unref(object);
         return ERR_IO;
     }
@@ -268,7 +280,7 @@ int store_remove(struct store_bucket *bucket, const struct store_object *expecte
     last = object_new(tree, store->revision + 1);
     if (last == NULL) /* a few digits past the limit: tell the old state instead */
         return ERR_LIMIT;
-    if (store->log && store_log_remove(store->log, bucket->name, last) < 0) {
+    if (change_log(bucket, last, store_log_remove) < 0) {
         store_object_unref(last);
         return ERR_IO;
     }
@@ -281,6 +293,13 @@ int store_remove(struct store_bucket *bucket, const struct store_object *expecte
 const char *store_problem(const struct store *store)
 {
     return store->log ? store_log_problem(store->log) : "";
+}
+
+void store_on_refused_set(struct store *store, void (*on_refused)(const char *problem, void *ctx),
+                          void *ctx)
+{
+    store->on_refused = on_refused;
+    store->on_refused_ctx = ctx;
 }
 
 uint64_t store_revision(const struct store *store)

@@ -6,10 +6,10 @@
  * Limits  a change that cannot be written (a full or read-only disk) is refused: ERR_IO, and
  *         store_log_problem says why
  */
-#ifndef WEFT_SANDBOX_STORE_LOG_H
-#define WEFT_SANDBOX_STORE_LOG_H
+#ifndef WEFT_STORE_LOG_H
+#define WEFT_STORE_LOG_H
 
-#include "sandbox/store.h"
+#include "store/store.h"
 
 struct store_log;
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite in WAL mode, one writer, a transaction a change (some 50 us without an fsync). See
- * store_log.h.
+ * log.h.
  *
  *   object(bucket, ns, name, revision, text)   primary key bucket, ns, name
  *   state(key, value)                          'revision': the last one used, deletions included
  */
-#include "sandbox/store_log.h"
+#include "store/log.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 
 #include <sqlite3.h>
@@ -17,7 +16,6 @@ struct store_log {
     sqlite3 *database;
     sqlite3_stmt *put, *remove, *revision;
     char problem[160];
-    bool failing; /* told in the process's log already */
 };
 
 static const char log_schema[] =
@@ -102,7 +100,7 @@ static void key_bind(sqlite3_stmt *statement, const char *bucket, const struct s
     sqlite3_bind_text(statement, 3, object->name, -1, SQLITE_STATIC);
 }
 
-/* The row and the revision, as one transaction. A failure is logged once, until one succeeds. */
+/* The row and the revision, as one transaction. */
 static int change_write(struct store_log *log, sqlite3_stmt *row, uint64_t revision)
 {
     int rc = sqlite3_exec(log->database, "BEGIN", NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
@@ -117,10 +115,7 @@ static int change_write(struct store_log *log, sqlite3_stmt *row, uint64_t revis
     if (rc < 0) {
         snprintf(log->problem, sizeof log->problem, "%s", sqlite3_errmsg(log->database));
         sqlite3_exec(log->database, "ROLLBACK", NULL, NULL, NULL);
-        if (!log->failing)
-            log_error(api, "store: %s: changes are refused", log->problem);
     }
-    log->failing = rc < 0;
     return rc;
 }
 

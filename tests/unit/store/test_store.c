@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "sandbox/store.h"
+#include "store/store.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -157,6 +157,12 @@ static json_t *large(const char *name, size_t size, char filler)
     return out;
 }
 
+static void on_refused(const char *problem, void *ctx)
+{
+    assert_true(problem[0] != '\0');
+    ++*(size_t *)ctx;
+}
+
 /* A file that may not grow stands for a full disk: a refused change changes nothing. */
 static void a_full_disk_refuses_and_loses_nothing(void **state)
 {
@@ -168,6 +174,7 @@ static void a_full_disk_refuses_and_loses_nothing(void **state)
     struct store_bucket *bucket;
     struct store_object *kept;
     uint64_t revision;
+    size_t refusals = 0;
 
     (void)state;
     assert_non_null(mkdtemp(folder));
@@ -175,6 +182,7 @@ static void a_full_disk_refuses_and_loses_nothing(void **state)
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(loop_new(&loop), 0);
     assert_int_equal(store_open(loop, path, &store, NULL), 0);
+    store_on_refused_set(store, on_refused, &refusals);
     bucket = store_bucket_get(store, "/things");
     assert_int_equal(store_put(bucket, object("n", "kept", 7), NULL, &kept), 0);
     kept = store_object_ref(kept);
@@ -186,6 +194,7 @@ static void a_full_disk_refuses_and_loses_nothing(void **state)
     assert_int_equal(store_put(bucket, large("big", 1 << 20, 'x'), NULL, NULL), ERR_IO);
     assert_true(store_problem(store)[0] != '\0');
     assert_int_equal(store_put(bucket, large("kept", 1 << 20, 'x'), kept, NULL), ERR_IO);
+    assert_int_equal(refusals, 1); /* told once, until a change can be written */
     assert_true(store_revision(store) == revision);
     assert_ptr_equal(store_get(bucket, "n", "kept"), kept);
     assert_null(store_get(bucket, "n", "big"));
