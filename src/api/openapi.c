@@ -224,17 +224,52 @@ static void envelope_set(json_t *schema, json_t *schemas)
     }
 }
 
+json_t *openapi_document_new(const char *title, const char *version)
+{
+    return json_pack("{s:s, s:{s:s, s:s}, s:{}, s:{s:{}}}", "openapi", "3.0.0", "info", "title",
+                     title, "version", version, "paths", "components", "schemas");
+}
+
+static json_t *document_schemas(const json_t *document)
+{
+    return json_path_get(document, "components.schemas");
+}
+
+/* The operations on one resource, get and patch, at the path of one object. */
+static void path_add(json_t *document, const char *group, const char *version, const char *kind,
+                     const char *plural, bool is_namespaced)
+{
+    char *path =
+        mem_printf("/%s/%s%s%s%s/%s/{name}", group[0] ? "apis" : "api", group, group[0] ? "/" : "",
+                   version, is_namespaced ? "/namespaces/{namespace}" : "", plural);
+    json_t *get =
+        json_pack("{s:{s:{s:s}}, s:o}", "responses", "200", "description", "OK",
+                  "x-kubernetes-group-version-kind", group_version_kind(group, version, kind));
+    json_t *patch = json_deep_copy(get);
+
+    json_object_set_new(patch, "parameters",
+                        json_pack("[{s:s, s:s, s:{s:s}}]", "name", "fieldValidation", "in", "query",
+                                  "schema", "type", "string"));
+    json_object_set_new(json_object_get(document, "paths"), path,
+                        json_pack("{s:o, s:o}", "get", get, "patch", patch));
+    mem_free(path);
+}
+
 static void kind_mark(json_t *schema, const char *group, const char *version, const char *kind)
 {
     json_object_set_new(schema, "x-kubernetes-group-version-kind",
                         json_pack("[o]", group_version_kind(group, version, kind)));
 }
 
-void openapi_kind_add(json_t *schemas, const struct api_kind *kind, const char *version)
+void openapi_kind_add(json_t *document, const struct api_kind *kind, const char *version)
 {
+    json_t *schemas = document_schemas(document);
     char name[NAME_SIZE];
     json_t *schema;
 
+    if (!(kind->flags & API_KIND_VIRTUAL))
+        path_add(document, kind->group, version, kind->kind, kind->plural,
+                 kind->flags & API_KIND_NAMESPACED);
     if (!type_name(kind->schema, name))
         return;
     json_decref(schema_new(kind->schema, schemas));
@@ -264,14 +299,17 @@ static void custom_name(const char *group, const char *version, const char *kind
     buf_deinit(&name);
 }
 
-void openapi_custom_add(json_t *schemas, const json_t *crd, const json_t *version)
+void openapi_custom_add(json_t *document, const json_t *crd, const json_t *version)
 {
+    json_t *schemas = document_schemas(document);
     const char *group = json_path_string_or(crd, "spec.group", "");
     const char *kind = json_path_string_or(crd, "spec.names.kind", "");
     const char *number = json_path_string_or(version, "name", "");
     json_t *schema = json_deep_copy(json_path_get(version, "schema.openAPIV3Schema"));
     char name[NAME_SIZE];
 
+    path_add(document, group, number, kind, json_path_string_or(crd, "spec.names.plural", ""),
+             strcmp(json_path_string_or(crd, "spec.scope", ""), "Namespaced") == 0);
     if (!json_is_object(schema)) {
         json_decref(schema);
         return;
@@ -282,17 +320,4 @@ void openapi_custom_add(json_t *schemas, const json_t *crd, const json_t *versio
     kind_mark(schema, group, number, kind);
     custom_name(group, number, kind, name);
     json_object_set_new(schemas, name, schema);
-}
-
-json_t *openapi_path_new(const char *group, const char *version, const char *kind)
-{
-    json_t *get =
-        json_pack("{s:{s:{s:s}}, s:o}", "responses", "200", "description", "OK",
-                  "x-kubernetes-group-version-kind", group_version_kind(group, version, kind));
-    json_t *patch = json_deep_copy(get);
-
-    json_object_set_new(patch, "parameters",
-                        json_pack("[{s:s, s:s, s:{s:s}}]", "name", "fieldValidation", "in", "query",
-                                  "schema", "type", "string"));
-    return json_pack("{s:o, s:o}", "get", get, "patch", patch);
 }

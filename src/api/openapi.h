@@ -22,13 +22,13 @@ json_t *openapi_schema_new(const struct api_schema *schema);
  * metadata, which are the API server's. */
 void openapi_properties_set(json_t *out, const struct api_schema *schema, bool is_root);
 
-/* Adds a kind to `components.schemas` of a document: the kind's own type with its
- * x-kubernetes-group-version-kind, and every type that it refers to. */
-void openapi_kind_add(json_t *schemas, const struct api_kind *kind, const char *version);
+/* A document without kinds yet. The caller owns the reference. */
+json_t *openapi_document_new(const char *title, const char *version);
+/* Adds a kind: its own type with its x-kubernetes-group-version-kind, every type that it refers to,
+ * and, of what is stored, the operations get and patch on one object, which is where kubectl looks.
+ */
+void openapi_kind_add(json_t *document, const struct api_kind *kind, const char *version);
 /* The same for a kind that a definition brings; `version` is its entry of spec.versions. */
-void openapi_custom_add(json_t *schemas, const json_t *crd, const json_t *version);
-/* A document's operations on one resource: get and patch, which is where kubectl looks. `path` is
- * that of one object; the three names are of the kind. */
-json_t *openapi_path_new(const char *group, const char *version, const char *kind);
+void openapi_custom_add(json_t *document, const json_t *crd, const json_t *version);
 
 #endif

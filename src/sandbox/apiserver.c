@@ -263,6 +263,7 @@ void sandbox_apiserver_free(struct sandbox_apiserver *server)
     store_close(server->store);
     apiserver_auth_free(server->auth);
     json_decref(server->field_sets);
+    json_decref(server->groups);
     arena_deinit(&server->memory);
     mem_free(server);
 }

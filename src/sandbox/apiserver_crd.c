@@ -33,6 +33,8 @@ static void crd_on_event(const struct store_event *event, void *ctx)
 {
     struct sandbox_apiserver *server = ctx;
 
+    json_decref(server->groups);
+    server->groups = NULL;
     if (event->change == STORE_DELETED) {
         kinds_crd_remove(&server->kinds, event->object->tree);
         objects_remove(server, event->object->tree);

@@ -8,12 +8,11 @@
  * Owns    struct request: alive until the stream closed and its call is done
  */
 #include "base/mem.h"
+#include "kube/discovery.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/yaml.h"
 
 #include <stdio.h>
-
-enum { HTTP_SEGMENTS_MAX = 16 };
 
 struct request {
     struct sandbox_apiserver *server;
@@ -147,64 +146,6 @@ static void request_on_done(struct apiserver_call *call, void *ctx)
 
 /* --- paths --- */
 
-struct path_parts {
-    const char *items[HTTP_SEGMENTS_MAX];
-    size_t count;
-};
-
-/* ERR_INVALID: too long, or malformed. */
-static int path_parse(struct arena *arena, struct slice path, struct path_parts *ret)
-{
-    struct slice rest = slice_from(path, 1);
-    struct slice piece;
-
-    *ret = (struct path_parts){0};
-    while (slice_split_next(&rest, '/', &piece)) {
-        struct slice text;
-
-        if (piece.len == 0)
-            continue;
-        if (ret->count == HTTP_SEGMENTS_MAX || url_decode(arena, piece, &text) != 0)
-            return ERR_INVALID;
-        ret->items[ret->count++] = arena_slice_str(arena, text);
-    }
-    return 0;
-}
-
-static const char *part(const struct path_parts *parts, size_t at)
-{
-    return at < parts->count ? parts->items[at] : "";
-}
-
-/* Where in the path the resource stands; fills group and version. 0: it is no resource path. */
-static size_t resource_start(const struct path_parts *parts, const char **ret_group,
-                             const char **ret_version)
-{
-    if (strcmp(part(parts, 0), "api") == 0 && parts->count > 2) {
-        *ret_group = "";
-        *ret_version = part(parts, 1);
-        return 2;
-    }
-    if (strcmp(part(parts, 0), "apis") == 0 && parts->count > 3) {
-        *ret_group = part(parts, 1);
-        *ret_version = part(parts, 2);
-        return 3;
-    }
-    return 0;
-}
-
-static bool group_version_exists(const struct sandbox_apiserver *server, const char *group,
-                                 const char *version)
-{
-    for (size_t i = 0; i < server->kinds.items.count; i++) {
-        const struct kind *kind = server->kinds.items.items[i];
-
-        if (kind->served && strcmp(kind->group, group) == 0 && strcmp(kind->version, version) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* The kind exists, with this scope and this subresource. */
 static bool place_fits(const struct apiserver_call *call)
 {
@@ -219,32 +160,21 @@ static bool place_fits(const struct apiserver_call *call)
 
 /* Fills kind, ns, name and subresource. False: not a resource path, or an unknown one (then the
  * call has its 404). */
-static bool resource_parse(struct apiserver_call *call, const struct path_parts *parts,
-                           bool *ret_watch)
+static bool resource_find(struct apiserver_call *call, const struct kube_path *path)
 {
-    const char *group;
-    const char *version;
-    size_t at = resource_start(parts, &group, &version);
-    const char *plural;
+    struct sandbox_apiserver *server = call->server;
 
-    if (at == 0)
+    if (path->plural[0] == '\0')
         return false;
-    *ret_watch = strcmp(part(parts, at), "watch") == 0;
-    at += *ret_watch;
-    if (strcmp(part(parts, at), "namespaces") == 0 && parts->count > at + 2 &&
-        strcmp(part(parts, at + 2), "status") != 0 &&
-        strcmp(part(parts, at + 2), "finalize") != 0) {
-        call->ns = part(parts, at + 1);
-        at += 2;
-    }
-    plural = part(parts, at);
-    call->kind =
-        kinds_find(&call->server->kinds, slice_str(group), slice_str(version), slice_str(plural));
-    call->name = part(parts, at + 1);
-    call->subresource = part(parts, at + 2);
-    if (call->kind == NULL && !group_version_exists(call->server, group, version))
+    call->kind = kinds_find(&server->kinds, slice_str(path->group), slice_str(path->version),
+                            slice_str(path->plural));
+    call->ns = path->ns;
+    call->name = path->name;
+    call->subresource = path->subresource;
+    if (call->kind == NULL &&
+        !kube_discovery_has(apiserver_discovery_groups(server), path->group, path->version))
         return false;
-    if ((parts->count > at + 3 && strcmp(call->subresource, "proxy") != 0) || !place_fits(call)) {
+    if ((path->has_rest && strcmp(call->subresource, "proxy") != 0) || !place_fits(call)) {
         call->kind = NULL;
         apiserver_fail(call, 404, "NotFound", "the server could not find the requested resource");
         return false;
@@ -420,28 +350,27 @@ static const char openapi_v2[] = "\x0a\x03"
                                  "v1"
                                  "\x42\x00";
 
-static void discovery_run(struct request *request, struct slice path)
+/* `path` is NULL for a target that is not below /api or /apis. */
+static void discovery_run(struct request *request, struct slice target,
+                          const struct kube_path *path)
 {
     struct apiserver_call *call = request->call;
-    bool aggregated = slice_find(header_value(request->stream, "accept"),
-                                 SLICE("v=v2;as=APIGroupDiscoveryList")) >= 0 &&
-                      (slice_eq_str(path, "/api") || slice_eq_str(path, "/apis"));
+    bool is_aggregated = path != NULL && !path->group[0] && !path->version[0] &&
+                         slice_find(header_value(request->stream, "accept"),
+                                    slice_str(KUBE_DISCOVERY_AGGREGATED)) >= 0;
 
     call->accept = APISERVER_JSON;
-    if (slice_eq_str(path, "/openapi/v2")) {
+    if (slice_eq_str(target, "/openapi/v2"))
         http_stream_respond(request->stream, 200,
                             "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
                             slice_make(openapi_v2, sizeof openapi_v2 - 1));
-        return;
-    }
-    if (!apiserver_discovery_run(call, path, aggregated)) {
+    else if (!apiserver_discovery_run(call, target, path, is_aggregated))
         http_stream_respond(request->stream, 404, "text/plain; charset=utf-8",
                             SLICE("404 page not found\n"));
-        return;
-    }
-    send_json(call, request->stream, call->result,
-              aggregated ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-                         : "application/json");
+    else
+        send_json(call, request->stream, call->result,
+                  is_aggregated ? "application/json;" KUBE_DISCOVERY_AGGREGATED
+                                : "application/json");
 }
 
 static bool health_run(struct http_stream *stream, struct slice path)
@@ -470,28 +399,29 @@ static void request_on_head(struct http_stream *stream, struct http_head *head, 
 {
     struct request *request = ctx;
     struct apiserver_call *call;
-    struct path_parts parts;
-    struct slice path;
-    bool watch = false;
+    struct kube_path path;
+    struct slice target;
+    bool is_api;
 
     call = request->call = apiserver_call_new(request->server);
-    url_target_split(head->path, &path, &call->query);
+    url_target_split(head->path, &target, &call->query);
     call->query = arena_slice_dup(&call->arena, call->query);
-    path = arena_slice_dup(&call->arena, path);
+    target = arena_slice_dup(&call->arena, target);
     call->accept = accept_parse(header_value(stream, "accept"));
     call->user_agent = arena_slice_dup(&call->arena, header_value(stream, "user-agent"));
-    if (health_run(stream, path))
+    if (health_run(stream, target))
         return;
-    if (user_check(call, stream, path) != 0) {
+    if (user_check(call, stream, target) != 0) {
         respond_now(request);
         return;
     }
-    if (path_parse(&call->arena, path, &parts) == 0 && resource_parse(call, &parts, &watch))
-        resource_run(request, watch, end);
+    is_api = kube_path_parse(target, &call->arena, &path) == 0;
+    if (is_api && resource_find(call, &path))
+        resource_run(request, path.is_watch, end);
     else if (call->status != 0)
         respond_now(request);
     else
-        discovery_run(request, path);
+        discovery_run(request, target, is_api ? &path : NULL);
 }
 
 static void request_on_close(struct http_stream *stream, void *ctx)

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "kube/path.h"
 #include "kube/selector.h"
 #include "sandbox/apiserver.h"
 #include "sandbox/kinds.h"
@@ -46,6 +47,7 @@ struct sandbox_apiserver {
     struct list calls;           /* unfinished, for the end */
     struct list watches;         /* open watch streams */
     struct store_watch crd_watch;
+    json_t *groups;      /* of apiserver_discovery.c; NULL until it is asked for */
     json_t *field_sets;  /* pool of kube_managed_share */
     struct arena memory; /* copies of options */
     struct sandbox_apiserver_options options;
@@ -286,8 +288,12 @@ json_t *apiserver_auth_jwks(const struct apiserver_auth *auth);
 
 /* --- apiserver_discovery.c --- */
 
-/* Answers /api, /apis, /version, /openapi...: true when the path was its. The result is set. */
-bool apiserver_discovery_run(struct apiserver_call *call, struct slice path, bool aggregated);
+/* What is served, for kube/discovery.h; borrowed until a definition changes. */
+const json_t *apiserver_discovery_groups(struct sandbox_apiserver *server);
+/* Answers /api, /apis (`path`; else NULL), /version, /openapi...: true when there is such a
+ * document. The result is set. */
+bool apiserver_discovery_run(struct apiserver_call *call, struct slice target,
+                             const struct kube_path *path, bool is_aggregated);
 
 /* --- apiserver_crd.c --- */
 

@@ -7,12 +7,13 @@
 
 static void built_in_kinds(void **state)
 {
-    json_t *schemas = json_object();
+    json_t *document = openapi_document_new("Ships", "v1");
+    json_t *schemas = json_path_get(document, "components.schemas");
     const char *deployment = "[\"io.k8s.api.apps.v1.Deployment\"]";
     json_t *found;
 
     (void)state;
-    openapi_kind_add(schemas, api_kind_find("apps", "v1", "Deployment"), "v1");
+    openapi_kind_add(document, api_kind_find("apps", "v1", "Deployment"), "v1");
     found = json_path_get(schemas, deployment);
     assert_string_equal(json_path_string(found, "x-kubernetes-group-version-kind[0].kind"),
                         "Deployment");
@@ -27,7 +28,7 @@ static void built_in_kinds(void **state)
     assert_string_equal(json_path_string(found, "properties.restartPolicy.type"), "string");
     assert_non_null(json_object_get(schemas, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"));
     assert_non_null(json_object_get(schemas, "io.k8s.apimachinery.pkg.util.intstr.IntOrString"));
-    json_decref(schemas);
+    json_decref(document);
 }
 
 static void every_kind_and_reference(void **state)
@@ -37,11 +38,12 @@ static void every_kind_and_reference(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        json_t *schemas = json_object();
+        json_t *document = openapi_document_new("Ships", "v1");
+        json_t *schemas = json_path_get(document, "components.schemas");
         const char *name;
         json_t *schema;
 
-        openapi_kind_add(schemas, &kinds[i], kinds[i].versions[0].name);
+        openapi_kind_add(document, &kinds[i], kinds[i].versions[0].name);
         json_object_foreach(schemas, name, schema)
         {
             const char *key;
@@ -55,13 +57,14 @@ static void every_kind_and_reference(void **state)
                     fail_msg("%s of %s: %s is missing", key, name, target);
             }
         }
-        json_decref(schemas);
+        json_decref(document);
     }
 }
 
 static void custom_kinds(void **state)
 {
-    json_t *schemas = json_object();
+    json_t *document = openapi_document_new("Ships", "v1");
+    json_t *schemas = json_path_get(document, "components.schemas");
     json_t *crd = json_pack("{s:{s:s, s:{s:s}}}", "spec", "group", "sea.example.com", "names",
                             "kind", "Boat");
     json_t *version =
@@ -70,14 +73,14 @@ static void custom_kinds(void **state)
     json_t *found;
 
     (void)state;
-    openapi_custom_add(schemas, crd, version);
+    openapi_custom_add(document, crd, version);
     found = json_object_get(schemas, "com.example.sea.v1.Boat");
     assert_string_equal(json_path_string(found, "x-kubernetes-group-version-kind[0].group"),
                         "sea.example.com");
     assert_non_null(json_path_get(found, "properties.metadata.allOf"));
     assert_string_equal(json_path_string(found, "properties.spec.type"), "object");
     assert_null(json_path_get(version, "schema.openAPIV3Schema.properties.metadata"));
-    json_decref(schemas);
+    json_decref(document);
     json_decref(crd);
     json_decref(version);
 }
