@@ -3,28 +3,9 @@
  *
  * Place   see ratings_db.h; the server may be another that speaks MongoDB's protocol (FerretDB)
  */
-#include <mongoc/mongoc.h>
-
 #include "base/log.h"
+#include "mongo.h"
 #include "ratings_db.h"
-
-static const char database_otherwise[] = "test";
-
-static mongoc_client_t *client_open(const char *url)
-{
-    mongoc_uri_t *uri = mongoc_uri_new(url);
-    mongoc_client_t *client;
-
-    if (!uri)
-        return NULL;
-    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS,
-                                   RATINGS_CONNECT_S * 1000);
-    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, RATINGS_CONNECT_S * 1000);
-    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, RATINGS_ANSWER_S * 1000);
-    client = mongoc_client_new_from_uri(uri);
-    mongoc_uri_destroy(uri);
-    return client;
-}
 
 static enum ratings_db_result read_all(mongoc_collection_t *ratings, int ret_stars[RATINGS_COUNT])
 {
@@ -54,17 +35,12 @@ enum ratings_db_result ratings_mongodb_read(const struct ratings_db_conf *conf,
 {
     mongoc_collection_t *ratings;
     mongoc_client_t *client;
-    const char *database;
     enum ratings_db_result result;
 
-    mongoc_init();
-    mongoc_log_set_handler(NULL, NULL); /* it tells of commands that FerretDB does not have */
-    client = client_open(conf->mongo_url);
+    client = mongo_open(conf->mongo_url, RATINGS_CONNECT_S * 1000, RATINGS_ANSWER_S * 1000);
     if (!client)
         return RATINGS_DB_NOT_CONNECTED;
-    database = mongoc_uri_get_database(mongoc_client_get_uri(client));
-    ratings =
-        mongoc_client_get_collection(client, database ? database : database_otherwise, "ratings");
+    ratings = mongoc_client_get_collection(client, mongo_database(client, "test"), "ratings");
     result = read_all(ratings, ret_stars);
     mongoc_collection_destroy(ratings);
     mongoc_client_destroy(client);

@@ -7,16 +7,14 @@
  */
 #include "store.h"
 
-#include <mongoc/mongoc.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "mongo.h"
 
 enum { CONNECT_MS = 1500, ANSWER_MS = 5000 };
-
-static const char database_otherwise[] = "ratingsdb";
 
 struct store {
     mongoc_client_t *client;
@@ -50,28 +48,14 @@ static mongoc_collection_t *collection_open(struct store *store, const char *nam
 
 struct store *store_open(const char *uri)
 {
+    mongoc_client_t *client = mongo_open(uri, CONNECT_MS, ANSWER_MS);
     struct store *store;
-    mongoc_uri_t *parsed;
-    const char *database;
 
-    mongoc_init();
-    parsed = mongoc_uri_new(uri);
-    if (!parsed)
+    if (!client)
         return NULL;
-    mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, CONNECT_MS);
-    mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_MS);
-    mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_SOCKETTIMEOUTMS, ANSWER_MS);
     store = MEM_NEW(struct store);
-    database = mongoc_uri_get_database(parsed);
-    store->client = mongoc_client_new_from_uri(parsed);
-    if (store->client)
-        store->database =
-            mongoc_client_get_database(store->client, database ? database : database_otherwise);
-    mongoc_uri_destroy(parsed);
-    if (!store->client) {
-        store_close(store);
-        return NULL;
-    }
+    store->client = client;
+    store->database = mongoc_client_get_database(client, mongo_database(client, "ratingsdb"));
     return store;
 }
 
@@ -79,10 +63,8 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    if (store->database)
-        mongoc_database_destroy(store->database);
-    if (store->client)
-        mongoc_client_destroy(store->client);
+    mongoc_database_destroy(store->database);
+    mongoc_client_destroy(store->client);
     mem_free(store);
     mongoc_cleanup();
 }
