@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs: a detached thread each, started when fewer than the maximum run. */
-#include "sandbox/node_job.h"
+/* Jobs, see job.h: a detached thread each, started when fewer than the maximum run. */
+#include "io/job.h"
 
 #include <pthread.h>
 
@@ -9,15 +9,15 @@
 
 struct job {
     struct list node; /* in jobs->waiting */
-    struct node_jobs *jobs;
+    struct jobs *jobs;
     void (*run)(void *ctx);
     void (*on_done)(void *ctx);
     void *ctx;
 };
 
-void node_jobs_init(struct node_jobs *jobs, struct loop *loop, size_t running_max)
+void jobs_init(struct jobs *jobs, struct loop *loop, size_t running_max)
 {
-    *jobs = (struct node_jobs){.loop = loop, .running_max = running_max};
+    *jobs = (struct jobs){.loop = loop, .running_max = running_max};
     list_init(&jobs->waiting);
 }
 
@@ -38,8 +38,7 @@ static void job_begin(struct job *job)
     ASSERT(rc == 0);
 }
 
-void node_job_start(struct node_jobs *jobs, void (*run)(void *ctx), void (*on_done)(void *ctx),
-                    void *ctx)
+void job_start(struct jobs *jobs, void (*run)(void *ctx), void (*on_done)(void *ctx), void *ctx)
 {
     struct job *job = MEM_NEW(struct job);
 
@@ -51,7 +50,7 @@ void node_job_start(struct node_jobs *jobs, void (*run)(void *ctx), void (*on_do
         list_append(&jobs->waiting, &job->node);
 }
 
-bool node_jobs_are_idle(const struct node_jobs *jobs)
+bool jobs_are_idle(const struct jobs *jobs)
 {
     return jobs->running == 0 && list_is_empty(&jobs->waiting);
 }
@@ -69,7 +68,7 @@ static void *job_main(void *argument)
 static void job_done(void *argument)
 {
     struct job *job = argument;
-    struct node_jobs *jobs = job->jobs;
+    struct jobs *jobs = job->jobs;
     struct list *next;
 
     jobs->running--;

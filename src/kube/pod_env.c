@@ -1,166 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Environment: Services first, then envFrom, then env, each later one overriding; a value may refer
- * to what was defined before it.
+/* Environment, see pod_env.h: Services first, then envFrom, then env, each later one overriding; a
+ * value may refer to what was defined before it.
  */
-#include "sandbox/node_env.h"
+#include "kube/pod_env.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "kube/client.h"
-#include "api/quantity.h"
 #include "wire/base64.h"
 
 enum { VALUE_MAX = 1 << 20 };
 
-/* --- downward API --- */
-
-static void labels_format(const json_t *labels, struct buf *out)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)labels, name, value)
-    {
-        buf_printf(out, "%s%s=\"", out->len ? "\n" : "", name);
-        for (const char *c = json_string_value(value); c && *c; c++) {
-            if (*c == '"' || *c == '\\')
-                buf_append_char(out, '\\');
-            if (*c == '\n')
-                buf_append_str(out, "\\n");
-            else
-                buf_append_char(out, *c);
-        }
-        buf_append_char(out, '"');
-    }
-}
-
-/* "metadata.labels['app']" -> the label; true when `path` has that form. */
-static bool keyed_get(const json_t *pod, const char *path, const char **ret)
-{
-    static const char *const maps[] = {"labels", "annotations"};
-
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        SCOPED(mem_drop) char *prefix = mem_printf("metadata.%s['", maps[i]);
-        SCOPED(mem_drop) char *key = NULL;
-        size_t len = strlen(path);
-
-        if (strncmp(path, prefix, strlen(prefix)) != 0 || len < strlen(prefix) + 2 ||
-            strcmp(path + len - 2, "']") != 0)
-            continue;
-        key = mem_slice_dup(slice_make(path + strlen(prefix), len - strlen(prefix) - 2));
-        *ret = json_get_string(
-            json_path_get(pod, i == 0 ? "metadata.labels" : "metadata.annotations"), key);
-        return true;
-    }
-    return false;
-}
-
-int node_field_get(const struct node_pod_view *view, const char *path, char **ret,
-                   struct error *err)
-{
-    const struct {
-        const char *path;
-        const char *value;
-    } fields[] = {
-        {"metadata.name", kube_name(view->pod)},
-        {"metadata.namespace", kube_namespace(view->pod)},
-        {"metadata.uid", json_path_string(view->pod, "metadata.uid")},
-        {"spec.nodeName", view->node_name},
-        {"spec.serviceAccountName",
-         json_path_string_or(view->pod, "spec.serviceAccountName", "default")},
-        {"status.podIP", view->pod_ip},
-        {"status.podIPs", view->pod_ip},
-        {"status.hostIP", view->host_ip},
-        {"status.hostIPs", view->host_ip},
-    };
-    const char *keyed = NULL;
-
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (strcmp(path, fields[i].path) == 0) {
-            *ret = mem_strdup(fields[i].value ? fields[i].value : "");
-            return 0;
-        }
-    }
-    if (keyed_get(view->pod, path, &keyed)) {
-        *ret = mem_strdup(keyed ? keyed : "");
-        return 0;
-    }
-    if (strcmp(path, "metadata.labels") == 0 || strcmp(path, "metadata.annotations") == 0) {
-        struct buf text;
-
-        buf_init(&text, VALUE_MAX);
-        buf_append_str(&text, "");
-        labels_format(json_path_get(view->pod, path), &text);
-        *ret = text.data ? buf_take(&text) : mem_strdup("");
-        buf_deinit(&text);
-        return 0;
-    }
-    return err_set(err, ERR_INVALID, "fieldRef \"%s\" is not supported", path);
-}
-
-static const json_t *container_find(const struct node_pod_view *view, const char *name)
-{
-    static const char *const lists[] = {"containers", "initContainers"};
-    json_t *container;
-    size_t i;
-
-    for (size_t list = 0; list < ARRAY_LEN(lists); list++) {
-        json_array_foreach(json_object_get(json_object_get(view->pod, "spec"), lists[list]), i,
-                           container)
-        {
-            if (strcmp(json_path_string_or(container, "name", ""), name) == 0)
-                return container;
-        }
-    }
-    return NULL;
-}
-
-/* What a limit is when the container has none: what the machine has. */
-static int64_t machine_milli(const char *resource)
-{
-    if (strcmp(resource, "cpu") == 0)
-        return (int64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
-    if (strcmp(resource, "memory") == 0)
-        return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) * 1000;
-    return 0;
-}
-
-int node_resource_get(const struct node_pod_view *view, const json_t *container,
-                      const json_t *reference, char **ret, struct error *err)
-{
-    const char *name = json_get_string(reference, "containerName");
-    const char *resource = json_path_string_or(reference, "resource", "");
-    const char *dot = strchr(resource, '.');
-    SCOPED(mem_drop) char *path = mem_printf("resources.%s", resource);
-    int64_t milli = 0;
-    int64_t divisor_milli = 1000;
-
-    if (name && name[0])
-        container = container_find(view, name);
-    if (!container || !dot ||
-        (strncmp(resource, "limits.", 7) != 0 && strncmp(resource, "requests.", 9) != 0))
-        return err_set(err, ERR_INVALID, "resourceFieldRef \"%s\" of container \"%s\" is not there",
-                       resource, name ? name : "");
-    if (quantity_parse(json_path_get(container, path), &milli) < 0 &&
-        strncmp(resource, "limits.", 7) == 0)
-        milli = machine_milli(dot + 1);
-    if (json_object_get(reference, "divisor") &&
-        (quantity_parse(json_object_get(reference, "divisor"), &divisor_milli) < 0 ||
-         divisor_milli == 0))
-        divisor_milli = 1000;
-    *ret = mem_printf("%lld", (long long)((milli + divisor_milli - 1) / divisor_milli));
-    return 0;
-}
-
 /* --- references --- */
 
-char *node_env_expand(const char *text, const json_t *env)
+char *pod_env_expand(const char *text, const json_t *env)
 {
     struct buf out;
 
@@ -188,7 +46,7 @@ char *node_env_expand(const char *text, const json_t *env)
     return buf_take(&out);
 }
 
-json_t *node_env_expand_list(const json_t *list, const json_t *env)
+json_t *pod_env_expand_list(const json_t *list, const json_t *env)
 {
     json_t *out;
     json_t *item;
@@ -200,7 +58,7 @@ json_t *node_env_expand_list(const json_t *list, const json_t *env)
     json_array_foreach(list, i, item)
     {
         SCOPED(mem_drop)
-        char *text = node_env_expand(json_is_string(item) ? json_string_value(item) : "", env);
+        char *text = pod_env_expand(json_is_string(item) ? json_string_value(item) : "", env);
 
         json_array_append_new(out, json_string(text));
     }
@@ -260,7 +118,7 @@ static void service_port_put(json_t *env, const char *prefix, const char *ip, co
     env_put(env, ip, "%s_PORT_%s_%s_ADDR", prefix, number, low);
 }
 
-static void services_put(const struct node_pod_view *view, json_t *env)
+static void services_put(const struct pod_view *view, json_t *env)
 {
     bool links = json_path_bool(view->pod, "spec.enableServiceLinks", true);
     size_t cursor = 0;
@@ -295,35 +153,33 @@ static bool secret_value(const json_t *secret, const char *key, struct buf *out)
     return encoded && base64_decode(json_slice(encoded), out) == 0;
 }
 
-static int key_ref_get(const struct node_pod_view *view, const json_t *reference, bool is_secret,
+/* *ret stays NULL for what is optional and missing. */
+static int key_ref_get(const struct pod_view *view, const json_t *reference, bool is_secret,
                        json_t **ret, struct error *err)
 {
     const char *name = json_path_string_or(reference, "name", "");
     const char *key = json_path_string_or(reference, "key", "");
-    const char *ns = kube_namespace(view->pod);
-    const char *kind = is_secret ? "secret" : "configmap";
+    bool optional = json_get_bool(reference, "optional", false);
     SCOPED(buf_deinit) struct buf bytes;
-    json_t *object = is_secret ? view->lookup->secret(ns, name, view->lookup->ctx)
-                               : view->lookup->config_map(ns, name, view->lookup->ctx);
-    json_t *text = json_object_get(json_object_get(object, "data"), key);
+    json_t *object = NULL;
+    json_t *text;
+    int rc = pod_view_object(view, is_secret, name, optional, &object, err);
 
     buf_init(&bytes, VALUE_MAX);
-    if (text && !is_secret) {
+    if (rc < 0)
+        return rc;
+    text = json_object_get(json_object_get(object, "data"), key);
+    if (text && !is_secret)
         *ret = json_incref(text);
-        return 0;
-    }
-    if (text && secret_value(object, key, &bytes)) {
+    else if (text && secret_value(object, key, &bytes))
         *ret = json_string_slice(buf_slice(&bytes));
-        return 0;
-    }
-    if (json_get_bool(reference, "optional", false))
-        return 0;
-    if (!object)
-        return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", kind, name);
-    return err_set(err, ERR_NOT_FOUND, "couldn't find key %s in %s %s/%s", key, kind, ns, name);
+    else if (!optional)
+        return err_set(err, ERR_NOT_FOUND, "couldn't find key %s in %s %s/%s", key,
+                       is_secret ? "secret" : "configmap", kube_namespace(view->pod), name);
+    return 0;
 }
 
-static int value_from_get(const struct node_pod_view *view, const json_t *container,
+static int value_from_get(const struct pod_view *view, const json_t *container,
                           const json_t *source, json_t **ret, struct error *err)
 {
     const json_t *reference;
@@ -335,9 +191,9 @@ static int value_from_get(const struct node_pod_view *view, const json_t *contai
     if ((reference = json_object_get(source, "secretKeyRef")))
         return key_ref_get(view, reference, true, ret, err);
     if ((reference = json_object_get(source, "fieldRef")))
-        rc = node_field_get(view, json_path_string_or(reference, "fieldPath", ""), &text, err);
+        rc = pod_view_field(view, json_path_string_or(reference, "fieldPath", ""), &text, err);
     else if ((reference = json_object_get(source, "resourceFieldRef")))
-        rc = node_resource_get(view, container, reference, &text, err);
+        rc = pod_view_resource(view, container, reference, &text, err);
     else
         return err_set(err, ERR_INVALID, "valueFrom has no source that is supported");
     if (rc == 0)
@@ -345,24 +201,21 @@ static int value_from_get(const struct node_pod_view *view, const json_t *contai
     return rc;
 }
 
-static int env_from_put(const struct node_pod_view *view, const json_t *source, json_t *env,
+static int env_from_put(const struct pod_view *view, const json_t *source, json_t *env,
                         struct error *err)
 {
     const json_t *map_ref = json_object_get(source, "configMapRef");
     const json_t *reference = map_ref ? map_ref : json_object_get(source, "secretRef");
     const char *name = json_path_string_or(reference, "name", "");
     const char *prefix = json_path_string_or(source, "prefix", "");
-    const char *ns = kube_namespace(view->pod);
-    json_t *object = map_ref ? view->lookup->config_map(ns, name, view->lookup->ctx)
-                             : view->lookup->secret(ns, name, view->lookup->ctx);
+    json_t *object = NULL;
     const char *key;
     json_t *value;
+    int rc = pod_view_object(view, !map_ref, name, json_get_bool(reference, "optional", false),
+                             &object, err);
 
-    if (!object && json_get_bool(reference, "optional", false))
-        return 0;
-    if (!object)
-        return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", map_ref ? "configmap" : "secret",
-                       name);
+    if (rc < 0)
+        return rc;
     json_object_foreach(json_object_get(object, "data"), key, value)
     {
         SCOPED(mem_drop) char *full = mem_printf("%s%s", prefix, key);
@@ -377,8 +230,8 @@ static int env_from_put(const struct node_pod_view *view, const json_t *source, 
     return 0;
 }
 
-static int env_put_one(const struct node_pod_view *view, const json_t *container,
-                       const json_t *entry, json_t *env, struct error *err)
+static int env_put_one(const struct pod_view *view, const json_t *container, const json_t *entry,
+                       json_t *env, struct error *err)
 {
     const char *name = json_path_string_or(entry, "name", "");
     const json_t *source = json_object_get(entry, "valueFrom");
@@ -386,7 +239,7 @@ static int env_put_one(const struct node_pod_view *view, const json_t *container
     int rc;
 
     if (!source) {
-        SCOPED(mem_drop) char *text = node_env_expand(json_path_string_or(entry, "value", ""), env);
+        SCOPED(mem_drop) char *text = pod_env_expand(json_path_string_or(entry, "value", ""), env);
 
         json_object_set_new(env, name, json_string_slice(slice_str(text)));
         return 0;
@@ -397,8 +250,8 @@ static int env_put_one(const struct node_pod_view *view, const json_t *container
     return rc;
 }
 
-int node_env_build(const struct node_pod_view *view, const json_t *container, json_t **ret,
-                   struct error *err)
+int pod_env_build(const struct pod_view *view, const json_t *container, json_t **ret,
+                  struct error *err)
 {
     SCOPED(json_drop) json_t *env = json_object();
     json_t *entry;

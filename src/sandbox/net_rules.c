@@ -21,7 +21,7 @@ enum { TRANSACTION_MAX = 16 * 1024 * 1024, RETRY_MS = 1000, CHAIN_SIZE = 24 };
 struct net_rules {
     struct loop *loop;
     const struct instance *instance;
-    struct node_jobs *jobs;
+    struct jobs *jobs;
     json_t *services;   /* "ns/name": targets, as asked for last */
     json_t *pods;       /* ip: true */
     struct buf pending; /* text of the next transaction */
@@ -270,13 +270,13 @@ static void on_task(void *ctx)
     job->instance = rules->instance;
     job->text = buf_take(&rules->pending);
     rules->running = true;
-    node_job_start(rules->jobs, apply_run, apply_done, job);
+    job_start(rules->jobs, apply_run, apply_done, job);
 }
 
 /* --- the interface --- */
 
 struct net_rules *net_rules_new(struct loop *loop, const struct instance *instance,
-                                struct node_jobs *jobs)
+                                struct jobs *jobs)
 {
     struct net_rules *rules = MEM_NEW(struct net_rules);
 

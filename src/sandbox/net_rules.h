@@ -21,9 +21,9 @@
 #define WEFT_SANDBOX_NET_RULES_H
 
 #include "base/prelude.h"
+#include "io/job.h"
 #include "io/loop.h"
 #include "sandbox/instance.h"
-#include "sandbox/node_job.h"
 #include "kube/slices.h"
 #include "wire/json.h"
 
@@ -31,7 +31,7 @@ struct net_rules;
 
 /* Starts with an empty table. `instance` and `jobs` are kept. */
 struct net_rules *net_rules_new(struct loop *loop, const struct instance *instance,
-                                struct node_jobs *jobs);
+                                struct jobs *jobs);
 /* The jobs must be idle. NULL is fine. */
 void net_rules_free(struct net_rules *rules);
 

@@ -480,10 +480,10 @@ static int agent_open(struct agent *agent, struct error *err)
         rc = exits_watch(node, err);
     if (rc < 0)
         return rc;
-    node->lookup = (struct node_lookup){.config_map = config_map_get,
-                                        .secret = secret_get,
-                                        .service_next = service_next,
-                                        .ctx = node};
+    node->lookup = (struct pod_lookup){.config_map = config_map_get,
+                                       .secret = secret_get,
+                                       .service_next = service_next,
+                                       .ctx = node};
     agent->rules = net_rules_new(node->loop, node->instance, &node->jobs);
     rc = dns_server_new(node->loop, node->instance->dns_ip, node->instance->netns_path, &zone,
                         &agent->dns, err);
@@ -506,7 +506,7 @@ static void agent_close(struct agent *agent)
 
     loop_timer_stop(node->loop, &node->heartbeat);
     loop_timer_stop(node->loop, &node->metrics);
-    while (!node_jobs_are_idle(&node->jobs))
+    while (!jobs_are_idle(&node->jobs))
         loop_run_once(node->loop, 100);
     node_http_free(agent->http);
     dns_server_free(agent->dns);
@@ -539,7 +539,7 @@ int node_run(const struct instance *instance, struct error *err)
         mem_free(agent);
         return err_set(err, rc, "cannot make an event loop");
     }
-    node_jobs_init(&node->jobs, node->loop, JOBS_MAX);
+    jobs_init(&node->jobs, node->loop, JOBS_MAX);
     rc = loop_signals_stop(node->loop);
     rc = rc < 0 ? err_set(err, rc, "cannot watch signals") : agent_open(agent, err);
     if (rc == 0) {

@@ -411,7 +411,7 @@ static void clear_start(struct node_container *c)
     if (c->attempt >= 2)
         node_container_bundle(c, c->attempt - 2, job->old_bundle);
     c->pod->jobs++;
-    node_job_start(&c->pod->node->jobs, clear_run, clear_done, job);
+    job_start(&c->pod->node->jobs, clear_run, clear_done, job);
 }
 
 void node_container_exited(struct node_container *c, int exit_code, int64_t finished_ms)
@@ -484,7 +484,7 @@ static void signal_send(struct node_container *c, const char *signal_name)
     job->signal_name = signal_name;
     snprintf(job->id, sizeof job->id, "%s", c->id);
     c->pod->jobs++;
-    node_job_start(&c->pod->node->jobs, kill_run, kill_done, job);
+    job_start(&c->pod->node->jobs, kill_run, kill_done, job);
 }
 
 static void on_pre_stop(bool fine, const char *text, void *ctx)

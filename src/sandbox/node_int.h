@@ -17,14 +17,14 @@
 #include "base/prelude.h"
 #include "http/client.h"
 #include "io/cgroup.h"
+#include "io/job.h"
 #include "io/loop.h"
 #include "io/process.h"
 #include "kube/cache.h"
 #include "kube/client.h"
+#include "kube/pod_view.h"
 #include "oci/container.h"
 #include "sandbox/instance.h"
-#include "sandbox/node_env.h"
-#include "sandbox/node_job.h"
 #include "wire/json.h"
 
 /* What a container or the machine uses, as of the last two looks. */
@@ -43,8 +43,8 @@ struct node {
     struct kube_cache *slice_cache;
     struct kube_cache *config_map_cache;
     struct kube_cache *secret_cache;
-    struct node_lookup lookup; /* over the caches */
-    struct node_jobs jobs;
+    struct pod_lookup lookup; /* over the caches */
+    struct jobs jobs;
     struct map pods; /* uid: struct node_pod */
     uint8_t ip_used[65536 / 8];
     uint32_t ip_last; /* the address handed out last (lower 16 bits) */
@@ -173,7 +173,7 @@ void node_pod_update(struct node_pod *pod, json_t *object);
 /* Decides what comes next, soon (once, however often it is asked for). */
 void node_pod_wake(struct node_pod *pod);
 void node_pod_folder(const struct node_pod *pod, const char *leaf, char out[INSTANCE_PATH_SIZE]);
-void node_pod_view(const struct node_pod *pod, struct node_pod_view *ret);
+void node_pod_view(const struct node_pod *pod, struct pod_view *ret);
 struct node_container *node_pod_container(const struct node_pod *pod, const char *name);
 /* Wakes the pod not later than `at_ms` of loop time. */
 void node_pod_wake_at(struct node_pod *pod, uint64_t at_ms);

@@ -113,13 +113,13 @@ void node_pod_netns(const struct node_pod *pod, char out[NODE_NETNS_PATH_SIZE])
     snprintf(out, NODE_NETNS_PATH_SIZE, "/run/netns/%.100s", host_network ? in->netns : netns);
 }
 
-void node_pod_view(const struct node_pod *pod, struct node_pod_view *ret)
+void node_pod_view(const struct node_pod *pod, struct pod_view *ret)
 {
-    *ret = (struct node_pod_view){.pod = pod->object,
-                                  .pod_ip = pod->ip,
-                                  .host_ip = pod->node->instance->sandbox_ip,
-                                  .node_name = pod->node->instance->node_name,
-                                  .lookup = &pod->node->lookup};
+    *ret = (struct pod_view){.pod = pod->object,
+                             .pod_ip = pod->ip,
+                             .host_ip = pod->node->instance->sandbox_ip,
+                             .node_name = pod->node->instance->node_name,
+                             .lookup = &pod->node->lookup};
 }
 
 struct node_container *node_pod_container(const struct node_pod *pod, const char *name)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/pod_volume.h"
 #include "sandbox/net.h"
 #include "sandbox/node_int.h"
 #include "sandbox/node_volume.h"
@@ -318,7 +319,7 @@ static struct setup_job *job_new(struct node_pod *pod, json_t *volumes)
  * not stop it, so that all are asked for at once. */
 static json_t *volumes_resolve(struct node_pod *pod)
 {
-    struct node_pod_view view;
+    struct pod_view view;
     json_t *out = json_object();
     json_t *volume;
     size_t i;
@@ -330,7 +331,7 @@ static json_t *volumes_resolve(struct node_pod *pod)
         const char *name = json_path_string_or(volume, "name", "");
         struct error err = {0};
         json_t *content = NULL;
-        int rc = node_volume_resolve(&view, volume, token_get, pod, &content, &err);
+        int rc = pod_volume_resolve(&view, volume, token_get, pod, &content, &err);
 
         if (rc < 0 && rc != ERR_AGAIN) {
             SCOPED(mem_drop)
@@ -378,7 +379,7 @@ void node_setup_sync(struct node_pod *pod)
     job->saved = json_pack("{s:O,s:s,s:I}", "object", pod->object, "ip", pod->ip, "startMs",
                            (json_int_t)pod->start_ms);
     pod->jobs++;
-    node_job_start(&pod->node->jobs, setup_run, setup_done, job);
+    job_start(&pod->node->jobs, setup_run, setup_done, job);
 }
 
 /* --- refresh --- */
@@ -399,7 +400,7 @@ static void refresh_done(void *ctx)
 
 void node_setup_refresh(struct node_pod *pod)
 {
-    struct node_pod_view view;
+    struct pod_view view;
     json_t *changed = json_object();
     json_t *volume;
     size_t i;
@@ -410,7 +411,7 @@ void node_setup_refresh(struct node_pod *pod)
         const char *name = json_path_string_or(volume, "name", "");
         json_t *content = NULL;
 
-        if (node_volume_resolve(&view, volume, token_get, pod, &content, NULL) < 0)
+        if (pod_volume_resolve(&view, volume, token_get, pod, &content, NULL) < 0)
             continue; /* gone meanwhile: the containers keep what they have */
         if (!json_equal(content, json_object_get(pod->volumes, name)))
             json_object_set(changed, name, content);
@@ -418,7 +419,7 @@ void node_setup_refresh(struct node_pod *pod)
     }
     if (json_object_size(changed) > 0 && pod->jobs == 0) {
         pod->jobs++;
-        node_job_start(&pod->node->jobs, setup_run, refresh_done, job_new(pod, changed));
+        job_start(&pod->node->jobs, setup_run, refresh_done, job_new(pod, changed));
     }
     json_decref(changed);
 }
@@ -484,5 +485,5 @@ void node_setup_remove(struct node_pod *pod)
                                 json_pack("{s:b}", "memory", 1));
     }
     pod->jobs++;
-    node_job_start(&pod->node->jobs, remove_run, remove_done, job);
+    job_start(&pod->node->jobs, remove_run, remove_done, job);
 }

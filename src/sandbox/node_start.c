@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/pod_env.h"
 #include "sandbox/node_int.h"
 #include "sandbox/node_oci.h"
 #include "sandbox/node_volume.h"
@@ -177,7 +178,7 @@ static int mount_add(const struct node_pod *pod, const json_t *mount, const json
     const json_t *content = json_object_get(pod->volumes, name);
     const char *expression = json_get_string(mount, "subPathExpr");
     SCOPED(mem_drop)
-    char *sub = expression ? node_env_expand(expression, env)
+    char *sub = expression ? pod_env_expand(expression, env)
                            : mem_strdup(json_path_string_or(mount, "subPath", ""));
     SCOPED(mem_drop) char *leaf = mem_printf("volumes/%s", name);
     SCOPED(mem_drop) char *source = NULL;
@@ -225,7 +226,7 @@ static int inputs_gather(const struct node_container *container, struct start_jo
                          struct error *err)
 {
     const struct node_pod *pod = container->pod;
-    struct node_pod_view view;
+    struct pod_view view;
     SCOPED(json_drop) json_t *env = NULL;
     SCOPED(json_drop) json_t *mounts = own_mounts(container, job->bundle);
     json_t *mount;
@@ -233,7 +234,7 @@ static int inputs_gather(const struct node_container *container, struct start_jo
     int rc;
 
     node_pod_view(pod, &view);
-    rc = node_env_build(&view, container->spec, &env, err);
+    rc = pod_env_build(&view, container->spec, &env, err);
     if (rc < 0)
         return rc;
     json_array_foreach(json_object_get(container->spec, "volumeMounts"), i, mount)
@@ -245,8 +246,8 @@ static int inputs_gather(const struct node_container *container, struct start_jo
     job->inputs = json_pack(
         "{s:o,s:o*,s:O,s:o*,s:o*,s:O}", "container", json_deep_copy(container->spec), "podSecurity",
         json_deep_copy(json_path_get(pod->object, "spec.securityContext")), "env", env, "command",
-        node_env_expand_list(json_object_get(container->spec, "command"), env), "args",
-        node_env_expand_list(json_object_get(container->spec, "args"), env), "mounts", mounts);
+        pod_env_expand_list(json_object_get(container->spec, "command"), env), "args",
+        pod_env_expand_list(json_object_get(container->spec, "args"), env), "mounts", mounts);
     return job->inputs ? 0 : err_set(err, ERR_INTERNAL, "cannot gather the container's inputs");
 }
 
@@ -272,6 +273,6 @@ int node_start(struct node_container *container, struct error *err)
         return rc;
     }
     pod->jobs++;
-    node_job_start(&pod->node->jobs, start_run, start_done, job);
+    job_start(&pod->node->jobs, start_run, start_done, job);
     return 0;
 }
