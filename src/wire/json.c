@@ -185,6 +185,13 @@ const char *json_path_string_or(const json_t *root, const char *path, const char
     return text ? text : fallback;
 }
 
+bool json_path_is(const json_t *root, const char *path, const char *text)
+{
+    const char *value = json_path_string(root, path);
+
+    return value && strcmp(value, text) == 0;
+}
+
 int64_t json_path_int(const json_t *root, const char *path, int64_t fallback)
 {
     const json_t *value = json_path_get(root, path);

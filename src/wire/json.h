@@ -57,6 +57,8 @@ json_t *json_path_get(const json_t *root, const char *path);
 const char *json_path_string(const json_t *root, const char *path);
 /* As above, with a default instead of NULL. */
 const char *json_path_string_or(const json_t *root, const char *path, const char *fallback);
+/* Whether the string at the path is `text`. */
+bool json_path_is(const json_t *root, const char *path, const char *text);
 int64_t json_path_int(const json_t *root, const char *path, int64_t fallback);
 bool json_path_bool(const json_t *root, const char *path, bool fallback);
 /* Takes integers too. */

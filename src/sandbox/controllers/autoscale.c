@@ -15,6 +15,7 @@
 #include "api/quantity.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kube/object.h"
 #include "kube/scale.h"
 #include "sandbox/controllers/work.h"
 
@@ -46,33 +47,14 @@ static void condition_set(struct autoscale *a, const char *type, bool value, con
 static void condition_set(struct autoscale *a, const char *type, bool value, const char *reason,
                           const char *fmt, ...)
 {
-    const char *status = value ? "True" : "False";
-    json_t *since = NULL;
     char message[400];
-    json_t *entry;
-    json_t *old;
     va_list args;
-    size_t i;
 
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    json_array_foreach(json_path_get(a->hpa, "status.conditions"), i, old)
-    {
-        if (strcmp(json_path_string_or(old, "type", ""), type) == 0 &&
-            strcmp(json_path_string_or(old, "status", ""), status) == 0)
-            since = json_incref(json_object_get(old, "lastTransitionTime"));
-    }
-    entry = json_pack("{s:s,s:s,s:o,s:s,s:s}", "type", type, "status", status, "lastTransitionTime",
-                      since ? since : work_now(), "reason", reason, "message", message);
-    json_array_foreach(a->conditions, i, old)
-    {
-        if (strcmp(json_path_string_or(old, "type", ""), type) == 0) {
-            json_array_set_new(a->conditions, i, entry);
-            return;
-        }
-    }
-    json_array_append_new(a->conditions, entry);
+    kube_condition_set(a->conditions, json_path_get(a->hpa, "status.conditions"),
+                       &(struct kube_condition){type, value, reason, message}, a->now_ms);
 }
 
 /* --- metrics of one resource --- */
@@ -103,7 +85,7 @@ static const json_t *metrics_find(const struct autoscale *a, const char *pod)
 
     json_array_foreach(json_object_get(a->metrics, "items"), i, item)
     {
-        if (strcmp(kube_name(item), pod) == 0)
+        if (json_path_is(item, "metadata.name", pod))
             return item;
     }
     return NULL;
@@ -113,15 +95,12 @@ static const json_t *metrics_find(const struct autoscale *a, const char *pod)
  * first minutes by a look that began before. */
 static bool usage_counts(const struct autoscale *a, const json_t *pod, const char *resource)
 {
-    int64_t ready_ms = work_pod_ready_since_ms(pod);
-    int64_t start_ms = 0;
+    int64_t ready_ms = kube_pod_ready_since_ms(pod);
+    int64_t start_ms = kube_time_ms(json_path_get(pod, "status.startTime"), 0);
 
     if (strcmp(resource, "cpu") != 0)
         return true;
-    if (ready_ms == 0)
-        return false;
-    if (clock_parse_rfc3339(slice_str(json_path_string_or(pod, "status.startTime", "")),
-                            &start_ms) < 0)
+    if (ready_ms == 0 || start_ms == 0)
         return false;
     return a->now_ms - start_ms > YOUNG_MS || a->now_ms - ready_ms > SYNC_MS ||
            ready_ms - start_ms > FIRST_READY_MS;
@@ -141,8 +120,7 @@ static bool pods_gather(struct autoscale *a, const char *resource, bool utilizat
         struct scale_pod *out = &pods[*ret_count];
         const json_t *usage;
 
-        if (work_is_deleting(pod) ||
-            strcmp(json_path_string_or(pod, "status.phase", ""), "Failed") == 0 ||
+        if (kube_is_deleting(pod) || json_path_is(pod, "status.phase", "Failed") ||
             !work_selector_matches(selector, json_path_get(pod, "metadata.labels")))
             continue;
         usage = metrics_find(a, kube_name(pod));
@@ -190,7 +168,7 @@ static int64_t metric_propose(struct autoscale *a, const json_t *metric, char re
     size_t count;
 
     goal.utilization = goal.value > 0;
-    if (strcmp(json_path_string_or(metric, "type", ""), "Resource") != 0 ||
+    if (!json_path_is(metric, "type", "Resource") ||
         (!goal.utilization &&
          quantity_parse(json_object_get(target, "averageValue"), &goal.value) < 0)) {
         snprintf(reason, 160,
@@ -238,7 +216,7 @@ static int64_t propose(struct autoscale *a)
     if (!valid || (failed && highest < a->current)) {
         condition_set(a, "ScalingActive", false, "FailedGetResourceMetric",
                       "the HPA was unable to compute the replica count: %s", reason);
-        work_event(a->work, a->hpa, "Warning", "FailedGetResourceMetric", "%s", reason);
+        work_event(a->work, a->hpa, true, "FailedGetResourceMetric", "%s", reason);
         return -1;
     }
     condition_set(a, "ScalingActive", true, "ValidMetricFound",
@@ -289,12 +267,12 @@ static void limit_tell(struct autoscale *a, const struct scale_outcome *out)
 
 static void rescale(struct autoscale *a, int64_t replicas)
 {
-    bool deployment = strcmp(json_path_string_or(a->target, "kind", ""), "ReplicaSet") != 0;
+    bool deployment = !json_path_is(a->target, "kind", "ReplicaSet");
 
     condition_set(a, "AbleToScale", true, "SucceededRescale",
                   "the HPA controller was able to update the target scale to %lld",
                   (long long)replicas);
-    work_event(a->work, a->hpa, "Normal", "SuccessfulRescale", "New size: %lld; reason: %s",
+    work_event(a->work, a->hpa, false, "SuccessfulRescale", "New size: %lld; reason: %s",
                (long long)replicas, a->reason);
     scale_history_changed(history_get(a->work), replicas - a->current, a->now_ms);
     work_call(a->work, KUBE_PATCH_MERGE,
@@ -337,7 +315,7 @@ static void status_write(struct autoscale *a, int64_t desired)
     if (json_array_size(a->current_metrics) > 0) /* an empty list is none, for the API */
         json_object_set(status, "currentMetrics", a->current_metrics);
     if (a->target && desired != a->current)
-        json_object_set_new(status, "lastScaleTime", work_now());
+        json_object_set_new(status, "lastScaleTime", kube_time(a->now_ms));
     else if (scaled)
         json_object_set(status, "lastScaleTime", scaled);
     if (old && json_equal(old, status)) {
@@ -372,7 +350,7 @@ static json_t *target_find(struct autoscale *a)
         "the HPA controller was unable to get the target's current scale: %.60s \"%.80s\" "
         "not found",
         kind, name);
-    work_event(a->work, a->hpa, "Warning", "FailedGetScale", "%s \"%s\" not found", kind, name);
+    work_event(a->work, a->hpa, true, "FailedGetScale", "%s \"%s\" not found", kind, name);
     return NULL;
 }
 
@@ -398,7 +376,7 @@ static void on_metrics(const struct kube_result *result, void *ctx)
     json_t *hpa = work_get(a->work, KUBE_RESOURCE_HPA, a->work->ns, a->work->name);
 
     a->work->call_count--;
-    if (hpa && !work_is_deleting(hpa)) {
+    if (hpa && !kube_is_deleting(hpa)) {
         a->hpa = json_incref(hpa);
         a->metrics = result->code == 0 ? result->object : NULL;
         a->now_ms = clock_realtime_ms();

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "sandbox/controllers/gc.h"
+#include "kube/object.h"
 #include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
@@ -19,7 +20,7 @@ enum { CONTROLLERS_TICK_MS = 500 };
 
 static void mark_owner(struct sandbox_controllers *controllers, const json_t *object)
 {
-    json_t *owner = work_owner(object);
+    json_t *owner = kube_owner(object);
     const char *kind = json_path_string_or(owner, "kind", "");
     const char *name = json_get_string(owner, "name");
 
@@ -61,7 +62,7 @@ static void mark_all(struct sandbox_controllers *controllers, const struct work_
 static void mark_pod(struct sandbox_controllers *controllers, const json_t *pod, const json_t *old)
 {
     work_mark(controllers, &work_schedule, kube_namespace(pod), kube_name(pod));
-    if (work_is_deleting(pod))
+    if (kube_is_deleting(pod))
         work_mark(controllers, &work_namespace, NULL, kube_namespace(pod));
     mark_owner(controllers, pod);
     mark_services_of(controllers, pod);
@@ -136,7 +137,7 @@ static void on_synced(struct kube_cache *cache, void *ctx)
 static bool wait_is_over(const struct work_wait *wait, uint64_t now_ms)
 {
     json_t *object = kube_cache_get(wait->cache, wait->ns, wait->name);
-    const char *uid = work_uid(object);
+    const char *uid = kube_uid(object);
 
     if (now_ms >= wait->deadline_ms)
         return true;

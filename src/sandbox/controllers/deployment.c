@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kube/object.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -87,8 +88,8 @@ static void sets_collect(struct work *work, const json_t *deployment, struct dep
     while ((set = work_next(work, KUBE_RESOURCE_REPLICA_SET, work->ns, &cursor))) {
         json_t *template;
 
-        if (!work_is_owned_by(set, deployment) || sets->count == DEPLOYMENT_SETS_MAX ||
-            work_is_deleting(set))
+        if (!kube_is_owned_by(set, deployment) || sets->count == DEPLOYMENT_SETS_MAX ||
+            kube_is_deleting(set))
             continue;
         sets->all[sets->count++] = set;
         sets->revision_max = MAX(sets->revision_max, revision_of(set));
@@ -119,11 +120,11 @@ static struct deployment_limits limits_of(const json_t *deployment)
     struct deployment_limits limits = {.replicas = json_path_int(deployment, "spec.replicas", 1)};
     json_t *rolling = json_path_get(deployment, "spec.strategy.rollingUpdate");
 
-    limits.recreate =
-        strcmp(json_path_string_or(deployment, "spec.strategy.type", ""), "Recreate") == 0;
-    limits.surge = work_part_of(json_object_get(rolling, "maxSurge"), limits.replicas, true, "25%");
-    limits.unavailable =
-        work_part_of(json_object_get(rolling, "maxUnavailable"), limits.replicas, false, "25%");
+    limits.recreate = json_path_is(deployment, "spec.strategy.type", "Recreate");
+    limits.surge =
+        kube_int_or_percent(json_object_get(rolling, "maxSurge"), limits.replicas, true, "25%");
+    limits.unavailable = kube_int_or_percent(json_object_get(rolling, "maxUnavailable"),
+                                             limits.replicas, false, "25%");
     if (limits.surge == 0 && limits.unavailable == 0)
         limits.unavailable = 1;
     if (limits.recreate) {
@@ -167,14 +168,14 @@ static void set_create(struct work *work, json_t *deployment, const struct deplo
     labels = json_deep_copy(json_path_get(template, "metadata.labels"));
     json_set_string(annotations, REVISION, revision);
     annotate_sizes(annotations, limits);
-    body = json_pack(
-        "{s:s,s:s,s:{s:s,s:o,s:o,s:o},s:{s:I,s:o,s:o,s:I}}", "apiVersion", "apps/v1", "kind",
-        "ReplicaSet", "metadata", "name", name, "labels", labels, "annotations", annotations,
-        "ownerReferences", work_owner_refs(deployment, "apps/v1", "Deployment"), "spec", "replicas",
-        (json_int_t)size, "selector", selector, "template", template, "minReadySeconds",
-        (json_int_t)json_path_int(deployment, "spec.minReadySeconds", 0));
+    body =
+        json_pack("{s:s,s:s,s:{s:s,s:o,s:o,s:o},s:{s:I,s:o,s:o,s:I}}", "apiVersion", "apps/v1",
+                  "kind", "ReplicaSet", "metadata", "name", name, "labels", labels, "annotations",
+                  annotations, "ownerReferences", kube_owner_refs(deployment), "spec", "replicas",
+                  (json_int_t)size, "selector", selector, "template", template, "minReadySeconds",
+                  (json_int_t)json_path_int(deployment, "spec.minReadySeconds", 0));
     if (work_call(work, KUBE_CREATE, KUBE_RESOURCE_REPLICA_SET, work->ns, NULL, NULL, body) && size)
-        work_event(work, deployment, "Normal", "ScalingReplicaSet",
+        work_event(work, deployment, false, "ScalingReplicaSet",
                    "Scaled up replica set %s from 0 to %lld", name, (long long)size);
 }
 
@@ -193,7 +194,7 @@ static void set_scale(struct work *work, const json_t *deployment, json_t *set, 
                    json_pack("{s:{s:o},s:{s:I}}", "metadata", "annotations", annotations, "spec",
                              "replicas", (json_int_t)size)))
         return;
-    work_event(work, deployment, "Normal", "ScalingReplicaSet",
+    work_event(work, deployment, false, "ScalingReplicaSet",
                "Scaled %s replica set %s from %lld to %lld", size > old ? "up" : "down",
                kube_name(set), (long long)old, (long long)size);
 }
@@ -282,72 +283,53 @@ static void revision_write(struct work *work, const json_t *deployment,
 
 /* --- status --- */
 
-static json_t *condition_find(const json_t *deployment, const char *type)
+/* A condition, which also tells when its reason changed last. */
+static void condition_set(json_t *conditions, const json_t *deployment,
+                          const struct kube_condition *condition)
 {
-    json_t *conditions = json_path_get(deployment, "status.conditions");
-    json_t *condition;
-    size_t i;
+    const json_t *old = kube_condition(deployment, condition->type);
+    int64_t now_ms = clock_realtime_ms();
+    json_t *entry = kube_condition_set(conditions, json_path_get(deployment, "status.conditions"),
+                                       condition, now_ms);
+    json_t *updated = json_object_get(old, "lastUpdateTime");
 
-    json_array_foreach(conditions, i,
-                       condition) if (strcmp(json_path_string_or(condition, "type", ""), type) ==
-                                      0) return condition;
-    return NULL;
-}
-
-/* A condition that keeps its times while nothing changed. New reference. */
-static json_t *condition_make(const json_t *deployment, const char *type, bool status,
-                              const char *reason, const char *message)
-{
-    json_t *old = condition_find(deployment, type);
-    const char *text = status ? "True" : "False";
-    bool same_status = old && strcmp(json_path_string_or(old, "status", ""), text) == 0;
-    json_t *updated = NULL;
-    json_t *changed = NULL;
-
-    if (same_status && strcmp(json_path_string_or(old, "reason", ""), reason) == 0)
-        updated = json_incref(json_object_get(old, "lastUpdateTime"));
-    if (same_status)
-        changed = json_incref(json_object_get(old, "lastTransitionTime"));
-    return json_pack("{s:s,s:s,s:o,s:o,s:s,s:s}", "type", type, "status", text, "lastUpdateTime",
-                     updated ? updated : work_now(), "lastTransitionTime",
-                     changed ? changed : work_now(), "reason", reason, "message", message);
+    if (updated && json_path_is(old, "reason", condition->reason) &&
+        json_equal(json_object_get(old, "status"), json_object_get(entry, "status")))
+        json_object_set(entry, "lastUpdateTime", updated);
+    else
+        json_object_set_new(entry, "lastUpdateTime", kube_time(now_ms));
 }
 
 /* Seconds without progress; reads the Progressing condition. */
 static bool deadline_passed(const json_t *deployment)
 {
-    json_t *condition = condition_find(deployment, "Progressing");
-    const char *since = json_get_string(condition, "lastUpdateTime");
-    int64_t since_ms;
+    json_t *since = json_object_get(kube_condition(deployment, "Progressing"), "lastUpdateTime");
 
-    if (!since || clock_parse_rfc3339(slice_str(since), &since_ms) < 0)
-        return false;
-    return clock_realtime_ms() - since_ms >
+    return clock_realtime_ms() - kube_time_ms(since, INT64_MAX) >
            1000 * json_path_int(deployment, "spec.progressDeadlineSeconds", 600);
 }
 
-static json_t *progress_make(const json_t *deployment, const struct deployment_sets *sets,
-                             const struct deployment_limits *limits)
+static void progress_set(json_t *conditions, const json_t *deployment,
+                         const struct deployment_sets *sets, const struct deployment_limits *limits)
 {
-    const char *name = kube_name(sets->current);
     bool done = sets->wanted == limits->replicas && size_of(sets->current) == limits->replicas &&
                 available_of(sets->current) >= limits->replicas && sets->actual == limits->replicas;
     int64_t known = json_path_int(deployment, "status.updatedReplicas", 0) +
                     json_path_int(deployment, "status.availableReplicas", 0);
     int64_t now = json_path_int(sets->current, "status.replicas", 0) + sets->available;
-    SCOPED(mem_drop) char *message = NULL;
+    bool late = !done && now <= known && deadline_passed(deployment);
+    SCOPED(mem_drop)
+    char *message = mem_printf("ReplicaSet \"%s\" %s.", kube_name(sets->current),
+                               done   ? "has successfully progressed"
+                               : late ? "has timed out progressing"
+                                      : "is progressing");
 
-    if (done) {
-        message = mem_printf("ReplicaSet \"%s\" has successfully progressed.", name);
-        return condition_make(deployment, "Progressing", true, "NewReplicaSetAvailable", message);
-    }
-    if (now <= known && deadline_passed(deployment)) {
-        message = mem_printf("ReplicaSet \"%s\" has timed out progressing.", name);
-        return condition_make(deployment, "Progressing", false, "ProgressDeadlineExceeded",
-                              message);
-    }
-    message = mem_printf("ReplicaSet \"%s\" is progressing.", name);
-    return condition_make(deployment, "Progressing", true, "ReplicaSetUpdated", message);
+    condition_set(conditions, deployment,
+                  &(struct kube_condition){"Progressing", !late,
+                                           done   ? "NewReplicaSetAvailable"
+                                           : late ? "ProgressDeadlineExceeded"
+                                                  : "ReplicaSetUpdated",
+                                           message});
 }
 
 static void count_set(json_t *status, const char *key, int64_t count)
@@ -371,14 +353,14 @@ static void status_write(struct work *work, json_t *deployment, const struct dep
     count_set(status, "readyReplicas", sets->ready);
     count_set(status, "availableReplicas", sets->available);
     count_set(status, "unavailableReplicas", MAX(sets->wanted, limits->replicas) - sets->available);
-    json_array_append_new(
-        conditions,
-        condition_make(deployment, "Available", enough,
-                       enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-                       enough ? "Deployment has minimum availability."
-                              : "Deployment does not have minimum availability."));
+    condition_set(
+        conditions, deployment,
+        &(struct kube_condition){"Available", enough,
+                                 enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+                                 enough ? "Deployment has minimum availability."
+                                        : "Deployment does not have minimum availability."});
     if (sets->current)
-        json_array_append_new(conditions, progress_make(deployment, sets, limits));
+        progress_set(conditions, deployment, sets, limits);
     json_object_set_new(status, "conditions", conditions);
     if (json_equal(status, json_object_get(deployment, "status"))) {
         json_decref(status);
@@ -413,7 +395,7 @@ static void deployment_sync(struct work *work, json_t *deployment)
 {
     struct deployment_sets *sets;
 
-    if (!deployment || work_is_deleting(deployment))
+    if (!deployment || kube_is_deleting(deployment))
         return;
     sets = MEM_NEW(struct deployment_sets);
     sets_collect(work, deployment, sets);

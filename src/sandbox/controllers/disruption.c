@@ -2,8 +2,8 @@
 /* PodDisruptionBudgets: counts the healthy pods, and says how many may be evicted now. The eviction
  * itself is apiserver_sub.c's, which lowers disruptionsAllowed at once and notes the pod here.
  */
-#include <stdio.h>
-
+#include "base/clock.h"
+#include "kube/object.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -18,7 +18,7 @@ struct counts {
 static int64_t owner_replicas(const struct work *work, const json_t *pod, const char **seen,
                               size_t *seen_count)
 {
-    const char *name = json_path_string_or(work_owner(pod), "name", "");
+    const char *name = json_path_string_or(kube_owner(pod), "name", "");
     const json_t *set = work_get(work, KUBE_RESOURCE_REPLICA_SET, work->ns, name);
 
     for (size_t i = 0; i < *seen_count; i++)
@@ -48,11 +48,11 @@ static struct counts count_pods(const struct work *work, const json_t *budget, j
             continue;
         counts.pods++;
         counts.expected += owner_replicas(work, pod, seen, &seen_count);
-        if (work_is_deleting(pod))
+        if (kube_is_deleting(pod))
             continue;
-        if (since && work_age_ms(since) < DISRUPTED_MS)
+        if (since && clock_realtime_ms() - kube_time_ms(since, 0) < DISRUPTED_MS)
             json_object_set(ret_kept, kube_name(pod), since);
-        else if (work_pod_is_ready(pod))
+        else if (kube_pod_is_ready(pod))
             counts.healthy++;
     }
     return counts;
@@ -64,22 +64,23 @@ static int64_t healthy_wanted(const json_t *budget, struct counts *counts)
     const json_t *most = json_path_get(budget, "spec.maxUnavailable");
 
     if (most)
-        return MAX(counts->expected - work_part_of(most, counts->expected, true, NULL), (int64_t)0);
+        return MAX(counts->expected - kube_int_or_percent(most, counts->expected, true, NULL),
+                   (int64_t)0);
     if (json_is_integer(least))
         counts->expected = counts->pods;
-    return work_part_of(least, counts->expected, true, NULL);
+    return kube_int_or_percent(least, counts->expected, true, NULL);
 }
 
-static json_t *condition_json(const json_t *old, bool allowed)
+static json_t *conditions_make(const json_t *old, bool allowed)
 {
-    const json_t *before = json_path_get(old, "conditions[0]");
-    const char *status = allowed ? "True" : "False";
-    bool same = strcmp(json_path_string_or(before, "status", ""), status) == 0;
-    json_t *since = same ? json_incref(json_object_get(before, "lastTransitionTime")) : work_now();
+    json_t *conditions = json_array();
 
-    return json_pack("{s:s,s:s,s:s,s:s,s:o}", "type", "DisruptionAllowed", "status", status,
-                     "reason", allowed ? "SufficientPods" : "InsufficientPods", "message", "",
-                     "lastTransitionTime", since);
+    kube_condition_set(conditions, json_object_get(old, "conditions"),
+                       &(struct kube_condition){"DisruptionAllowed", allowed,
+                                                allowed ? "SufficientPods" : "InsufficientPods",
+                                                ""},
+                       clock_realtime_ms());
+    return conditions;
 }
 
 static void disruption_sync(struct work *work, json_t *budget)
@@ -90,7 +91,7 @@ static void disruption_sync(struct work *work, json_t *budget)
     struct counts counts;
     int64_t wanted, allowed;
 
-    if (!budget || work_is_deleting(budget))
+    if (!budget || kube_is_deleting(budget))
         return;
     kept = json_object();
     counts = count_pods(work, budget, kept);
@@ -99,11 +100,11 @@ static void disruption_sync(struct work *work, json_t *budget)
     if (json_object_size(kept) > 0)
         work_again(work, DISRUPTED_MS / 8);
     status =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:[o]}", "disruptionsAllowed", (json_int_t)allowed,
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "disruptionsAllowed", (json_int_t)allowed,
                   "currentHealthy", (json_int_t)counts.healthy, "desiredHealthy",
                   (json_int_t)wanted, "expectedPods", (json_int_t)counts.expected,
                   "observedGeneration", (json_int_t)json_path_int(budget, "metadata.generation", 1),
-                  "conditions", condition_json(old, allowed > 0));
+                  "conditions", conditions_make(old, allowed > 0));
     if (json_object_size(kept) > 0)
         json_object_set(status, "disruptedPods", kept);
     json_decref(kept);

@@ -5,7 +5,9 @@
  * Limits  100 endpoints a Service; pods that resolve a named port differently: the first pod's
  *         number counts
  */
+#include "base/clock.h"
 #include "base/mem.h"
+#include "kube/object.h"
 #include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
@@ -20,28 +22,22 @@ enum { ENDPOINTS_MAX = 100 };
 
 static bool pod_counts(const json_t *pod, const json_t *selector)
 {
-    const char *phase = json_path_string_or(pod, "status.phase", "");
-
     return kube_selector_match_map(selector, json_path_get(pod, "metadata.labels")) &&
-           json_path_string(pod, "status.podIP") && strcmp(phase, "Failed") != 0 &&
-           strcmp(phase, "Succeeded") != 0;
+           json_path_string(pod, "status.podIP") && !kube_pod_has_ended(pod);
 }
 
 /* The number of a named port in a pod's containers; 0 when it has none. */
 static int64_t named_port(const json_t *pod, const char *name)
 {
-    json_t *containers = json_path_get(pod, "spec.containers");
     json_t *container;
     size_t i;
 
-    json_array_foreach(containers, i, container)
+    json_array_foreach(json_path_get(pod, "spec.containers"), i, container)
     {
-        json_t *port;
-        size_t j;
+        json_t *port = json_array_find(json_object_get(container, "ports"), "name", name);
 
-        json_array_foreach(json_object_get(container, "ports"), j,
-                           port) if (strcmp(json_path_string_or(port, "name", ""), name) ==
-                                     0) return json_get_int(port, "containerPort", 0);
+        if (port)
+            return json_get_int(port, "containerPort", 0);
     }
     return 0;
 }
@@ -80,14 +76,14 @@ static json_t *ports_make(const json_t *service, const json_t *pod, bool legacy)
 static json_t *target_ref(const json_t *pod)
 {
     return json_pack("{s:s,s:s,s:s,s:s*}", "kind", "Pod", "namespace", kube_namespace(pod), "name",
-                     kube_name(pod), "uid", work_uid(pod));
+                     kube_name(pod), "uid", kube_uid(pod));
 }
 
 static json_t *endpoint_make(const json_t *service, const json_t *pod)
 {
     bool ready =
-        work_pod_is_ready(pod) || json_path_bool(service, "spec.publishNotReadyAddresses", false);
-    bool deleting = work_is_deleting(pod);
+        kube_pod_is_ready(pod) || json_path_bool(service, "spec.publishNotReadyAddresses", false);
+    bool deleting = kube_is_deleting(pod);
     const char *hostname =
         json_path_string(pod, "spec.subdomain") ? json_path_string(pod, "spec.hostname") : NULL;
 
@@ -127,8 +123,8 @@ static void wanted_collect(struct work *work, const json_t *service,
         if (!wanted->first_pod)
             wanted->first_pod = pod;
         json_array_append_new(wanted->endpoints, endpoint_make(service, pod));
-        if (!work_is_deleting(pod))
-            json_array_append_new(work_pod_is_ready(pod) ? wanted->ready : wanted->not_ready,
+        if (!kube_is_deleting(pod))
+            json_array_append_new(kube_pod_is_ready(pod) ? wanted->ready : wanted->not_ready,
                                   legacy_address(pod));
     }
 }
@@ -156,7 +152,7 @@ static json_t *slice_labels(const json_t *service)
         labels = json_object();
     json_set_string(labels, MANAGED_BY, MANAGER);
     json_set_string(labels, SERVICE_NAME, kube_name(service));
-    if (strcmp(json_path_string_or(service, "spec.clusterIP", ""), "None") == 0)
+    if (json_path_is(service, "spec.clusterIP", "None"))
         json_set_string(labels, "service.kubernetes.io/headless", "");
     return labels;
 }
@@ -188,8 +184,8 @@ static void slice_write(struct work *work, const json_t *service,
     }
     body = json_pack("{s:s,s:s,s:{s:s,s:o,s:o},s:s,s:O,s:o}", "apiVersion", "discovery.k8s.io/v1",
                      "kind", "EndpointSlice", "metadata", "generateName", prefix, "labels", labels,
-                     "ownerReferences", work_owner_refs(service, "v1", "Service"), "addressType",
-                     "IPv4", "endpoints", wanted->endpoints, "ports", ports);
+                     "ownerReferences", kube_owner_refs(service), "addressType", "IPv4",
+                     "endpoints", wanted->endpoints, "ports", ports);
     work_call(work, KUBE_CREATE, KUBE_RESOURCE_ENDPOINT_SLICE, work->ns, NULL, NULL, body);
 }
 
@@ -217,9 +213,10 @@ static void legacy_write(struct work *work, const json_t *service,
         json_decref(subsets);
         return;
     }
-    body = json_pack("{s:s,s:s,s:{s:s,s:s,s:O*,s:{s:o}},s:o}", "apiVersion", "v1", "kind",
-                     "Endpoints", "metadata", "name", work->name, "namespace", work->ns, "labels",
-                     labels, "annotations", TRIGGER_TIME, work_now(), "subsets", subsets);
+    body =
+        json_pack("{s:s,s:s,s:{s:s,s:s,s:O*,s:{s:o}},s:o}", "apiVersion", "v1", "kind", "Endpoints",
+                  "metadata", "name", work->name, "namespace", work->ns, "labels", labels,
+                  "annotations", TRIGGER_TIME, kube_time(clock_realtime_ms()), "subsets", subsets);
     work_call(work, old ? KUBE_UPDATE : KUBE_CREATE, KUBE_RESOURCE_ENDPOINTS, work->ns,
               old ? work->name : NULL, NULL, body);
 }
@@ -229,7 +226,7 @@ static void leftovers_delete(struct work *work)
 {
     json_t *old = work_get(work, KUBE_RESOURCE_ENDPOINTS, work->ns, work->name);
 
-    if (old && !work_is_deleting(old) && kube_annotation(old, TRIGGER_TIME))
+    if (old && !kube_is_deleting(old) && kube_annotation(old, TRIGGER_TIME))
         work_call(work, KUBE_DELETE, KUBE_RESOURCE_ENDPOINTS, work->ns, work->name, NULL, NULL);
 }
 
@@ -241,7 +238,7 @@ static void endpoints_sync(struct work *work, json_t *service)
         leftovers_delete(work);
         return;
     }
-    if (work_is_deleting(service) || json_object_size(json_path_get(service, "spec.selector")) == 0)
+    if (kube_is_deleting(service) || json_object_size(json_path_get(service, "spec.selector")) == 0)
         return;
     wanted_collect(work, service, &wanted);
     slice_write(work, service, &wanted);

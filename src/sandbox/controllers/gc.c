@@ -8,6 +8,7 @@
 #include "sandbox/controllers/gc.h"
 
 #include "base/mem.h"
+#include "kube/object.h"
 #include "wire/json.h"
 
 enum { GC_ORPHAN_MS = 20, GC_DOUBT_MS = 1000, GC_UIDS_MAX = 20000 };
@@ -32,24 +33,12 @@ static const struct work_kind *kind_of(const struct kube_resource *resource)
 
 static json_t *owner_ref_of(const json_t *object, const char *uid)
 {
-    json_t *owner;
-    size_t i;
-
-    json_array_foreach(json_path_get(object, "metadata.ownerReferences"), i,
-                       owner) if (strcmp(json_path_string_or(owner, "uid", ""), uid) ==
-                                  0) return owner;
-    return NULL;
+    return json_array_find(json_path_get(object, "metadata.ownerReferences"), "uid", uid);
 }
 
 static bool has_finalizer(const json_t *object, const char *name)
 {
-    json_t *finalizer;
-    size_t i;
-
-    json_array_foreach(json_path_get(object, "metadata.finalizers"), i,
-                       finalizer) if (json_is_string(finalizer) &&
-                                      strcmp(json_string_value(finalizer), name) == 0) return true;
-    return false;
+    return json_array_has(json_path_get(object, "metadata.finalizers"), name);
 }
 
 /* Visits the dependents of a uid in every watched kind; returns how many there are. */
@@ -86,7 +75,7 @@ void gc_mark(struct sandbox_controllers *controllers, const struct kube_resource
              enum kube_change change, const json_t *object)
 {
     const struct work_kind *kind = kind_of(resource);
-    const char *uid = work_uid(object);
+    const char *uid = kube_uid(object);
     json_t *owner;
     size_t i;
 
@@ -98,9 +87,9 @@ void gc_mark(struct sandbox_controllers *controllers, const struct kube_resource
         if (map_put(&controllers->deleted_uids, slice_str(uid), controllers, NULL) < 0)
             return;
     }
-    if (change == KUBE_DELETED || work_is_deleting(object))
+    if (change == KUBE_DELETED || kube_is_deleting(object))
         dependents_visit(controllers, uid, visit_mark, NULL);
-    if (json_path_get(object, "metadata.ownerReferences") || work_is_deleting(object))
+    if (json_path_get(object, "metadata.ownerReferences") || kube_is_deleting(object))
         work_mark(controllers, kind, kube_namespace(object), kube_name(object));
     /* An owner that waits for its dependents looks again when one of them goes. */
     if (change != KUBE_DELETED)
@@ -125,7 +114,6 @@ static enum owner_state owner_look(const struct work *work, const json_t *ref)
         json_path_string_or(ref, "apiVersion", ""), json_path_string_or(ref, "kind", ""));
     const struct work_kind *kind = resource ? kind_of(resource) : NULL;
     json_t *owner;
-    const char *owner_uid;
 
     if (!kind)
         return OWNER_THERE; /* of a kind that is not watched: believed */
@@ -133,10 +121,9 @@ static enum owner_state owner_look(const struct work *work, const json_t *ref)
         return OWNER_GONE;
     owner = work_get(work, kind->resource, resource->namespaced ? work->ns : NULL,
                      json_path_string_or(ref, "name", ""));
-    owner_uid = work_uid(owner);
-    if (!owner_uid || strcmp(owner_uid, uid) != 0)
+    if (!kube_uid_equal(owner, uid))
         return OWNER_MISSED;
-    return work_is_deleting(owner) && has_finalizer(owner, "foregroundDeletion") ? OWNER_LEAVING
+    return kube_is_deleting(owner) && has_finalizer(owner, "foregroundDeletion") ? OWNER_LEAVING
                                                                                  : OWNER_THERE;
 }
 
@@ -200,7 +187,7 @@ static void visit_orphan(struct sandbox_controllers *controllers, const struct w
 
     (void)controllers;
     json_array_foreach(json_path_get(dependent, "metadata.ownerReferences"), i,
-                       owner) if (strcmp(json_path_string_or(owner, "uid", ""), orphan->uid) != 0)
+                       owner) if (!json_path_is(owner, "uid", orphan->uid))
         json_array_append(kept, owner);
     work_call(orphan->work, KUBE_PATCH_MERGE, kind->resource, kube_namespace(dependent),
               kube_name(dependent), NULL,
@@ -209,12 +196,12 @@ static void visit_orphan(struct sandbox_controllers *controllers, const struct w
 
 static void gc_sync(struct work *work, json_t *object)
 {
-    const char *uid = work_uid(object);
+    const char *uid = kube_uid(object);
     struct orphan orphan = {work, uid};
 
     if (!object || !uid)
         return;
-    if (!work_is_deleting(object)) {
+    if (!kube_is_deleting(object)) {
         dependent_check(work, object);
         return;
     }

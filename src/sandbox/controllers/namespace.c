@@ -6,6 +6,7 @@
  * once more (what was made meanwhile) until nothing waits for a finalizer, then the namespace is
  * finalized and the API server lets it go.
  */
+#include "kube/object.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
 
@@ -78,7 +79,7 @@ static void sweep(struct work *work)
                                          json_path_string(crd, "spec.names.kind"), true};
 
         if (resource.group && resource.version && resource.plural && resource.kind &&
-            strcmp(json_path_string_or(crd, "spec.scope", ""), "Namespaced") == 0)
+            json_path_is(crd, "spec.scope", "Namespaced"))
             work_call_any(work, KUBE_DELETE, &resource, work->name, NULL, NULL, NULL);
     }
 }
@@ -140,7 +141,7 @@ static void namespace_sync(struct work *work, json_t *ns)
 {
     if (!ns)
         return;
-    if (work_is_deleting(ns))
+    if (kube_is_deleting(ns))
         empty(work, ns);
     else
         furnish(work);

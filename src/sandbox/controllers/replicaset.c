@@ -2,6 +2,7 @@
 /* ReplicaSets: as many Pods as wanted, and the status that counts them. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kube/object.h"
 #include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
@@ -21,15 +22,12 @@ struct replicaset_pods {
 
 static bool is_active(const json_t *pod)
 {
-    const char *phase = json_path_string_or(pod, "status.phase", "");
-
-    return !work_is_deleting(pod) && strcmp(phase, "Failed") != 0 &&
-           strcmp(phase, "Succeeded") != 0;
+    return !kube_is_deleting(pod) && !kube_pod_has_ended(pod);
 }
 
 static void pod_count(struct replicaset_pods *pods, const json_t *set, json_t *pod)
 {
-    int64_t ready_since_ms = work_pod_ready_since_ms(pod);
+    int64_t ready_since_ms = kube_pod_ready_since_ms(pod);
     int64_t available_ms = ready_since_ms + 1000 * json_path_int(set, "spec.minReadySeconds", 0);
 
     pods->active[pods->count++] = pod;
@@ -51,7 +49,7 @@ static void pods_collect(struct work *work, const json_t *set, struct replicaset
     json_t *pod;
 
     while ((pod = work_next(work, KUBE_RESOURCE_POD, work->ns, &cursor)))
-        if (work_is_owned_by(pod, set) && is_active(pod) && pods->count < REPLICASET_PODS_MAX)
+        if (kube_is_owned_by(pod, set) && is_active(pod) && pods->count < REPLICASET_PODS_MAX)
             pod_count(pods, set, pod);
 }
 
@@ -68,7 +66,7 @@ static json_t *pod_make(const json_t *set)
     json_object_del(meta, "namespace");
     json_object_del(meta, "creationTimestamp");
     json_set_string(meta, "generateName", prefix);
-    json_object_set_new(meta, "ownerReferences", work_owner_refs(set, "apps/v1", "ReplicaSet"));
+    json_object_set_new(meta, "ownerReferences", kube_owner_refs(set));
     return json_pack("{s:s,s:s,s:o,s:O*}", "apiVersion", "v1", "kind", "Pod", "metadata", meta,
                      "spec", json_object_get(template, "spec"));
 }
@@ -81,8 +79,8 @@ static int cmp_victims(const void *a, const void *b)
     const json_t *right = *(json_t *const *)b;
     bool left_bound = json_path_string(left, "spec.nodeName") != NULL;
     bool right_bound = json_path_string(right, "spec.nodeName") != NULL;
-    int64_t left_ms = work_pod_ready_since_ms(left);
-    int64_t right_ms = work_pod_ready_since_ms(right);
+    int64_t left_ms = kube_pod_ready_since_ms(left);
+    int64_t right_ms = kube_pod_ready_since_ms(right);
 
     if (left_bound != right_bound)
         return left_bound ? 1 : -1;
@@ -107,7 +105,7 @@ static void scale(struct work *work, json_t *set, struct replicaset_pods *pods)
     for (size_t i = 0; i < pods->count - wanted && i < REPLICASET_BATCH; i++) {
         const char *name = kube_name(pods->active[i]);
 
-        work_event(work, set, "Normal", "SuccessfulDelete", "Deleted pod: %s", name);
+        work_event(work, set, false, "SuccessfulDelete", "Deleted pod: %s", name);
         if (!work_call(work, KUBE_DELETE, KUBE_RESOURCE_POD, work->ns, name, NULL, NULL))
             return;
     }
@@ -151,7 +149,7 @@ static void pods_announce(struct work *work, const json_t *set, const struct rep
     /* Names are known once the created pods show in the cache. */
     for (size_t i = 0; i < pods->count; i++)
         if (counted < (int64_t)pods->count && !json_path_string(pods->active[i], "spec.nodeName"))
-            work_event(work, set, "Normal", "SuccessfulCreate", "Created pod: %s",
+            work_event(work, set, false, "SuccessfulCreate", "Created pod: %s",
                        kube_name(pods->active[i]));
 }
 
@@ -163,7 +161,7 @@ static void replicaset_sync(struct work *work, json_t *set)
         return;
     pods = MEM_NEW(struct replicaset_pods);
     pods_collect(work, set, pods);
-    if (!work_is_deleting(set)) {
+    if (!kube_is_deleting(set)) {
         pods_announce(work, set, pods);
         scale(work, set, pods);
     }

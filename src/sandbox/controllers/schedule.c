@@ -2,6 +2,7 @@
 /* Scheduling on one node, and addresses of load balancers. */
 #include "base/mem.h"
 #include "io/addr.h"
+#include "kube/object.h"
 #include "kube/selector.h"
 #include "sandbox/controllers/work.h"
 #include "wire/json.h"
@@ -12,18 +13,6 @@ enum { SCHEDULE_RETRY_MS = 1000 };
 
 /* --- pods --- */
 
-static bool node_is_ready(const json_t *node)
-{
-    json_t *condition;
-    size_t i;
-
-    json_array_foreach(json_path_get(node, "status.conditions"), i,
-                       condition) if (strcmp(json_path_string_or(condition, "type", ""), "Ready") ==
-                                      0) return strcmp(json_path_string_or(condition, "status", ""),
-                                                       "True") == 0;
-    return false;
-}
-
 /* A Ready node that the pod's nodeSelector allows, or NULL. */
 static const char *node_pick(const struct work *work, const json_t *pod)
 {
@@ -32,7 +21,8 @@ static const char *node_pick(const struct work *work, const json_t *pod)
     json_t *node;
 
     while ((node = work_next(work, KUBE_RESOURCE_NODE, NULL, &cursor)))
-        if (node_is_ready(node) && (!wanted || strcmp(wanted, kube_name(node)) == 0) &&
+        if (kube_condition_is_true(node, "Ready") &&
+            (!wanted || strcmp(wanted, kube_name(node)) == 0) &&
             !json_path_bool(node, "spec.unschedulable", false) &&
             kube_selector_match_map(json_path_get(pod, "spec.nodeSelector"),
                                     json_path_get(node, "metadata.labels")))
@@ -44,13 +34,13 @@ static void schedule_sync(struct work *work, json_t *pod)
 {
     const char *node;
 
-    if (!pod || work_is_deleting(pod) || json_path_string(pod, "spec.nodeName") ||
+    if (!pod || kube_is_deleting(pod) || json_path_string(pod, "spec.nodeName") ||
         json_array_size(json_path_get(pod, "spec.schedulingGates")))
         return;
     node = node_pick(work, pod);
     if (!node) {
         if (work->phase++ == 0)
-            work_event(work, pod, "Warning", "FailedScheduling",
+            work_event(work, pod, true, "FailedScheduling",
                        "0/%zu nodes are available: no ready node that the node selector allows.",
                        kube_cache_count(work->controllers->caches[KUBE_RESOURCE_NODE]));
         work_again(work, SCHEDULE_RETRY_MS);
@@ -60,7 +50,7 @@ static void schedule_sync(struct work *work, json_t *pod)
                   json_pack("{s:s,s:s,s:{s:s,s:s},s:{s:s,s:s,s:s}}", "apiVersion", "v1", "kind",
                             "Binding", "metadata", "name", work->name, "namespace", work->ns,
                             "target", "apiVersion", "v1", "kind", "Node", "name", node)))
-        work_event(work, pod, "Normal", "Scheduled", "Successfully assigned %s/%s to %s", work->ns,
+        work_event(work, pod, false, "Scheduled", "Successfully assigned %s/%s to %s", work->ns,
                    work->name, node);
 }
 
@@ -89,8 +79,7 @@ static bool is_shown(const struct work *work, const char *address)
     json_t *service;
 
     while ((service = work_next(work, KUBE_RESOURCE_SERVICE, NULL, &cursor)))
-        if (strcmp(json_path_string_or(service, "status.loadBalancer.ingress[0].ip", ""),
-                   address) == 0)
+        if (json_path_is(service, "status.loadBalancer.ingress[0].ip", address))
             return true;
     return false;
 }
@@ -123,8 +112,7 @@ static bool address_pick(const struct work *work, char out[ADDR_TEXT_SIZE])
 static void balancer_sync(struct work *work, json_t *service)
 {
     SCOPED(mem_drop) char *owner = mem_printf("%s/%s", work->ns, work->name);
-    bool wanted =
-        service && strcmp(json_path_string_or(service, "spec.type", ""), "LoadBalancer") == 0;
+    bool wanted = service && json_path_is(service, "spec.type", "LoadBalancer");
     const char *shown = json_path_string(service, "status.loadBalancer.ingress[0].ip");
     char address[ADDR_TEXT_SIZE];
 

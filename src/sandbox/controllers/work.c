@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work items and small readers of objects: see work.h. */
+/* Work items: see work.h. */
 #include "sandbox/controllers/work.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/event.h"
+#include "kube/object.h"
 #include "kube/selector.h"
 #include "wire/json.h"
 
@@ -121,7 +122,7 @@ static void on_done(const struct kube_result *result, void *ctx)
         fail(work, state, result);
     }
     if (state->verb == KUBE_CREATE && (result->status == 422 || result->status == 403))
-        work_event(work, work_get(work, work->kind->resource, work->ns, work->name), "Warning",
+        work_event(work, work_get(work, work->kind->resource, work->ns, work->name), true,
                    "FailedCreate", "Error creating: %s", result->reason);
     loop_task_add(work->controllers->loop, &work->controllers->task);
     mem_free(state->ns);
@@ -170,7 +171,7 @@ bool work_call_any(struct work *work, enum kube_verb verb, const struct kube_res
     state->ns = mem_strdup(ns);
     state->name = mem_strdup(name);
     if (state->cache && name)
-        state->uid = mem_strdup(work_uid(kube_cache_get(state->cache, ns, name)));
+        state->uid = mem_strdup(kube_uid(kube_cache_get(state->cache, ns, name)));
     work->call_count++;
     rc = kube_call_start(work->controllers->client, &request, on_done, state, &call);
     json_decref(body);
@@ -207,36 +208,15 @@ json_t *work_next(const struct work *work, enum kube_resource_id resource, const
     return NULL;
 }
 
-static void on_event_done(const struct kube_result *result, void *ctx)
-{
-    (void)ctx;
-    if (result->code < 0)
-        log_debug(controller, "event not recorded: %s", result->reason);
-}
-
-/* Events are told once and not retried: nothing depends on them. */
-static void event_send(struct sandbox_controllers *controllers, const char *ns, json_t *event)
-{
-    struct kube_request request = {.verb = KUBE_CREATE,
-                                   .resource = kube_resource_get(KUBE_RESOURCE_EVENT),
-                                   .ns = ns,
-                                   .body = event};
-    struct kube_call *call;
-    int rc = kube_call_start(controllers->client, &request, on_event_done, NULL, &call);
-
-    json_decref(event);
-    if (rc < 0)
-        log_debug(controller, "event not recorded: %s", err_text(rc));
-}
-
-void work_event(struct work *work, const json_t *object, const char *type, const char *reason,
+void work_event(struct work *work, const json_t *object, bool warning, const char *reason,
                 const char *fmt, ...)
 {
-    struct sandbox_controllers *controllers = work->controllers;
-    const char *ns = object ? kube_namespace(object) : "";
     char message[1024];
-    char name[320];
-    json_t *event;
+    struct kube_event event = {.object = object,
+                               .warning = warning,
+                               .reason = reason,
+                               .message = message,
+                               .component = work->kind->name};
     va_list args;
 
     if (!object)
@@ -244,61 +224,7 @@ void work_event(struct work *work, const json_t *object, const char *type, const
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    if (!ns[0])
-        ns = "default";
-    snprintf(name, sizeof name, "%.200s.%llx%zx", kube_name(object),
-             (unsigned long long)clock_realtime_ms(), controllers->event_count++);
-    event = json_pack(
-        "{s:s,s:s,s:{s:s,s:s},s:{s:s*,s:s*,s:s*,s:s,s:s*,s:s*},s:s,s:s,s:s,s:{s:s},s:o,s:o,s:i,"
-        "s:s,s:s}",
-        "apiVersion", "v1", "kind", "Event", "metadata", "name", name, "namespace", ns,
-        "involvedObject", "apiVersion", json_get_string(object, "apiVersion"), "kind",
-        json_get_string(object, "kind"), "namespace",
-        json_path_string(object, "metadata.namespace"), "name", kube_name(object), "uid",
-        work_uid(object), "resourceVersion", json_path_string(object, "metadata.resourceVersion"),
-        "type", type, "reason", reason, "message", message, "source", "component", work->kind->name,
-        "firstTimestamp", work_now(), "lastTimestamp", work_now(), "count", 1, "reportingComponent",
-        work->kind->name, "reportingInstance", "");
-    if (event)
-        event_send(controllers, ns, event);
-}
-
-/* --- objects --- */
-
-json_t *work_owner(const json_t *object)
-{
-    json_t *owners = json_path_get(object, "metadata.ownerReferences");
-    json_t *owner;
-    size_t i;
-
-    json_array_foreach(owners, i,
-                       owner) if (json_get_bool(owner, "controller", false)) return owner;
-    return NULL;
-}
-
-const char *work_uid(const json_t *object)
-{
-    return json_path_string(object, "metadata.uid");
-}
-
-bool work_is_owned_by(const json_t *object, const json_t *owner)
-{
-    const char *uid = json_get_string(work_owner(object), "uid");
-    const char *owner_uid = work_uid(owner);
-
-    return uid && owner_uid && strcmp(uid, owner_uid) == 0;
-}
-
-json_t *work_owner_refs(const json_t *owner, const char *api_version, const char *kind)
-{
-    return json_pack("[{s:s,s:s,s:s,s:s*,s:b,s:b}]", "apiVersion", api_version, "kind", kind,
-                     "name", kube_name(owner), "uid", work_uid(owner), "controller", 1,
-                     "blockOwnerDeletion", 1);
-}
-
-bool work_is_deleting(const json_t *object)
-{
-    return json_path_get(object, "metadata.deletionTimestamp") != NULL;
+    kube_event_record(work->controllers->client, &event);
 }
 
 bool work_selector_matches(const json_t *selector, const json_t *labels)
@@ -306,64 +232,4 @@ bool work_selector_matches(const json_t *selector, const json_t *labels)
     return (json_object_size(json_object_get(selector, "matchLabels")) > 0 ||
             json_array_size(json_object_get(selector, "matchExpressions")) > 0) &&
            kube_selector_match_object(selector, labels);
-}
-
-static json_t *ready_condition(const json_t *pod)
-{
-    json_t *conditions = json_path_get(pod, "status.conditions");
-    json_t *condition;
-    size_t i;
-
-    json_array_foreach(
-        conditions, i,
-        condition) if (strcmp(json_path_string_or(condition, "type", ""), "Ready") == 0 &&
-                       strcmp(json_path_string_or(condition, "status", ""), "True") ==
-                           0) return condition;
-    return NULL;
-}
-
-bool work_pod_is_ready(const json_t *pod)
-{
-    return ready_condition(pod) != NULL;
-}
-
-int64_t work_pod_ready_since_ms(const json_t *pod)
-{
-    json_t *condition = ready_condition(pod);
-    int64_t since_ms = 0;
-
-    if (!condition)
-        return 0;
-    if (clock_parse_rfc3339(slice_str(json_get_string(condition, "lastTransitionTime")),
-                            &since_ms) < 0)
-        return 1;
-    return since_ms;
-}
-
-json_t *work_now(void)
-{
-    char text[CLOCK_RFC3339_SIZE];
-
-    return json_string(clock_format_rfc3339(clock_realtime_ms(), false, text));
-}
-
-int64_t work_age_ms(const json_t *time)
-{
-    int64_t at_ms = 0;
-
-    return clock_parse_rfc3339(json_slice(time), &at_ms) < 0 ? INT64_MAX
-                                                             : clock_realtime_ms() - at_ms;
-}
-
-int64_t work_part_of(const json_t *value, int64_t whole, bool round_up, const char *fallback)
-{
-    const char *text = value ? json_string_value(value) : fallback;
-    int64_t percent;
-
-    if (json_is_integer(value))
-        return json_integer_value(value);
-    if (!text)
-        return 0;
-    percent = strtoll(text, NULL, 10);
-    return (percent * whole + (round_up ? 99 : 0)) / 100;
 }

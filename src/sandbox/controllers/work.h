@@ -73,8 +73,7 @@ struct sandbox_controllers {
     char *root_ca;
     struct map lb_owners; /* address -> "ns/name" of the Service that has it */
     struct map
-        deleted_uids;   /* of objects that were seen going: an owner among them is surely gone */
-    size_t event_count; /* for unique names of Events */
+        deleted_uids; /* of objects that were seen going: an owner among them is surely gone */
 };
 
 extern const struct work_kind work_deployment;
@@ -107,30 +106,12 @@ json_t *work_get(const struct work *work, enum kube_resource_id resource, const 
 /* Iterates over the cache's objects in a namespace ("" or NULL: all): start with *cursor = 0. */
 json_t *work_next(const struct work *work, enum kube_resource_id resource, const char *ns,
                   size_t *cursor);
-/* Records an Event about `object`. */
-void work_event(struct work *work, const json_t *object, const char *type, const char *reason,
+/* Records an Event about `object` (NULL: none). */
+void work_event(struct work *work, const json_t *object, bool warning, const char *reason,
                 const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-/* --- objects --- */
-
-/* The ownerReference with controller: true, borrowed, or NULL. */
-json_t *work_owner(const json_t *object);
-bool work_is_owned_by(const json_t *object, const json_t *owner);
-/* New ownerReferences array of one entry. */
-json_t *work_owner_refs(const json_t *owner, const char *api_version, const char *kind);
-const char *work_uid(const json_t *object);
-bool work_is_deleting(const json_t *object);
 /* Whether matchLabels and matchExpressions of a LabelSelector hold. An empty selector matches
  * nothing here. */
 bool work_selector_matches(const json_t *selector, const json_t *labels);
-bool work_pod_is_ready(const json_t *pod);
-/* Milliseconds since 1970 when the pod became ready; 0 when it is not. */
-int64_t work_pod_ready_since_ms(const json_t *pod);
-/* The current time as Kubernetes prints it. New reference. */
-json_t *work_now(void);
-/* Milliseconds since a time as Kubernetes prints it; INT64_MAX when it is none. */
-int64_t work_age_ms(const json_t *time);
-/* An int, or a percentage of `whole` rounded up or down. `fallback` for no value; NULL: 0. */
-int64_t work_part_of(const json_t *value, int64_t whole, bool round_up, const char *fallback);
 
 #endif

@@ -75,6 +75,9 @@ static void paths_read(void **state)
     assert_true(json_path_real(pod, "spec.weight", 0) == 1.5);
     assert_null(json_path_string(pod, "spec.hostNetwork"));
     assert_string_equal(json_path_string_or(pod, "a.b.c", "none"), "none");
+    assert_true(json_path_is(pod, "metadata.name", "web"));
+    assert_false(json_path_is(pod, "spec.containers[0].ports[0].containerPort", "80"));
+    assert_false(json_path_is(NULL, "a", ""));
     assert_null(json_path_get(pod, "spec.containers[x]"));
     assert_null(json_path_get(pod, "spec.containers[0"));
     assert_null(json_path_get(NULL, "a"));
