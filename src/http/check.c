@@ -19,7 +19,7 @@ struct http_check {
     void *ctx;
     struct addr addr;
     bool any_status;
-    bool serving; /* gRPC said so */
+    unsigned health; /* what a gRPC server answered, 0 before */
     struct http_pool *pool;
     struct http_fetch *fetch;
     struct grpc_call *call;
@@ -135,30 +135,50 @@ static int connect_start(struct http_check *check, const struct http_check_spec 
 
 /* --- gRPC --- */
 
+/* The answer's field 1; a missing one is 0. */
+static unsigned health_read(struct slice message)
+{
+    return message.len >= 2 && message.data[0] == 0x08 ? (unsigned char)message.data[1] : 0;
+}
+
 static void on_message(struct grpc_call *call, struct slice message, void *ctx)
 {
     (void)call;
-    ((struct http_check *)ctx)->serving =
-        message.len >= 2 && message.data[0] == 0x08 && message.data[1] == SERVING;
+    ((struct http_check *)ctx)->health = health_read(message);
+}
+
+/* In the kubelet's words (pkg/probe/grpc). */
+static void grpc_text(const struct http_check *check, const struct grpc_call *call,
+                      enum grpc_status status, const char *message, char text[TEXT_SIZE])
+{
+    static const char *const healths[] = {"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"};
+    char addr[ADDR_TEXT_SIZE];
+
+    if (status == GRPC_OK)
+        snprintf(text, TEXT_SIZE, "service unhealthy (responded with \"%s\")",
+                 check->health < ARRAY_LEN(healths) ? healths[check->health] : "another status");
+    else if (grpc_call_unreached(call))
+        snprintf(text, TEXT_SIZE, "error: failed to connect service at \"%s\": %s",
+                 addr_format(&check->addr, addr), message);
+    else if (status == GRPC_UNIMPLEMENTED)
+        snprintf(text, TEXT_SIZE,
+                 "error: this server does not implement the grpc health protocol "
+                 "(grpc.health.v1.Health): %s",
+                 message);
+    else
+        snprintf(text, TEXT_SIZE, "error: health rpc probe failed: rpc error: code = %s desc = %s",
+                 grpc_status_name(status), message);
 }
 
 static void on_finish(struct grpc_call *call, enum grpc_status status, const char *message,
                       void *ctx)
 {
     struct http_check *check = ctx;
-    char text[TEXT_SIZE], addr[ADDR_TEXT_SIZE];
+    char text[TEXT_SIZE];
 
-    (void)call;
     check->call = NULL;
-    if (status == GRPC_OK)
-        snprintf(text, sizeof text, "service unhealthy (not SERVING)");
-    else if (status == GRPC_UNAVAILABLE) /* as the kubelet says it */
-        snprintf(text, sizeof text, "error: failed to connect service at \"%s\": %s",
-                 addr_format(&check->addr, addr), message ? message : "");
-    else
-        snprintf(text, sizeof text, "health rpc failed (status %d): %s", (int)status,
-                 message ? message : "");
-    check_done(check, status == GRPC_OK && check->serving, text);
+    grpc_text(check, call, status, message ? message : "", text);
+    check_done(check, status == GRPC_OK && check->health == SERVING, text);
 }
 
 static int grpc_start(struct http_check *check, const struct http_check_spec *spec)

@@ -22,6 +22,8 @@ struct grpc_call {
     bool half_closed; /* the peer sends no more */
     bool finishing;   /* servers: the status is on its way */
     bool has_status;
+    bool answered;  /* clients: a head came */
+    bool unreached; /* clients: see grpc_call_unreached() */
     enum grpc_status status;
     char text[GRPC_TEXT_SIZE];
 };
@@ -177,6 +179,7 @@ static void on_head(struct http_stream *stream, struct http_head *head, bool end
     char text[64];
 
     (void)stream;
+    call->answered = true;
     if (call->is_server || status_read(call, &head->headers))
         return;
     if (head->status == 200)
@@ -211,11 +214,18 @@ static void on_trailers(struct http_stream *stream, const struct http_headers *t
     half_close(call);
 }
 
+/* Only who speaks HTTP/2 resets one stream; all else can come from a server of another protocol. */
+static bool is_unreached(enum http_reset reason)
+{
+    return reason != HTTP_RESET_REMOTE_RESET && reason != HTTP_RESET_REFUSED;
+}
+
 static void on_reset(struct http_stream *stream, enum http_reset reason, void *ctx)
 {
     struct grpc_call *call = ctx;
 
     (void)stream;
+    call->unreached = !call->answered && is_unreached(reason);
     status_set(call, call->is_server ? GRPC_CANCELLED : GRPC_UNAVAILABLE, http_reset_text(reason));
 }
 
@@ -376,6 +386,22 @@ void grpc_call_cancel(struct grpc_call *call)
 struct http_stream *grpc_call_stream(struct grpc_call *call)
 {
     return call->stream;
+}
+
+bool grpc_call_unreached(const struct grpc_call *call)
+{
+    return call->unreached;
+}
+
+const char *grpc_status_name(enum grpc_status status)
+{
+    static const char *const names[] = {
+        "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+        "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+        "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+        "DataLoss", "Unauthenticated"};
+
+    return status < ARRAY_LEN(names) ? names[status] : "Unknown";
 }
 
 const struct http_head *grpc_call_head(struct grpc_call *call)

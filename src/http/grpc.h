@@ -72,6 +72,11 @@ void grpc_call_half_close(struct grpc_call *call);
 void grpc_call_finish(struct grpc_call *call, enum grpc_status status, const char *message);
 /* Ends at once; on_finish does not run. NULL is fine. */
 void grpc_call_cancel(struct grpc_call *call);
+/* Clients, within on_finish: nothing of HTTP/2 came from the other end, so that the status is not a
+ * server's own. */
+bool grpc_call_unreached(const struct grpc_call *call);
+/* The status as gRPC's libraries print it: "Unavailable". */
+const char *grpc_status_name(enum grpc_status status);
 /* A status message as grpc-message carries it: printable ASCII, the rest percent-encoded. */
 struct slice grpc_message_encode(struct arena *arena, struct slice text);
 struct http_stream *grpc_call_stream(struct grpc_call *call);

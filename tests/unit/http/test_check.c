@@ -77,7 +77,9 @@ static void nobody_there(void **state)
     assert_int_equal(addr_parse(SLICE("127.0.0.1:1"), &spec.addr), 0);
     check(&fixture, &spec, false, "dial tcp: ");
     spec.kind = HTTP_CHECK_GRPC;
-    check(&fixture, &spec, false, "failed to connect service at \"127.0.0.1:1\": ");
+    check(&fixture, &spec, false, "error: failed to connect service at \"127.0.0.1:1\": ");
+    spec.addr = fixture.addr; /* which speaks HTTP/1 alone */
+    check(&fixture, &spec, false, "error: failed to connect service at ");
     fixture_stop(&fixture);
 }
 
@@ -85,12 +87,30 @@ static void nobody_there(void **state)
 
 static void on_health(struct grpc_call *call, struct slice message, void *ctx)
 {
-    bool sick = message.len > 2 && slice_eq_str(slice_from(message, 2), "sick");
+    static const struct {
+        const char *service;
+        struct slice answer;
+        enum grpc_status status;
+        const char *text;
+    } rows[] = {
+        {"well", {"\x08\x01", 2}, GRPC_OK, NULL},
+        {"sick", {"\x08\x02", 2}, GRPC_OK, NULL},
+        {"mute", {"", 0}, GRPC_OK, NULL},
+        {"odd", {"\x08\x09", 2}, GRPC_OK, NULL},
+        {"busy", {NULL, 0}, GRPC_UNAVAILABLE, "no room"},
+        {"strange", {NULL, 0}, GRPC_UNIMPLEMENTED, "what?"},
+    };
 
     (void)ctx;
-    assert_int_not_equal(grpc_call_send(call, sick ? SLICE("\x08\x02") : SLICE("\x08\x01")),
-                         ERR_CLOSED);
-    grpc_call_finish(call, GRPC_OK, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!slice_eq_str(slice_from(message, 2), rows[i].service))
+            continue;
+        if (rows[i].answer.data)
+            assert_int_not_equal(grpc_call_send(call, rows[i].answer), ERR_CLOSED);
+        grpc_call_finish(call, rows[i].status, rows[i].text);
+        return;
+    }
+    fail_msg("another service is asked for");
 }
 
 static void on_rpc_head(struct http_stream *stream, struct http_head *head, bool end, void *ctx)
@@ -114,7 +134,18 @@ static void grpc_health(void **state)
 {
     struct http_server_options http = {.codec = HTTP_CODEC_HTTP1};
     struct http_server_options options = {.codec = HTTP_CODEC_HTTP2};
-    struct http_check_spec spec = {.kind = HTTP_CHECK_GRPC, .timeout_ms = 2000, .service = "well"};
+    struct http_check_spec spec = {.kind = HTTP_CHECK_GRPC, .timeout_ms = 2000};
+    static const struct {
+        const char *service, *text; /* NULL: fine */
+    } rows[] = {
+        {"well", NULL},
+        {"sick", "service unhealthy (responded with \"NOT_SERVING\")"},
+        {"mute", "service unhealthy (responded with \"UNKNOWN\")"},
+        {"odd", "service unhealthy (responded with \"another status\")"},
+        {"busy", "error: health rpc probe failed: rpc error: code = Unavailable desc = no room"},
+        {"strange", "error: this server does not implement the grpc health protocol "
+                    "(grpc.health.v1.Health): what?"},
+    };
     struct http_server *server;
     struct fixture fixture;
     struct addr any;
@@ -124,9 +155,10 @@ static void grpc_health(void **state)
     assert_int_equal(http_server_new(fixture.loop, &options, on_rpc_stream, NULL, &server), 0);
     assert_int_equal(addr_parse(SLICE("127.0.0.1:0"), &any), 0);
     assert_int_equal(http_server_listen(server, &any, &spec.addr, NULL), 0);
-    check(&fixture, &spec, true, "");
-    spec.service = "sick";
-    check(&fixture, &spec, false, "not SERVING");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        spec.service = rows[i].service;
+        check(&fixture, &spec, !rows[i].text, rows[i].text ? rows[i].text : "");
+    }
     http_server_free(server);
     fixture_stop(&fixture);
 }
