@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes, in two pieces (cut by the first byte), to a SPDY reader. */
+#include "halves.h"
 #include "wire/spdy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,16 +16,14 @@ static bool count(const struct spdy_frame *frame, void *ctx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spdy_reader reader;
+    struct slice halves[2];
     size_t total = 0;
-    size_t cut;
 
-    if (size < 1)
+    if (!halves_cut(data, size, halves))
         return 0;
-    cut = MIN((size_t)data[0], size - 1);
     spdy_reader_init(&reader);
-    if (spdy_reader_feed(&reader, slice_make((const char *)data + 1, cut), count, &total) == 0 &&
-        spdy_reader_feed(&reader, slice_make((const char *)data + 1 + cut, size - 1 - cut), count,
-                         &total) < 0)
+    if (spdy_reader_feed(&reader, halves[0], count, &total) == 0 &&
+        spdy_reader_feed(&reader, halves[1], count, &total) < 0)
         total = 0;
     spdy_reader_deinit(&reader);
     return 0;

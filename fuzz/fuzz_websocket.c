@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes, in two pieces (cut by the first byte), to a server's reader. */
+#include "halves.h"
 #include "wire/websocket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,16 +16,14 @@ static bool count(enum websocket_opcode opcode, struct slice payload, void *ctx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct websocket_reader reader;
+    struct slice halves[2];
     size_t total = 0;
-    size_t cut;
 
-    if (size < 1)
+    if (!halves_cut(data, size, halves))
         return 0;
-    cut = MIN((size_t)data[0], size - 1);
     websocket_reader_init(&reader, true, 65536);
-    if (websocket_reader_feed(&reader, slice_make(data + 1, cut), count, &total) == 0 &&
-        websocket_reader_feed(&reader, slice_make(data + 1 + cut, size - 1 - cut), count, &total) <
-            0)
+    if (websocket_reader_feed(&reader, halves[0], count, &total) == 0 &&
+        websocket_reader_feed(&reader, halves[1], count, &total) < 0)
         total = 0;
     websocket_reader_deinit(&reader);
     return 0;

@@ -132,41 +132,43 @@ static const char *subdomain_wrong(struct slice text)
                  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 }
 
-static const char *label_wrong(struct slice text)
+/* What is wrong with a label that is fine but for its length, or else wrong as `otherwise` says. */
+static const char *label_length_wrong(struct slice text, bool fine, const char *otherwise)
 {
     if (text.len > LABEL_MAX)
         return "must be no more than 63 characters";
-    if (is_word(text, true, "-"))
-        return NULL;
-    return is_subdomain(text)
-               ? "must not contain dots"
-               : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters "
-                 "or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  "
-                 "or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+    return fine ? NULL : otherwise;
+}
+
+static const char *label_wrong(struct slice text)
+{
+    return label_length_wrong(
+        text, is_word(text, true, "-"),
+        is_subdomain(text)
+            ? "must not contain dots"
+            : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters "
+              "or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  "
+              "or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
 }
 
 static const char *label_1035_wrong(struct slice text)
 {
-    if (text.len > LABEL_MAX)
-        return "must be no more than 63 characters";
-    return is_word(text, true, "-") && !isdigit((unsigned char)text.data[0])
-               ? NULL
-               : "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-                 "start with an alphabetic character, and end with an alphanumeric character (e.g. "
-                 "'my-name',  or 'abc-123', regex used for validation is "
-                 "'[a-z]([-a-z0-9]*[a-z0-9])?')";
+    return label_length_wrong(
+        text, is_word(text, true, "-") && !isdigit((unsigned char)text.data[0]),
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+        "start with an alphabetic character, and end with an alphanumeric character (e.g. "
+        "'my-name',  or 'abc-123', regex used for validation is "
+        "'[a-z]([-a-z0-9]*[a-z0-9])?')");
 }
 
 static const char *label_value_wrong(struct slice text)
 {
-    if (text.len > LABEL_MAX)
-        return "must be no more than 63 characters";
-    return text.len == 0 || is_word(text, false, "-_.")
-               ? NULL
-               : "a valid label must be an empty string or consist of alphanumeric characters, "
-                 "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
-                 "'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-                 "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+    return label_length_wrong(
+        text, text.len == 0 || is_word(text, false, "-_."),
+        "a valid label must be an empty string or consist of alphanumeric characters, "
+        "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
+        "'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+        "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
 }
 
 static const char *qualified_name_wrong(struct slice text)

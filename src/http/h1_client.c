@@ -113,25 +113,6 @@ static void head_arrived(struct h1_conn *conn, bool end)
     stream_on_head(stream, end);
 }
 
-static void event_deliver(struct h1_conn *conn, const struct h1_event *event)
-{
-    struct http_stream *stream = conn->stream;
-
-    switch (event->kind) {
-    case H1_EVENT_HEAD:
-        head_arrived(conn, event->end);
-        break;
-    case H1_EVENT_DATA:
-        stream_on_data(stream, event->data, event->end);
-        break;
-    case H1_EVENT_TRAILERS:
-        stream_on_trailers(stream, &conn->parser.trailers);
-        break;
-    case H1_EVENT_NONE:
-        break;
-    }
-}
-
 static void on_input(struct h1_conn *conn, struct slice *in)
 {
     while (in->len > 0 && !conn->dead) {
@@ -150,7 +131,7 @@ static void on_input(struct h1_conn *conn, struct slice *in)
             h1_conn_kill(conn, rc, rc == ERR_LIMIT ? HTTP_RESET_LIMIT : HTTP_RESET_PROTOCOL);
             return;
         }
-        event_deliver(conn, &event);
+        h1_conn_deliver(conn, &event);
         if (!conn->dead && conn->stream && conn->stream->in_end)
             exchange_end(conn, in->len > 0);
     }
@@ -272,6 +253,7 @@ static const struct stream_ops client_ops = {
 struct h1_conn *h1_client_open(struct http_pool *pool, struct conn *io)
 {
     static const struct h1_side side = {.on_input = on_input,
+                                        .on_head = head_arrived,
                                         .on_end = on_end,
                                         .on_turn = on_turn,
                                         .on_timer = on_timer,

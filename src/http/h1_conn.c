@@ -144,6 +144,26 @@ void h1_conn_reset(struct http_stream *stream, enum http_reset reason)
 
 /* --- output --- */
 
+void h1_conn_deliver(struct h1_conn *conn, const struct h1_event *event)
+{
+    struct http_stream *stream = conn->stream;
+
+    switch (event->kind) {
+    case H1_EVENT_HEAD:
+        conn->side->on_head(conn, event->end);
+        break;
+    case H1_EVENT_DATA:
+        stream_on_data(stream, event->data, event->end);
+        break;
+    case H1_EVENT_TRAILERS:
+        stream->in_end = true; /* of a stream that was reset, too */
+        stream_on_trailers(stream, &conn->parser.trailers);
+        break;
+    case H1_EVENT_NONE:
+        break;
+    }
+}
+
 struct buf *h1_conn_out(struct h1_conn *conn)
 {
     if (!conn->out.data)

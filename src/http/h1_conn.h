@@ -29,6 +29,8 @@ struct h1_conn;
 struct h1_side {
     /* Takes from the front of *in what it can now. */
     void (*on_input)(struct h1_conn *conn, struct slice *in);
+    /* A whole head is in the stream; `end` when nothing follows. */
+    void (*on_head)(struct h1_conn *conn, bool end);
     /* The peer's end (ERR_EOF) or a broken connection. */
     void (*on_end)(struct h1_conn *conn, int code);
     /* In the task: something was sent or ended; close what is over. */
@@ -92,6 +94,8 @@ struct http_stream *h1_conn_stream_begin(struct h1_conn *conn, const struct stre
 void h1_conn_stream_close(struct h1_conn *conn);
 /* A head (already in conn->out) may be followed by this body. */
 void h1_conn_body_start(struct h1_conn *conn, const struct h1_framing *framing);
+/* Gives what the parser found to the role (a head) or to the stream. */
+void h1_conn_deliver(struct h1_conn *conn, const struct h1_event *event);
 /* The buffer for heads. */
 struct buf *h1_conn_out(struct h1_conn *conn);
 /* Sends what is in out as far as the socket takes it. */

@@ -284,26 +284,6 @@ static void head_arrived(struct h1_conn *conn, bool end)
         http_stream_continue(stream);
 }
 
-static void event_deliver(struct h1_conn *conn, const struct h1_event *event)
-{
-    struct http_stream *stream = conn->stream;
-
-    switch (event->kind) {
-    case H1_EVENT_HEAD:
-        head_arrived(conn, event->end);
-        break;
-    case H1_EVENT_DATA:
-        stream_on_data(stream, event->data, event->end);
-        break;
-    case H1_EVENT_TRAILERS:
-        stream->in_end = true;
-        stream_on_trailers(stream, &conn->parser.trailers);
-        break;
-    case H1_EVENT_NONE:
-        break;
-    }
-}
-
 /* One event's worth of input; false when the rest has to wait. */
 static bool input_step(struct h1_conn *conn, struct slice *in)
 {
@@ -318,7 +298,7 @@ static bool input_step(struct h1_conn *conn, struct slice *in)
         input_failed(conn, rc);
         return !conn->dead;
     }
-    event_deliver(conn, &event);
+    h1_conn_deliver(conn, &event);
     if (conn->dead)
         return false;
     if (conn->stream && conn->stream->in_end && conn->stream->out_end)
@@ -393,6 +373,7 @@ static void on_gone(struct h1_conn *conn, int code)
 void h1_server_open(struct http_server *server, struct conn *io, struct slice seen)
 {
     static const struct h1_side side = {.on_input = on_input,
+                                        .on_head = head_arrived,
                                         .on_end = on_end,
                                         .on_turn = on_turn,
                                         .on_timer = on_timer,

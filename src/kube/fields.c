@@ -99,7 +99,8 @@ json_t *kube_fields_union(const json_t *a, const json_t *b)
     return result;
 }
 
-json_t *kube_fields_intersect(const json_t *a, const json_t *b)
+/* What is in `a` and also in `b` (`both`), or not in `b`. */
+static json_t *select_by(const json_t *a, const json_t *b, bool both)
 {
     json_t *result = json_object();
     const char *step;
@@ -109,32 +110,24 @@ json_t *kube_fields_intersect(const json_t *a, const json_t *b)
     {
         const json_t *other = json_object_get(b, step);
 
-        if (other == NULL)
+        if (both && other == NULL)
             continue;
         if (json_is_object(child))
-            child_put(result, step, kube_fields_intersect(child, other));
-        else
+            child_put(result, step, select_by(child, other, both));
+        else if (both || other == NULL)
             kube_fields_mark(result);
     }
     return result;
 }
 
+json_t *kube_fields_intersect(const json_t *a, const json_t *b)
+{
+    return select_by(a, b, true);
+}
+
 json_t *kube_fields_subtract(const json_t *a, const json_t *b)
 {
-    json_t *result = json_object();
-    const char *step;
-    json_t *child;
-
-    json_object_foreach((json_t *)a, step, child)
-    {
-        const json_t *other = json_object_get(b, step);
-
-        if (json_is_object(child))
-            child_put(result, step, kube_fields_subtract(child, other));
-        else if (other == NULL)
-            kube_fields_mark(result);
-    }
-    return result;
+    return select_by(a, b, false);
 }
 
 /* --- FieldsV1 --- */

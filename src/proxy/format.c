@@ -19,11 +19,18 @@ enum { FORMAT_PIECES_MAX = 256 };
 struct piece;
 typedef void piece_print(const struct piece *piece, const struct info *info, struct buf *out);
 
+struct operator_entry {
+    const char *name;
+    piece_print *print;
+    bool needs_argument;
+    size_t at, until; /* which members of info it prints, in bytes */
+};
+
 struct piece {
-    piece_print *print; /* NULL: literal */
-    struct slice text;  /* literal, or the argument in brackets */
-    struct slice other; /* the alternative header after '?' */
-    size_t len_max;     /* 0: no cut */
+    const struct operator_entry *op; /* NULL: literal */
+    struct slice text;               /* literal, or the argument in brackets */
+    struct slice other;              /* the alternative header after '?' */
+    size_t len_max;                  /* 0: no cut */
 };
 
 struct format {
@@ -81,20 +88,6 @@ static void print_number(uint64_t number, struct buf *out)
     buf_append(out, slice_make(digits + at, sizeof digits - at));
 }
 
-static void print_addr(const struct addr *addr, struct buf *out)
-{
-    char text[ADDR_TEXT_SIZE];
-
-    print_clean(addr->len ? slice_str(addr_format(addr, text)) : slice_make(NULL, 0), 0, out);
-}
-
-static void print_addr_ip(const struct addr *addr, struct buf *out)
-{
-    char text[ADDR_TEXT_SIZE];
-
-    print_clean(addr->len ? slice_str(addr_format_ip(addr, text)) : slice_make(NULL, 0), 0, out);
-}
-
 /* The value of a header or pseudo header; data NULL when absent. */
 static struct slice head_value(const struct http_head *head, struct slice name)
 {
@@ -109,15 +102,6 @@ static struct slice head_value(const struct http_head *head, struct slice name)
     if (slice_eq(name, SLICE(":authority")))
         return head->authority;
     return slice_eq(name, SLICE(":scheme")) ? head->scheme : slice_make(NULL, 0);
-}
-
-static void print_head(const struct http_head *head, const struct piece *piece, struct buf *out)
-{
-    struct slice value = head_value(head, piece->text);
-
-    if (value.data == NULL && piece->other.len > 0)
-        value = head_value(head, piece->other);
-    print_clean(value, piece->len_max, out);
 }
 
 /* strftime with Envoy's %f (fraction) letters: %3f gives milliseconds. */
@@ -150,200 +134,144 @@ static void print_time(const struct piece *piece, const struct info *info, struc
     buf_append(out, slice_make(text, at));
 }
 
-static void print_elapsed(uint64_t from_ms, uint64_t to_ms, struct buf *out)
+/* --- what operators print; the member of info is in the operator --- */
+
+static const void *member(const struct piece *piece, const struct info *info)
 {
-    if (to_ms == 0 || from_ms == 0)
+    return (const char *)info + piece->op->at;
+}
+
+static void print_header(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const struct http_head *const *head = member(piece, info);
+    struct slice value = head_value(*head, piece->text);
+
+    if (value.data == NULL && piece->other.len > 0)
+        value = head_value(*head, piece->other);
+    print_clean(value, piece->len_max, out);
+}
+
+static void print_text(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const struct slice *text = member(piece, info);
+
+    print_clean(*text, piece->len_max, out);
+}
+
+static void print_count(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const unsigned *count = member(piece, info);
+
+    print_number(*count, out);
+}
+
+static void print_bytes(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const uint64_t *bytes = member(piece, info);
+
+    print_number(*bytes, out);
+}
+
+/* The time from one member to another. */
+static void print_elapsed(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const uint64_t *from_ms = member(piece, info);
+    const uint64_t *until_ms = (const void *)((const char *)info + piece->op->until);
+
+    if (*until_ms == 0 || *from_ms == 0)
         buf_append_char(out, '-');
     else
-        print_number(to_ms - from_ms, out);
+        print_number(*until_ms - *from_ms, out);
 }
 
-#define PRINT(name)                                                                                \
-    static void name(const struct piece *piece, const struct info *info, struct buf *out)
+static void print_addr(const struct piece *piece, const struct info *info, struct buf *out)
+{
+    const struct addr *addr = member(piece, info);
+    char text[ADDR_TEXT_SIZE];
 
-PRINT(op_req)
-{
-    print_head(info->request, piece, out);
+    print_clean(addr->len ? slice_str(addr_format(addr, text)) : slice_make(NULL, 0), 0, out);
 }
-PRINT(op_resp)
+
+static void print_addr_ip(const struct piece *piece, const struct info *info, struct buf *out)
 {
-    print_head(info->response, piece, out);
+    const struct addr *addr = member(piece, info);
+    char text[ADDR_TEXT_SIZE];
+
+    print_clean(addr->len ? slice_str(addr_format_ip(addr, text)) : slice_make(NULL, 0), 0, out);
 }
-PRINT(op_protocol)
+
+static void print_addr_port(const struct piece *piece, const struct info *info, struct buf *out)
 {
-    print_clean(info->protocol, piece->len_max, out);
+    const struct addr *addr = member(piece, info);
+
+    print_number(addr_port(addr), out);
 }
-PRINT(op_code)
-{
-    (void)piece;
-    print_number(info->status, out);
-}
-PRINT(op_flags)
+
+static void print_flags(const struct piece *piece, const struct info *info, struct buf *out)
 {
     (void)piece;
     flags_format(info->flags, false, out);
 }
-PRINT(op_flags_long)
+
+static void print_flags_long(const struct piece *piece, const struct info *info, struct buf *out)
 {
     (void)piece;
     flags_format(info->flags, true, out);
 }
-PRINT(op_details)
-{
-    print_clean(info->details, piece->len_max, out);
-}
-PRINT(op_termination)
-{
-    print_clean(info->termination_details, piece->len_max, out);
-}
-PRINT(op_failure)
-{
-    print_clean(info->transport_failure, piece->len_max, out);
-}
-PRINT(op_bytes_received)
-{
-    (void)piece;
-    print_number(info->bytes_received, out);
-}
-PRINT(op_bytes_sent)
-{
-    (void)piece;
-    print_number(info->bytes_sent, out);
-}
-PRINT(op_duration)
-{
-    (void)piece;
-    print_elapsed(info->begin_ms, info->end_ms, out);
-}
-PRINT(op_request_duration)
-{
-    (void)piece;
-    print_elapsed(info->begin_ms, info->request_end_ms, out);
-}
-PRINT(op_response_duration)
-{
-    (void)piece;
-    print_elapsed(info->begin_ms, info->response_begin_ms, out);
-}
-PRINT(op_response_tx_duration)
-{
-    (void)piece;
-    print_elapsed(info->response_begin_ms, info->response_begin_ms ? info->end_ms : 0, out);
-}
-PRINT(op_upstream_host)
-{
-    (void)piece;
-    print_addr(&info->upstream_host, out);
-}
-PRINT(op_upstream_cluster)
-{
-    print_clean(info->upstream_cluster, piece->len_max, out);
-}
-PRINT(op_upstream_cluster_raw)
-{
-    print_clean(info->upstream_cluster_raw, piece->len_max, out);
-}
-PRINT(op_upstream_local)
-{
-    (void)piece;
-    print_addr(&info->upstream_local, out);
-}
-PRINT(op_attempts)
-{
-    (void)piece;
-    print_number(info->attempts, out);
-}
-PRINT(op_downstream_local)
-{
-    (void)piece;
-    print_addr(&info->downstream_local, out);
-}
-PRINT(op_downstream_local_ip)
-{
-    (void)piece;
-    print_addr_ip(&info->downstream_local, out);
-}
-PRINT(op_downstream_local_port)
-{
-    (void)piece;
-    print_number(addr_port(&info->downstream_local), out);
-}
-PRINT(op_downstream_remote)
-{
-    (void)piece;
-    print_addr(&info->downstream_remote, out);
-}
-PRINT(op_downstream_remote_ip)
-{
-    (void)piece;
-    print_addr_ip(&info->downstream_remote, out);
-}
-PRINT(op_sni)
-{
-    print_clean(info->sni, piece->len_max, out);
-}
-PRINT(op_route)
-{
-    print_clean(info->route_name, piece->len_max, out);
-}
-PRINT(op_peer_san)
-{
-    print_clean(info->peer_uri_san, piece->len_max, out);
-}
-PRINT(op_none)
+
+static void print_none(const struct piece *piece, const struct info *info, struct buf *out)
 {
     (void)piece;
     (void)info;
     buf_append_char(out, '-');
 }
 
-static const struct operator_entry {
-    const char *name;
-    piece_print *print;
-    bool needs_argument;
-} operators[] = {
-    {"REQ", op_req, true},
-    {"RESP", op_resp, true},
-    {"TRAILER", op_none, true},
-    {"START_TIME", print_time, false},
-    {"PROTOCOL", op_protocol, false},
-    {"RESPONSE_CODE", op_code, false},
-    {"RESPONSE_FLAGS", op_flags, false},
-    {"RESPONSE_FLAGS_LONG", op_flags_long, false},
-    {"RESPONSE_CODE_DETAILS", op_details, false},
-    {"CONNECTION_TERMINATION_DETAILS", op_termination, false},
-    {"UPSTREAM_TRANSPORT_FAILURE_REASON", op_failure, false},
-    {"BYTES_RECEIVED", op_bytes_received, false},
-    {"BYTES_SENT", op_bytes_sent, false},
-    {"DURATION", op_duration, false},
-    {"REQUEST_DURATION", op_request_duration, false},
-    {"RESPONSE_DURATION", op_response_duration, false},
-    {"RESPONSE_TX_DURATION", op_response_tx_duration, false},
-    {"UPSTREAM_HOST", op_upstream_host, false},
-    {"UPSTREAM_REMOTE_ADDRESS", op_upstream_host, false},
-    {"UPSTREAM_CLUSTER", op_upstream_cluster, false},
-    {"UPSTREAM_CLUSTER_RAW", op_upstream_cluster_raw, false},
-    {"UPSTREAM_LOCAL_ADDRESS", op_upstream_local, false},
-    {"UPSTREAM_REQUEST_ATTEMPT_COUNT", op_attempts, false},
-    {"DOWNSTREAM_LOCAL_ADDRESS", op_downstream_local, false},
-    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", op_downstream_local_ip, false},
-    {"DOWNSTREAM_LOCAL_PORT", op_downstream_local_port, false},
-    {"DOWNSTREAM_REMOTE_ADDRESS", op_downstream_remote, false},
-    {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", op_downstream_remote_ip, false},
-    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", op_downstream_remote, false},
-    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", op_downstream_remote_ip, false},
-    {"DOWNSTREAM_PEER_URI_SAN", op_peer_san, false},
-    {"REQUESTED_SERVER_NAME", op_sni, false},
-    {"ROUTE_NAME", op_route, false},
-    {"DYNAMIC_METADATA", op_none, true},
-    {"FILTER_STATE", op_none, true},
-    {"METADATA", op_none, true},
-    {"GRPC_STATUS", op_none, false},
-    {"TRACE_ID", op_none, false},
-    {"CONNECTION_ID", op_none, false},
-    {"STREAM_ID", op_none, false},
-    {"HOSTNAME", op_none, false},
-    {"VIRTUAL_CLUSTER_NAME", op_none, false},
+#define AT(name) .at = offsetof(struct info, name)
+#define SPAN(from, to) .at = offsetof(struct info, from), .until = offsetof(struct info, to)
+
+static const struct operator_entry operators[] = {
+    {"REQ", print_header, .needs_argument = true, AT(request)},
+    {"RESP", print_header, .needs_argument = true, AT(response)},
+    {"TRAILER", print_none, .needs_argument = true},
+    {"START_TIME", print_time},
+    {"PROTOCOL", print_text, AT(protocol)},
+    {"RESPONSE_CODE", print_count, AT(status)},
+    {"RESPONSE_FLAGS", print_flags},
+    {"RESPONSE_FLAGS_LONG", print_flags_long},
+    {"RESPONSE_CODE_DETAILS", print_text, AT(details)},
+    {"CONNECTION_TERMINATION_DETAILS", print_text, AT(termination_details)},
+    {"UPSTREAM_TRANSPORT_FAILURE_REASON", print_text, AT(transport_failure)},
+    {"BYTES_RECEIVED", print_bytes, AT(bytes_received)},
+    {"BYTES_SENT", print_bytes, AT(bytes_sent)},
+    {"DURATION", print_elapsed, SPAN(begin_ms, end_ms)},
+    {"REQUEST_DURATION", print_elapsed, SPAN(begin_ms, request_end_ms)},
+    {"RESPONSE_DURATION", print_elapsed, SPAN(begin_ms, response_begin_ms)},
+    {"RESPONSE_TX_DURATION", print_elapsed, SPAN(response_begin_ms, end_ms)},
+    {"UPSTREAM_HOST", print_addr, AT(upstream_host)},
+    {"UPSTREAM_REMOTE_ADDRESS", print_addr, AT(upstream_host)},
+    {"UPSTREAM_CLUSTER", print_text, AT(upstream_cluster)},
+    {"UPSTREAM_CLUSTER_RAW", print_text, AT(upstream_cluster_raw)},
+    {"UPSTREAM_LOCAL_ADDRESS", print_addr, AT(upstream_local)},
+    {"UPSTREAM_REQUEST_ATTEMPT_COUNT", print_count, AT(attempts)},
+    {"DOWNSTREAM_LOCAL_ADDRESS", print_addr, AT(downstream_local)},
+    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", print_addr_ip, AT(downstream_local)},
+    {"DOWNSTREAM_LOCAL_PORT", print_addr_port, AT(downstream_local)},
+    {"DOWNSTREAM_REMOTE_ADDRESS", print_addr, AT(downstream_remote)},
+    {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", print_addr_ip, AT(downstream_remote)},
+    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", print_addr, AT(downstream_remote)},
+    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", print_addr_ip, AT(downstream_remote)},
+    {"DOWNSTREAM_PEER_URI_SAN", print_text, AT(peer_uri_san)},
+    {"REQUESTED_SERVER_NAME", print_text, AT(sni)},
+    {"ROUTE_NAME", print_text, AT(route_name)},
+    {"DYNAMIC_METADATA", print_none, .needs_argument = true},
+    {"FILTER_STATE", print_none, .needs_argument = true},
+    {"METADATA", print_none, .needs_argument = true},
+    {"GRPC_STATUS", print_none},
+    {"TRACE_ID", print_none},
+    {"CONNECTION_ID", print_none},
+    {"STREAM_ID", print_none},
+    {"HOSTNAME", print_none},
+    {"VIRTUAL_CLUSTER_NAME", print_none},
 };
 
 static struct slice lower_dup(struct arena *arena, struct slice text)
@@ -387,7 +315,7 @@ static void set_argument(struct arena *arena, struct slice argument, struct piec
 {
     ptrdiff_t mark = slice_find_char(argument, '?');
 
-    if (piece->print == print_time) {
+    if (piece->op->print == print_time) {
         piece->text = arena_slice_dup(arena, argument);
         return;
     }
@@ -415,7 +343,7 @@ static int parse_operator(struct arena *arena, struct slice text, struct piece *
             continue;
         if (operators[i].needs_argument && argument.len == 0)
             return err_set(err, ERR_INVALID, "%s needs an argument", operators[i].name);
-        piece->print = operators[i].print;
+        piece->op = &operators[i];
         piece->len_max = (size_t)len_max;
         set_argument(arena, argument, piece);
         return 0;
@@ -484,16 +412,16 @@ void format_print(const struct format *format, const struct info *info, struct b
     for (size_t i = 0; i < format->count; i++) {
         const struct piece *piece = &format->pieces[i];
 
-        if (piece->print == NULL)
+        if (piece->op == NULL)
             buf_append(out, piece->text);
         else
-            piece->print(piece, info, out);
+            piece->op->print(piece, info, out);
     }
 }
 
 bool format_is_constant(const struct format *format, struct slice *ret_text)
 {
-    if (format->count > 1 || (format->count == 1 && format->pieces[0].print != NULL))
+    if (format->count > 1 || (format->count == 1 && format->pieces[0].op != NULL))
         return false;
     *ret_text = format->count == 1 ? format->pieces[0].text : SLICE("");
     return true;

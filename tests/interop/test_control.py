@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 import pytest
 
 from cluster import TOP, Cluster, wait_until
-from ports import free_port
+from ports import free_port, told_port
 
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(TOP, "build/dev"))
 TOOLS = os.environ.get("WEFT_TOOLS_DIR", os.path.join(TOP, ".cache/tools"))
@@ -197,7 +197,7 @@ def web(cluster, weftd, host, upstreams):
         cluster.apply(json.dumps(slice_of(f"web-{version}", [host], "http", port)), DEMO)
 
 
-def bootstrap(xds_port, admin_port, api_type):
+def bootstrap(xds_port, api_type):
     http2 = {"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
              "explicit_http_config": {"http2_protocol_options": {}}}
     ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
@@ -206,7 +206,7 @@ def bootstrap(xds_port, admin_port, api_type):
         "node": {"id": f"sidecar~127.0.0.1~client.{DEMO}~{DEMO}.svc.cluster.local", "cluster": f"client.{DEMO}",
                  "metadata": {"NAMESPACE": DEMO, "INTERCEPTION_MODE": "NONE", "ISTIO_VERSION": "1.31.0",
                               "LABELS": {"app": "client"}}},
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
         "dynamic_resources": {
             "ads_config": {"api_type": api_type, "transport_api_version": "V3",
                            "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}]},
@@ -221,13 +221,13 @@ def bootstrap(xds_port, admin_port, api_type):
 class Sidecar:
     """A real Envoy that weftd drives."""
     def __init__(self, weftd, api_type, folder):
-        self.weftd, self.admin = weftd, free_port()
+        self.weftd, self.admin = weftd, os.path.join(folder, "admin")
         path = os.path.join(folder, "envoy.json")
         with open(path, "w", encoding="utf-8") as f:
-            json.dump(bootstrap(weftd.ports["xds"], self.admin, api_type), f)
+            json.dump(bootstrap(weftd.ports["xds"], api_type), f)
         with open(os.path.join(folder, "envoy.log"), "wb") as log:
-            self.process = subprocess.Popen([ENVOY, "-c", path, "-l", "warning", "--disable-hot-restart",
-                                             "--concurrency", "1"], stderr=log, stdout=log)
+            self.process = subprocess.Popen([ENVOY, "-c", path, "-l", "warning", "--disable-hot-restart", "--concurrency", "1",
+                                             "--admin-address-path", self.admin], stderr=log, stdout=log)
         wait_until(self.is_settled, 20, "Envoy did not accept everything")
 
     def is_settled(self):
@@ -240,7 +240,7 @@ class Sidecar:
         return fetch(f"http://127.0.0.1:{SERVICE_PORT}/", {"host": f"{name}:{SERVICE_PORT}"})
 
     def stats(self):
-        text = fetch(f"http://127.0.0.1:{self.admin}/stats?filter=update_(rejected|success)|cluster_(added|updated)|lds")[1]
+        text = fetch(f"http://127.0.0.1:{told_port(self.admin)}/stats?filter=update_(rejected|success)|cluster_(added|updated)|lds")[1]
         return dict(line.split(": ") for line in text.splitlines() if ": " in line)
 
     def stop(self):

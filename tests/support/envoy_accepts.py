@@ -14,7 +14,7 @@ import subprocess
 import time
 import urllib.request
 
-from ports import free_port
+from ports import told_port
 
 TYPES = {"clusters": ("cds.json", "envoy.config.cluster.v3.Cluster"),
          "endpoints": ("eds.json", "envoy.config.endpoint.v3.ClusterLoadAssignment"),
@@ -68,19 +68,18 @@ def complaints(envoy, resources, folder):
         for path, content in files.items():
             with open(path, "w", encoding="utf-8") as f:
                 json.dump({"version_info": "1", "resources": content}, f)
-    admin = free_port()
     bootstrap = {
         "node": {"id": "golden", "cluster": "golden"},
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin}}},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
         "dynamic_resources": {f"{k}_config": {"path_config_source": {"path": os.path.join(folder, f"{k}.json")},
                                               "resource_api_version": "V3"} for k in ("lds", "cds")}}
     path = os.path.join(folder, "bootstrap.json")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(bootstrap, f)
-    log = os.path.join(folder, "envoy.log")
+    log, admin = os.path.join(folder, "envoy.log"), os.path.join(folder, "admin")
     with open(log, "w", encoding="utf-8") as f:
         process = subprocess.Popen([envoy, "-c", path, "--reject-unknown-dynamic-fields", "--disable-hot-restart",
-                                    "--concurrency", "1", "-l", "warning"], stdout=f, stderr=f)
+                                    "--admin-address-path", admin, "--concurrency", "1", "-l", "warning"], stdout=f, stderr=f)
     try:
         return listen_to(process, admin, resources, log)
     finally:
@@ -90,14 +89,14 @@ def complaints(envoy, resources, folder):
 
 def listen_to(process, admin, resources, log):
     def ask(path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{told_port(admin)}{path}", timeout=5) as answer:
             return answer.read().decode()
     deadline, stats = time.monotonic() + WAIT_S, {}
     wanted = {"cluster_manager.cds": 1, "listener_manager.lds": 1}
     while time.monotonic() < deadline and process.poll() is None:
         try:
             stats = dict(re.findall(r"^(\S+): (\d+)$", ask("/stats?filter=update_(success|rejected|failure)"), re.M))
-        except OSError:
+        except (OSError, ValueError):       # not listening yet, or the file is not whole
             time.sleep(0.05)
             continue
         done = all(int(stats.get(f"{k}.update_success", 0)) + int(stats.get(f"{k}.update_rejected", 0)) >= n

@@ -20,3 +20,9 @@ def free_port(host="127.0.0.1"):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return bind_free(s, host)
+
+
+def told_port(path):
+    """The port that Envoy chose for its admin interface (port_value 0), out of the file of --admin-address-path."""
+    with open(path, encoding="utf-8") as f:
+        return int(f.read().rpartition(":")[2])

@@ -2,6 +2,7 @@
 /* Pushes to proxies over real sockets: what each gets, what a change sends, refusals, departures.
  */
 #include "test.h"
+#include "until.h"
 
 #include <stdio.h>
 
@@ -12,8 +13,6 @@
 #include "mesh_load.h"
 #include "xds/ads.h"
 #include "xds/pb/core.h"
-
-enum { WAIT_MS = 15000 };
 
 static const char reviews[] = "{apiVersion: v1, kind: Service, metadata: {name: reviews, "
                               "namespace: shop}, spec: {clusterIPs: "
@@ -125,16 +124,6 @@ static void proxy_open(struct world *world, struct proxy *proxy, const char *id)
     ads_flush(proxy->ads);
 }
 
-#define RUN_UNTIL(world, condition)                                                                \
-    do {                                                                                           \
-        uint64_t until_ = clock_monotonic_ms() + WAIT_MS;                                          \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() > until_)                                                     \
-                fail_msg("never came true: %s", #condition);                                       \
-            loop_run_once((world)->loop, 10);                                                      \
-        }                                                                                          \
-    } while (0)
-
 static size_t held(const struct proxy *proxy)
 {
     struct xds_client_facts facts;
@@ -152,23 +141,23 @@ static void a_change_goes_to_all(void **state)
 
     proxy_open(world, &proxies[0], "sidecar~10.1.0.1~a.shop~shop.svc.cluster.local");
     proxy_open(world, &proxies[1], "sidecar~10.1.0.2~b.shop~shop.svc.cluster.local");
-    RUN_UNTIL(world, push_counts(world->push).sessions == 2);
+    LOOP_UNTIL(world->loop, push_counts(world->push).sessions == 2);
     assert_int_equal(world->snapshots, 0);
     push_start(world->push);
-    RUN_UNTIL(world, held(&proxies[0]) == 4 && held(&proxies[1]) == 4);
+    LOOP_UNTIL(world->loop, held(&proxies[0]) == 4 && held(&proxies[1]) == 4);
     assert_int_equal(world->snapshots, 1);
     before = proxies[0].items;
     put(world, "{apiVersion: v1, kind: Service, metadata: {name: ratings, namespace: shop}, spec: "
                "{clusterIPs: [10.0.0.2], ports: [{name: http, port: 9080}]}}");
-    RUN_UNTIL(world, held(&proxies[0]) == 5 && held(&proxies[1]) == 5);
+    LOOP_UNTIL(world->loop, held(&proxies[0]) == 5 && held(&proxies[1]) == 5);
     assert_int_equal(proxies[0].items, before + 1); /* the new one alone */
     assert_int_equal(mesh_builder_remove(world->builder, MESH_SERVICE, "shop", "ratings"), 1);
     push_mark(world->push);
-    RUN_UNTIL(world, proxies[0].removed == 1 && proxies[1].removed == 1);
+    LOOP_UNTIL(world->loop, proxies[0].removed == 1 && proxies[1].removed == 1);
     ads_free(proxies[0].ads);
-    RUN_UNTIL(world, push_counts(world->push).sessions == 1);
+    LOOP_UNTIL(world->loop, push_counts(world->push).sessions == 1);
     ads_free(proxies[1].ads);
-    RUN_UNTIL(world, push_counts(world->push).sessions == 0);
+    LOOP_UNTIL(world->loop, push_counts(world->push).sessions == 0);
 }
 
 /* Marks that change nothing, or come close together, make one snapshot at most. */
@@ -187,7 +176,7 @@ static void marks_are_gathered(void **state)
                        i, i + 1);
         put(world, text);
     }
-    RUN_UNTIL(world, world->snapshots == 2);
+    LOOP_UNTIL(world->loop, world->snapshots == 2);
     put(world, reviews); /* as it was */
     for (int i = 0; i < 10; i++)
         loop_run_once(world->loop, 20);
@@ -202,7 +191,7 @@ static void a_refusal_is_counted(void **state)
 
     push_start(world->push);
     proxy_open(world, &proxy, "sidecar~10.1.0.1~a.shop~shop.svc.cluster.local");
-    RUN_UNTIL(world, push_counts(world->push).rejects == 1);
+    LOOP_UNTIL(world->loop, push_counts(world->push).rejects == 1);
     list = push_proxies(world->push);
     assert_int_equal(json_array_size(list), 1);
     assert_non_null(
@@ -219,7 +208,7 @@ static void a_nameless_proxy_is_refused(void **state)
 
     push_start(world->push);
     proxy_open(world, &proxy, "ztunnel");
-    RUN_UNTIL(world, push_counts(world->push).sessions_total >= 2); /* it came again */
+    LOOP_UNTIL(world->loop, push_counts(world->push).sessions_total >= 2); /* it came again */
     assert_int_equal(proxy.updates, 0);
     ads_free(proxy.ads);
 }

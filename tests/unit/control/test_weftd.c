@@ -3,6 +3,7 @@
  * restarts.
  */
 #include "test.h"
+#include "until.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #include "fake_api.h"
 #include "wire/json.h"
 #include "wire/yaml.h"
-
-enum { WAIT_MS = 15000 };
 
 struct fixture {
     struct loop *loop;
@@ -78,16 +77,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define WAIT_FOR(f, condition)                                                                     \
-    do {                                                                                           \
-        uint64_t start_ms_ = clock_monotonic_ms();                                                 \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() - start_ms_ > WAIT_MS)                                        \
-                fail_msg("waited in vain for: %s", #condition);                                    \
-            loop_run_once((f)->loop, 20);                                                          \
-        }                                                                                          \
-    } while (0)
-
 static const char *root_in(const struct fixture *f, const char *ns)
 {
     char path[128];
@@ -104,18 +93,19 @@ static void root_everywhere(void **state)
 
     weftd_start(f);
     assert_non_null(fake_api_get(&f->api, secret));
-    WAIT_FOR(f, root_in(f, "demo") && root_in(f, "istio-system") && weftd_is_ready(f->weftd));
+    LOOP_UNTIL(f->loop,
+               root_in(f, "demo") && root_in(f, "istio-system") && weftd_is_ready(f->weftd));
     assert_null(root_in(f, "kube-system"));
     assert_non_null(strstr(root_in(f, "demo"), "BEGIN CERTIFICATE"));
     first = mem_strdup(root_in(f, "demo"));
     put(f, "/api/v1/namespaces/later", "{metadata: {name: later}}");
-    WAIT_FOR(f, root_in(f, "later"));
+    LOOP_UNTIL(f->loop, root_in(f, "later"));
     fake_api_delete(&f->api, "/api/v1/namespaces/demo/configmaps/istio-ca-root-cert");
-    WAIT_FOR(f, root_in(f, "demo"));
+    LOOP_UNTIL(f->loop, root_in(f, "demo"));
     weftd_free(f->weftd); /* as after a crash: nothing is kept but the Secret */
     f->weftd = NULL;
     weftd_start(f);
-    WAIT_FOR(f, weftd_is_ready(f->weftd));
+    LOOP_UNTIL(f->loop, weftd_is_ready(f->weftd));
     assert_string_equal(root_in(f, "demo"), first);
     mem_free(first);
 }
@@ -163,9 +153,9 @@ static void status_of_unknown_subset(void **state)
         "{metadata: {name: web, namespace: demo}, spec: {clusterIP: 10.0.0.1, ports: [{name: http, "
         "port: 80}]}}");
     weftd_start(f);
-    WAIT_FOR(f, weftd_is_ready(f->weftd));
+    LOOP_UNTIL(f->loop, weftd_is_ready(f->weftd));
     virtual_service_put(f, ", subset: v9");
-    WAIT_FOR(f, strcmp(condition(f, "status"), "False") == 0);
+    LOOP_UNTIL(f->loop, strcmp(condition(f, "status"), "False") == 0);
     assert_non_null(strstr(condition(f, "message"), "v9"));
     assert_non_null(strstr(condition(f, "message"), "spec.http[0].route[0].destination.subset"));
     virtual_service_put(f, "");
@@ -191,16 +181,16 @@ static void ingress_gets_the_gateways_address(void **state)
         "istio}}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}");
     put(f, theirs, "{metadata: {name: theirs, namespace: demo}, spec: {}}");
     weftd_start(f);
-    WAIT_FOR(f, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
-                                           "status.loadBalancer.ingress[0].ip", ""),
-                       "192.0.2.1") == 0);
+    LOOP_UNTIL(f->loop, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
+                                                   "status.loadBalancer.ingress[0].ip", ""),
+                               "192.0.2.1") == 0);
     put(f, gateway,
         "{metadata: {name: istio-ingressgateway, namespace: istio-system}, spec: {clusterIP: "
         "10.0.0.1, ports: [{name: http2, port: 80}]}, status: {loadBalancer: {ingress: [{hostname: "
         "lb.example.com}]}}}");
-    WAIT_FOR(f, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
-                                           "status.loadBalancer.ingress[0].hostname", ""),
-                       "lb.example.com") == 0);
+    LOOP_UNTIL(f->loop, strcmp(json_path_string_or(fake_api_get(&f->api, ours),
+                                                   "status.loadBalancer.ingress[0].hostname", ""),
+                               "lb.example.com") == 0);
     assert_null(json_path_get(fake_api_get(&f->api, theirs), "status"));
 }
 
@@ -210,14 +200,14 @@ static void api_server_restarts(void **state)
     struct fixture *f = *state;
 
     weftd_start(f);
-    WAIT_FOR(f, root_in(f, "demo") && weftd_is_ready(f->weftd));
+    LOOP_UNTIL(f->loop, root_in(f, "demo") && weftd_is_ready(f->weftd));
     fake_api_down(&f->api);
     for (int i = 0; i < 20; i++)
         loop_run_once(f->loop, 10);
     assert_true(weftd_is_ready(f->weftd));
     put(f, "/api/v1/namespaces/later", "{metadata: {name: later}}");
     fake_api_up(&f->api);
-    WAIT_FOR(f, root_in(f, "later"));
+    LOOP_UNTIL(f->loop, root_in(f, "later"));
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #define WEFT_TESTS_HTTP_FIXTURE_H
 
 #include "test.h"
+#include "until.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -36,17 +37,6 @@ struct fixture {
     struct buf seen;          /* of /seen: the body as it came */
     size_t big_left;          /* of /big */
 };
-
-/* Turns the loop until `condition` holds. */
-#define RUN_UNTIL(fixture, condition)                                                              \
-    do {                                                                                           \
-        uint64_t until_ = clock_monotonic_ms() + FIXTURE_WAIT_MS;                                  \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() > until_)                                                     \
-                fail_msg("never came true: %s", #condition);                                       \
-            loop_run_once((fixture)->loop, 10);                                                    \
-        }                                                                                          \
-    } while (0)
 
 static void on_closed(struct http_stream *stream, void *ctx)
 {

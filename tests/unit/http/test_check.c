@@ -32,7 +32,7 @@ static void check(struct fixture *fixture, const struct http_check_spec *spec, b
 
     assert_int_equal(http_check_start(fixture->loop, spec, on_done, &verdict, &check), 0);
     assert_int_equal(verdict.done, 0);
-    RUN_UNTIL(fixture, verdict.done > 0);
+    LOOP_UNTIL(fixture->loop, verdict.done > 0);
     for (int i = 0; i < 3; i++)
         loop_run_once(fixture->loop, 1);
     assert_int_equal(verdict.done, 1);

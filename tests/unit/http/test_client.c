@@ -61,19 +61,19 @@ static void fetches_share_connections(void **state)
     for (int i = 0; i < 10; i++)
         fetch(pool, "/", (struct slice){0}, &answer);
     assert_int_equal(http_pool_stream_count(pool), 10);
-    RUN_UNTIL(&fixture, answer.count == 10);
+    LOOP_UNTIL(fixture.loop, answer.count == 10);
     assert_int_equal(answer.status, 200);
     assert_slice(buf_slice(&answer.body), "hello");
     assert_int_equal(http_pool_conn_count(pool), 2);
     assert_int_equal(http_pool_stream_count(pool), 0);
     fetch(pool, "/echo", SLICE("some body"), &answer);
-    RUN_UNTIL(&fixture, answer.count == 11);
+    LOOP_UNTIL(fixture.loop, answer.count == 11);
     assert_slice(buf_slice(&answer.body), "some body");
     fetch(pool, "/trailers", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 12);
+    LOOP_UNTIL(fixture.loop, answer.count == 12);
     assert_slice(buf_slice(&answer.body), "one,two");
     fetch(pool, "/big", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 13);
+    LOOP_UNTIL(fixture.loop, answer.count == 13);
     assert_int_equal(answer.body.len, 20000000);
     assert_int_equal(http_pool_conn_count(pool), 2);
     http_pool_free(pool);
@@ -95,7 +95,7 @@ static void large_bodies_go_up_whole(void **state)
     answer_init(&answer);
     pool = pool_open(&fixture, 1);
     fetch(pool, "/echo", slice_make(body, 900000), &answer);
-    RUN_UNTIL(&fixture, answer.count == 1);
+    LOOP_UNTIL(fixture.loop, answer.count == 1);
     assert_true(slice_eq(buf_slice(&answer.body), slice_make(body, 900000)));
     http_pool_free(pool);
     buf_deinit(&answer.body);
@@ -117,12 +117,12 @@ static void failures_have_a_code(void **state)
     answer_init(&answer);
     pool = pool_open(&fixture, 1);
     fetch(pool, "/reset", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 1);
+    LOOP_UNTIL(fixture.loop, answer.count == 1);
     assert_int_equal(answer.code, ERR_RESET);
     canceled = fetch(pool, "/hold", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, fixture.held);
+    LOOP_UNTIL(fixture.loop, fixture.held);
     http_fetch_cancel(canceled);
-    RUN_UNTIL(&fixture, !fixture.held);
+    LOOP_UNTIL(fixture.loop, !fixture.held);
     canceled = fetch(pool, "/", (struct slice){0}, &answer);
     http_fetch_cancel(canceled);
     loop_run_once(fixture.loop, 0);
@@ -132,7 +132,7 @@ static void failures_have_a_code(void **state)
     assert_int_equal(http_pool_new(fixture.loop, &dead, &pool), 0);
     fetch(pool, "/", (struct slice){0}, &answer);
     fetch(pool, "/", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 3);
+    LOOP_UNTIL(fixture.loop, answer.count == 3);
     assert_int_equal(answer.code, ERR_REFUSED);
     assert_int_equal(http_pool_conn_count(pool), 0);
     http_pool_free(pool);
@@ -154,13 +154,13 @@ static void limits_reset_with_overflow(void **state)
     limited.addr = fixture.addr;
     assert_int_equal(http_pool_new(fixture.loop, &limited, &pool), 0);
     fetch(pool, "/hold", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, fixture.held);
+    LOOP_UNTIL(fixture.loop, fixture.held);
     fetch(pool, "/", (struct slice){0}, &answer);
     fetch(pool, "/", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 1);
+    LOOP_UNTIL(fixture.loop, answer.count == 1);
     assert_int_equal(answer.code, ERR_LIMIT);
     http_stream_respond(fixture.held, 200, NULL, SLICE("x"));
-    RUN_UNTIL(&fixture, answer.count == 3);
+    LOOP_UNTIL(fixture.loop, answer.count == 3);
     assert_int_equal(answer.code, 0);
     http_pool_free(pool);
     buf_deinit(&answer.body);
@@ -184,20 +184,20 @@ static void pools_share_a_budget(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(http_pool_new(fixture.loop, &limited, &pools[i]), 0);
         fetch(pools[i], "/hold", (struct slice){0}, &answer);
-        RUN_UNTIL(&fixture, fixture.heads == (int)i + 1);
+        LOOP_UNTIL(fixture.loop, fixture.heads == (int)i + 1);
     }
     assert_int_equal(budget.conns, 2);
     assert_int_equal(budget.pending, 0);
     fetch(pools[0], "/", (struct slice){0}, &answer);
     assert_int_equal(budget.pending, 1);
     fetch(pools[1], "/", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 1);
+    LOOP_UNTIL(fixture.loop, answer.count == 1);
     assert_int_equal(answer.code, ERR_LIMIT);
     for (size_t i = 0; i < 2; i++)
         http_pool_free(pools[i]);
     assert_int_equal(budget.conns, 0);
     assert_int_equal(budget.pending, 0);
-    RUN_UNTIL(&fixture, answer.count == 4);
+    LOOP_UNTIL(fixture.loop, answer.count == 4);
     buf_deinit(&answer.body);
     fixture_stop(&fixture);
 }
@@ -220,15 +220,15 @@ static void drained_pools_close(void **state)
     answer_init(&answer);
     pool = pool_open(&fixture, 4);
     fetch(pool, "/", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, answer.count == 1);
+    LOOP_UNTIL(fixture.loop, answer.count == 1);
     fetch(pool, "/hold", (struct slice){0}, &answer);
-    RUN_UNTIL(&fixture, fixture.held);
+    LOOP_UNTIL(fixture.loop, fixture.held);
     http_pool_drain(pool, on_drained, &drained);
     for (int i = 0; i < 5; i++)
         loop_run_once(fixture.loop, 1);
     assert_false(drained);
     http_stream_respond(fixture.held, 200, NULL, SLICE("x"));
-    RUN_UNTIL(&fixture, drained);
+    LOOP_UNTIL(fixture.loop, drained);
     assert_int_equal(answer.count, 2);
     http_pool_free(pool);
     buf_deinit(&answer.body);
@@ -260,9 +260,9 @@ static void raw_server_start(struct raw_server *raw)
 static void raw_server_take(struct raw_server *raw, struct buf *request)
 {
     assert_int_equal(fcntl(raw->listen_fd, F_SETFL, O_NONBLOCK), 0);
-    RUN_UNTIL(&raw->fixture, (raw->fd = accept(raw->listen_fd, NULL, NULL)) >= 0);
+    LOOP_UNTIL(raw->fixture.loop, (raw->fd = accept(raw->listen_fd, NULL, NULL)) >= 0);
     assert_int_equal(fcntl(raw->fd, F_SETFL, O_NONBLOCK), 0);
-    RUN_UNTIL(&raw->fixture, raw_read(raw->fd, request) && request->len > 0);
+    LOOP_UNTIL(raw->fixture.loop, raw_read(raw->fd, request) && request->len > 0);
 }
 
 static void raw_server_stop(struct raw_server *raw)
@@ -377,7 +377,7 @@ static void answers_are_heard(void **state)
         assert_slice(buf_slice(&request), "GET /p HTTP/1.1\r\nhost: h\r\n\r\n");
         raw_send(raw.fd, slice_str(answers[i].answer));
         close(raw.fd);
-        RUN_UNTIL(&raw.fixture, heard.closed);
+        LOOP_UNTIL(raw.fixture.loop, heard.closed);
         assert_slice(buf_slice(&heard.text), answers[i].heard);
         http_pool_free(pool);
         buf_deinit(&request);
@@ -404,14 +404,14 @@ static void tunnels_carry_both_ways(void **state)
     pool = pool_open(&fixture, 1);
     assert_int_equal(http_pool_stream(pool, &heard_events, &heard, &heard.stream), 0);
     assert_int_equal(http_stream_send_head(heard.stream, &head, false), 0);
-    RUN_UNTIL(&fixture, heard.text.len > 0);
+    LOOP_UNTIL(fixture.loop, heard.text.len > 0);
     assert_int_equal(http_stream_send_data(heard.stream, SLICE("ping"), false), 0);
-    RUN_UNTIL(&fixture, heard.text.len > 5);
+    LOOP_UNTIL(fixture.loop, heard.text.len > 5);
     assert_int_equal(http_stream_send_data(heard.stream, SLICE("pong"), true), 0);
-    RUN_UNTIL(&fixture, heard.closed);
+    LOOP_UNTIL(fixture.loop, heard.closed);
     assert_slice(buf_slice(&heard.text), "[101]pingpong$");
     assert_int_equal(fixture.resets, 0);
-    RUN_UNTIL(&fixture, fixture.closes == 1);
+    LOOP_UNTIL(fixture.loop, fixture.closes == 1);
     http_pool_free(pool);
     buf_deinit(&heard.text);
     fixture_stop(&fixture);
@@ -437,9 +437,9 @@ static void an_answer_before_the_request_ended_ends_it(void **state)
     assert_int_equal(http_stream_send_head(heard.stream, &head, false), 0);
     raw_server_take(&raw, &request);
     raw_send(raw.fd, SLICE("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno"));
-    RUN_UNTIL(&raw.fixture, heard.closed);
+    LOOP_UNTIL(raw.fixture.loop, heard.closed);
     assert_slice(buf_slice(&heard.text), "[413]no$");
-    RUN_UNTIL(&raw.fixture, http_pool_conn_count(pool) == 0);
+    LOOP_UNTIL(raw.fixture.loop, http_pool_conn_count(pool) == 0);
     close(raw.fd);
     http_pool_free(pool);
     buf_deinit(&request);
@@ -462,10 +462,10 @@ static void idle_connections_that_talk_are_closed(void **state)
     fetch(pool, "/", (struct slice){0}, &answer);
     raw_server_take(&raw, &request);
     raw_send(raw.fd, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-    RUN_UNTIL(&raw.fixture, answer.count == 1);
+    LOOP_UNTIL(raw.fixture.loop, answer.count == 1);
     assert_int_equal(http_pool_conn_count(pool), 1);
     raw_send(raw.fd, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-    RUN_UNTIL(&raw.fixture, http_pool_conn_count(pool) == 0);
+    LOOP_UNTIL(raw.fixture.loop, http_pool_conn_count(pool) == 0);
     close(raw.fd);
     http_pool_free(pool);
     buf_deinit(&request);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC calls between our client and our server: streams of messages, statuses, cancellation. */
 #include "test.h"
+#include "until.h"
 
 #include "base/mem.h"
 #include "http/grpc.h"
 #include "http/server.h"
 
 #include <stdio.h>
-
-enum { TURNS_MAX = 20000 };
 
 struct peer {
     struct grpc_call *call;
@@ -123,13 +122,6 @@ static void world_close(struct world *world)
     loop_free(world->loop);
 }
 
-#define UNTIL(world, condition)                                                                    \
-    do {                                                                                           \
-        for (int turn_ = 0; turn_ < TURNS_MAX && !(condition); turn_++)                            \
-            loop_run_once((world)->loop, 1000);                                                    \
-        assert_true(condition);                                                                    \
-    } while (0)
-
 static void start(struct world *world, const char *path)
 {
     const struct http_header metadata = {SLICE("x-a"), SLICE("b")};
@@ -150,11 +142,11 @@ static void messages_go_both_ways_and_a_status_ends_it(void **state)
     start(&world, "/pkg.Service/Method");
     assert_int_equal(grpc_call_send(world.at_client.call, SLICE("one")), 0);
     assert_int_equal(grpc_call_send(world.at_client.call, SLICE("")), 0);
-    UNTIL(&world, strcmp(world.at_client.got, "one||") == 0);
+    LOOP_UNTIL(world.loop, strcmp(world.at_client.got, "one||") == 0);
     assert_int_equal(grpc_call_send(world.at_client.call, SLICE("two")), 0);
-    UNTIL(&world, strcmp(world.at_client.got, "one||two|") == 0);
+    LOOP_UNTIL(world.loop, strcmp(world.at_client.got, "one||two|") == 0);
     grpc_call_half_close(world.at_client.call);
-    UNTIL(&world, world.at_client.finished && world.at_server.finished);
+    LOOP_UNTIL(world.loop, world.at_client.finished && world.at_server.finished);
     assert_int_equal(world.at_client.status, GRPC_NOT_FOUND);
     assert_string_equal(world.at_client.message, "no such thing: 100% \xc3\xa4");
     assert_string_equal(world.at_server.got, "one||two|");
@@ -176,7 +168,7 @@ static void a_message_cut_short_is_an_error(void **state)
                                                       8),
                                            true),
                      0);
-    UNTIL(&world, world.at_client.finished && world.at_server.finished);
+    LOOP_UNTIL(world.loop, world.at_client.finished && world.at_server.finished);
     assert_int_equal(world.at_client.status, GRPC_INTERNAL);
     assert_string_equal(world.at_client.message, "the stream ended within a message");
     world_close(&world);
@@ -193,9 +185,9 @@ static void a_large_message_arrives_whole(void **state)
     start(&world, "/pkg.Service/Method");
     rc = grpc_call_send(world.at_client.call, slice_make(bytes, 2000000));
     assert_true(rc == 0 || rc == ERR_AGAIN);
-    UNTIL(&world, world.at_client.big == 2000000);
+    LOOP_UNTIL(world.loop, world.at_client.big == 2000000);
     grpc_call_cancel(world.at_client.call);
-    UNTIL(&world, world.at_server.finished);
+    LOOP_UNTIL(world.loop, world.at_server.finished);
     assert_int_equal(world.at_server.status, GRPC_CANCELLED);
     assert_false(world.at_client.finished); /* cancelled calls stay silent */
     world_close(&world);
@@ -208,7 +200,7 @@ static void plain_answers_become_statuses(void **state)
     (void)state;
     world_open(&world);
     start(&world, "/plain");
-    UNTIL(&world, world.at_client.finished);
+    LOOP_UNTIL(world.loop, world.at_client.finished);
     assert_int_equal(world.at_client.status, GRPC_UNAVAILABLE);
     assert_non_null(strstr(world.at_client.message, "503"));
     world_close(&world);
@@ -221,9 +213,9 @@ static void a_server_that_goes_is_unavailable(void **state)
     (void)state;
     world_open(&world);
     start(&world, "/pkg.Service/Method");
-    UNTIL(&world, world.at_server.call);
+    LOOP_UNTIL(world.loop, world.at_server.call);
     http_server_free(TAKE(world.server));
-    UNTIL(&world, world.at_client.finished);
+    LOOP_UNTIL(world.loop, world.at_client.finished);
     assert_int_equal(world.at_client.status, GRPC_UNAVAILABLE);
     world_close(&world);
 }

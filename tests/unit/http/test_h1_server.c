@@ -68,7 +68,7 @@ static void answers_are_exact(void **state)
     fixture_start(&fixture, &options);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         raw_check(&fixture, cases[i].input, cases[i].answer);
-    RUN_UNTIL(&fixture, http_server_conn_count(fixture.server) == 0);
+    LOOP_UNTIL(fixture.loop, http_server_conn_count(fixture.server) == 0);
     assert_int_equal(fixture.closes, fixture.heads);
     fixture_stop(&fixture);
 }
@@ -95,7 +95,7 @@ static void answers_do_not_depend_on_cuts(void **state)
             loop_run_once(fixture.loop, 0);
             loop_run_once(fixture.loop, 0);
         }
-        RUN_UNTIL(&fixture, raw_read(fd, &heard) && heard.len == sizeof answer - 1);
+        LOOP_UNTIL(fixture.loop, raw_read(fd, &heard) && heard.len == sizeof answer - 1);
         assert_slice(buf_slice(&heard), answer);
         buf_deinit(&heard);
         close(fd);
@@ -130,14 +130,14 @@ static void slow_readers_hold_little(void **state)
     buf_init(&heard, 0);
     fd = raw_open(&fixture);
     raw_send(fd, SLICE(GET("/big")));
-    RUN_UNTIL(&fixture, fixture.heads == 1);
+    LOOP_UNTIL(fixture.loop, fixture.heads == 1);
     for (int i = 0; i < 20; i++)
         loop_run_once(fixture.loop, 1);
     assert_true(fixture.big_left > 0); /* the sender was told to wait */
-    RUN_UNTIL(&fixture, raw_read(fd, &heard) && heard.len >= 20000000);
-    RUN_UNTIL(&fixture, fixture.closes == 1);
+    LOOP_UNTIL(fixture.loop, raw_read(fd, &heard) && heard.len >= 20000000);
+    LOOP_UNTIL(fixture.loop, fixture.closes == 1);
     raw_send(fd, SLICE(GET("/204")));
-    RUN_UNTIL(&fixture, fixture.closes == 2);
+    LOOP_UNTIL(fixture.loop, fixture.closes == 2);
     close(fd);
     buf_deinit(&heard);
     fixture_stop(&fixture);
@@ -153,14 +153,14 @@ static void paused_readers_are_not_fed(void **state)
     fixture_start(&fixture, &options);
     fd = raw_open(&fixture);
     raw_send(fd, SLICE("POST /seen HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc"));
-    RUN_UNTIL(&fixture, fixture.held && fixture.seen.len == 3);
+    LOOP_UNTIL(fixture.loop, fixture.held && fixture.seen.len == 3);
     http_stream_read_pause(fixture.held);
     raw_send(fd, SLICE("def"));
     for (int i = 0; i < 5; i++)
         loop_run_once(fixture.loop, 1);
     assert_slice(buf_slice(&fixture.seen), "abc");
     http_stream_read_resume(fixture.held);
-    RUN_UNTIL(&fixture, fixture.closes == 1);
+    LOOP_UNTIL(fixture.loop, fixture.closes == 1);
     assert_slice(buf_slice(&fixture.seen), "abcdef");
     close(fd);
     fixture_stop(&fixture);
@@ -176,9 +176,9 @@ static void a_client_that_leaves_resets_its_stream(void **state)
     fixture_start(&fixture, &options);
     fd = raw_open(&fixture);
     raw_send(fd, SLICE(GET("/hold")));
-    RUN_UNTIL(&fixture, fixture.held);
+    LOOP_UNTIL(fixture.loop, fixture.held);
     close(fd);
-    RUN_UNTIL(&fixture, fixture.closes == 1);
+    LOOP_UNTIL(fixture.loop, fixture.closes == 1);
     assert_int_equal(fixture.resets, 1);
     assert_int_equal(fixture.reset, HTTP_RESET_CONN_TERMINATED);
     assert_int_equal(http_server_conn_count(fixture.server), 0);
@@ -199,16 +199,16 @@ static void draining_lets_streams_finish(void **state)
     idle = raw_open(&fixture);
     busy = raw_open(&fixture);
     raw_send(busy, SLICE(GET("/hold")));
-    RUN_UNTIL(&fixture, fixture.held && http_server_conn_count(fixture.server) == 2);
+    LOOP_UNTIL(fixture.loop, fixture.held && http_server_conn_count(fixture.server) == 2);
     http_server_drain(fixture.server);
-    RUN_UNTIL(&fixture, !raw_read(idle, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(idle, &heard));
     assert_int_equal(heard.len, 0);
     assert_int_equal(http_server_stream_count(fixture.server), 1);
     http_stream_respond(fixture.held, 200, NULL, SLICE("done"));
-    RUN_UNTIL(&fixture, !raw_read(busy, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(busy, &heard));
     assert_slice(buf_slice(&heard),
                  "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ndone");
-    RUN_UNTIL(&fixture, http_server_conn_count(fixture.server) == 0);
+    LOOP_UNTIL(fixture.loop, http_server_conn_count(fixture.server) == 0);
     close(idle);
     close(busy);
     buf_deinit(&heard);
@@ -227,12 +227,12 @@ static void timeouts_end_connections(void **state)
     fixture_start(&fixture, &options);
     buf_init(&heard, 0);
     fd = raw_open(&fixture);
-    RUN_UNTIL(&fixture, !raw_read(fd, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(fd, &heard));
     assert_int_equal(heard.len, 0);
     close(fd);
     fd = raw_open(&fixture);
     raw_send(fd, SLICE("GET / HT"));
-    RUN_UNTIL(&fixture, !raw_read(fd, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(fd, &heard));
     assert_true(slice_starts_with(buf_slice(&heard), SLICE("HTTP/1.1 408 ")));
     close(fd);
     buf_deinit(&heard);
@@ -249,7 +249,7 @@ static void freeing_ends_streams(void **state)
     fixture_start(&fixture, &options);
     fd = raw_open(&fixture);
     raw_send(fd, SLICE(GET("/hold")));
-    RUN_UNTIL(&fixture, fixture.held);
+    LOOP_UNTIL(fixture.loop, fixture.held);
     http_server_free(TAKE(fixture.server));
     assert_int_equal(fixture.closes, 1);
     fixture_stop(&fixture);
@@ -274,18 +274,18 @@ static void limits_are_kept(void **state)
     memcpy(head, "GET /", 5);
     first = raw_open(&fixture);
     raw_send(first, slice_make(head, sizeof head));
-    RUN_UNTIL(&fixture, !raw_read(first, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(first, &heard));
     assert_true(slice_starts_with(buf_slice(&heard), SLICE("HTTP/1.1 431 ")));
     close(first);
-    RUN_UNTIL(&fixture, http_server_conn_count(fixture.server) == 0);
+    LOOP_UNTIL(fixture.loop, http_server_conn_count(fixture.server) == 0);
     raw_check(
         &fixture, GET("/204") GET("/204") GET("/204"),
         "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
-    RUN_UNTIL(&fixture, http_server_conn_count(fixture.server) == 0);
+    LOOP_UNTIL(fixture.loop, http_server_conn_count(fixture.server) == 0);
     first = raw_open(&fixture);
-    RUN_UNTIL(&fixture, http_server_conn_count(fixture.server) == 1);
+    LOOP_UNTIL(fixture.loop, http_server_conn_count(fixture.server) == 1);
     second = raw_open(&fixture);
-    RUN_UNTIL(&fixture, !raw_read(second, &heard));
+    LOOP_UNTIL(fixture.loop, !raw_read(second, &heard));
     assert_int_equal(http_server_conn_count(fixture.server), 1);
     close(first);
     close(second);

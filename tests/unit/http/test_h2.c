@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/2 over real sockets, both ends ours: back-pressure, trailers, resets, limits, drains. */
 #include "test.h"
+#include "until.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -9,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { TURNS_MAX = 20000, BIG = 3 * 1024 * 1024 };
+enum { BIG = 3 * 1024 * 1024 };
 
 struct side {
     struct http_stream *stream; /* NULL before and after */
@@ -217,13 +218,6 @@ static void world_close(struct world *world)
     }
 }
 
-#define UNTIL(world, condition)                                                                    \
-    do {                                                                                           \
-        for (int turn_ = 0; turn_ < TURNS_MAX && !(condition); turn_++)                            \
-            loop_run_once((world)->loop, 1000);                                                    \
-        assert_true(condition);                                                                    \
-    } while (0)
-
 static struct side *call(struct world *world, size_t index, const char *method, size_t upload,
                          const char *answer_size)
 {
@@ -244,6 +238,18 @@ static struct side *call(struct world *world, size_t index, const char *method, 
     return side;
 }
 
+/* A world in which the server has a request and does not answer it. */
+static struct side *world_open_asked(struct world *world)
+{
+    struct side *side;
+
+    world_open(world, 0);
+    world->hold = true;
+    side = call(world, 0, "GET", 0, NULL);
+    LOOP_UNTIL(world->loop, world->server_count == 1);
+    return side;
+}
+
 static void a_request_and_its_answer_with_trailers(void **state)
 {
     static struct world world;
@@ -252,7 +258,7 @@ static void a_request_and_its_answer_with_trailers(void **state)
     (void)state;
     world_open(&world, 0);
     side = call(&world, 0, "GET", 0, NULL);
-    UNTIL(&world, side->closed && world.server_sides[0].closed);
+    LOOP_UNTIL(world.loop, side->closed && world.server_sides[0].closed);
     assert_int_equal(side->status, 200);
     assert_slice(buf_slice(&side->body), "hello");
     assert_string_equal(side->trailer, "42");
@@ -270,7 +276,7 @@ static void bodies_cross_under_back_pressure(void **state)
     world_open(&world, 0);
     world.pause = true;
     side = call(&world, 0, "POST", BIG, "3000000");
-    UNTIL(&world, world.server_count == 1);
+    LOOP_UNTIL(world.loop, world.server_count == 1);
     http_stream_read_pause(side->stream);
     for (int i = 0; i < 50; i++)
         loop_run_once(world.loop, 2);
@@ -278,9 +284,9 @@ static void bodies_cross_under_back_pressure(void **state)
     assert_true(world.server_sides[0].to_send > 0);      /* and so is the answer */
     assert_int_equal(world.server_sides[0].body.len, 0); /* nothing passes a paused reader */
     http_stream_read_resume(world.server_sides[0].stream);
-    UNTIL(&world, world.server_sides[0].end);
+    LOOP_UNTIL(world.loop, world.server_sides[0].end);
     http_stream_read_resume(side->stream);
-    UNTIL(&world, side->closed && world.server_sides[0].closed);
+    LOOP_UNTIL(world.loop, side->closed && world.server_sides[0].closed);
     assert_false(side->reset);
     assert_int_equal(world.server_sides[0].body.len, BIG);
     assert_int_equal(side->body.len, 3000000);
@@ -299,7 +305,7 @@ static void many_streams_share_few_connections(void **state)
     for (size_t i = 0; i < 200; i++)
         call(&world, i, "GET", 0, i % 2 ? "100" : NULL);
     for (size_t i = 0; i < 200; i++) {
-        UNTIL(&world, world.client_sides[i].closed);
+        LOOP_UNTIL(world.loop, world.client_sides[i].closed);
         assert_false(world.client_sides[i].reset);
         assert_int_equal(world.client_sides[i].status, 200);
         assert_int_equal(world.client_sides[i].body.len, i % 2 ? 100 : 5);
@@ -314,19 +320,16 @@ static void a_reset_reaches_the_other_side(void **state)
     struct side *side;
 
     (void)state;
-    world_open(&world, 0);
-    world.hold = true;
-    side = call(&world, 0, "GET", 0, NULL);
-    UNTIL(&world, world.server_count == 1);
+    side = world_open_asked(&world);
     http_stream_reset(side->stream, HTTP_RESET_LOCAL);
-    UNTIL(&world, side->closed && world.server_sides[0].closed);
+    LOOP_UNTIL(world.loop, side->closed && world.server_sides[0].closed);
     assert_false(side->reset); /* our own reset is not told to us */
     assert_true(world.server_sides[0].reset);
     assert_int_equal(world.server_sides[0].reason, HTTP_RESET_REMOTE_RESET);
     /* The connection lives on. */
     world.hold = false;
     side = call(&world, 1, "GET", 0, NULL);
-    UNTIL(&world, side->closed);
+    LOOP_UNTIL(world.loop, side->closed);
     assert_int_equal(side->status, 200);
     assert_int_equal(world.conns, 1);
     world_close(&world);
@@ -346,7 +349,7 @@ static void an_early_answer_ends_the_upload(void **state)
     world_open(&world, 0);
     assert_int_equal(http_pool_stream(world.pool, &client_events, side, &side->stream), 0);
     assert_int_equal(http_stream_send_head(side->stream, &head, false), 0);
-    UNTIL(&world, side->closed && world.server_sides[0].closed);
+    LOOP_UNTIL(world.loop, side->closed && world.server_sides[0].closed);
     assert_int_equal(side->status, 200);
     assert_false(side->reset);
     world_close(&world);
@@ -365,10 +368,7 @@ static void a_drain_waits_for_streams(void **state)
     struct side *side;
 
     (void)state;
-    world_open(&world, 0);
-    world.hold = true;
-    side = call(&world, 0, "GET", 0, NULL);
-    UNTIL(&world, world.server_count == 1);
+    side = world_open_asked(&world);
     http_server_drain(world.server);
     http_pool_drain(world.pool, on_drained, &world);
     for (int i = 0; i < 10; i++)
@@ -376,11 +376,11 @@ static void a_drain_waits_for_streams(void **state)
     assert_false(world.drained);
     assert_false(side->closed);
     answer(&world.server_sides[0], http_stream_head(world.server_sides[0].stream));
-    UNTIL(&world, world.drained);
+    LOOP_UNTIL(world.loop, world.drained);
     assert_true(side->closed);
     assert_false(side->reset);
     assert_slice(buf_slice(&side->body), "hello");
-    UNTIL(&world, http_server_conn_count(world.server) == 0);
+    LOOP_UNTIL(world.loop, http_server_conn_count(world.server) == 0);
     world_close(&world);
 }
 
@@ -403,10 +403,10 @@ static void too_large_a_head_resets_its_stream_alone(void **state)
     http_headers_add(&head.headers, http_stream_arena(side->stream), SLICE("x-big"),
                      slice_str(big));
     assert_int_equal(http_stream_send_head(side->stream, &head, true), 0);
-    UNTIL(&world, side->closed);
+    LOOP_UNTIL(world.loop, side->closed);
     assert_true(side->reset);
     other = call(&world, 1, "GET", 0, NULL);
-    UNTIL(&world, other->closed);
+    LOOP_UNTIL(world.loop, other->closed);
     assert_int_equal(other->status, 200);
     world_close(&world);
 }
@@ -417,14 +417,11 @@ static void a_pool_that_goes_resets_its_streams(void **state)
     struct side *side;
 
     (void)state;
-    world_open(&world, 0);
-    world.hold = true;
-    side = call(&world, 0, "GET", 0, NULL);
-    UNTIL(&world, world.server_count == 1);
+    side = world_open_asked(&world);
     http_pool_free(TAKE(world.pool));
     assert_true(side->reset);
     assert_true(side->closed);
-    UNTIL(&world, world.server_sides[0].closed);
+    LOOP_UNTIL(world.loop, world.server_sides[0].closed);
     assert_true(world.server_sides[0].reset);
     world_close(&world);
 }

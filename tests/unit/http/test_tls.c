@@ -89,7 +89,7 @@ static void fetch_once(struct secured *secured, const char *name, const char *pa
 
     assert_int_equal(http_pool_new(secured->fixture.loop, &options, &pool), 0);
     assert_int_equal(http_fetch_start(pool, &request, on_done, got, &fetch), 0);
-    RUN_UNTIL(&secured->fixture, got->count == before + 1);
+    LOOP_UNTIL(secured->fixture.loop, got->count == before + 1);
     http_pool_free(pool);
 }
 
@@ -174,7 +174,7 @@ static void curl_is_served(void **state)
                                        &(struct process_options){.argv = argv}, on_exit_code, &got,
                                        &process, &err),
                          0);
-        RUN_UNTIL(&secured.fixture, got.count == 1);
+        LOOP_UNTIL(secured.fixture.loop, got.count == 1);
         assert_int_equal(got.code, 0);
         assert_slice(buf_slice(&got.body), answers[i]);
         buf_deinit(&got.body);

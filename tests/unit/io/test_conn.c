@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections over real loopback sockets: plain and TLS, back-pressure, ends, failures. */
 #include "test.h"
+#include "until.h"
 #include "test_certs.h"
 
 #include "base/err.h"
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURNS_MAX = 20000, BODY_SIZE = 3 * 1024 * 1024 };
+enum { BODY_SIZE = 3 * 1024 * 1024 };
 
 /* One end of a connection in a test: what it has sent, got and heard. */
 struct end {
@@ -139,13 +140,6 @@ static void pair_close(struct pair *pair)
     loop_free(pair->loop);
 }
 
-#define UNTIL(pair, condition)                                                                     \
-    do {                                                                                           \
-        for (int turn_ = 0; turn_ < TURNS_MAX && !(condition); turn_++)                            \
-            loop_run_once((pair)->loop, 1000);                                                     \
-        assert_true(condition);                                                                    \
-    } while (0)
-
 static struct tls_config *server_config(const char *alpn, bool mutual)
 {
     struct tls_config *config = NULL;
@@ -179,7 +173,7 @@ static void bodies_cross(struct pair *pair)
 {
     const int small = 65536;
 
-    UNTIL(pair, pair->client.connected && pair->server.conn);
+    LOOP_UNTIL(pair->loop, pair->client.connected && pair->server.conn);
     /* Small kernel buffers, so that the writer meets the paused reader. */
     setsockopt(conn_fd(pair->client.conn), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     setsockopt(conn_fd(pair->server.conn), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -191,19 +185,20 @@ static void bodies_cross(struct pair *pair)
     assert_true(pair->client.to_send > 0); /* the paused reader holds the writer back */
     assert_true(pair->server.received < BODY_SIZE);
     conn_read_resume(pair->server.conn);
-    UNTIL(pair, pair->server.received > BODY_SIZE / 2);
+    LOOP_UNTIL(pair->loop, pair->server.received > BODY_SIZE / 2);
     pair->server.to_send = BODY_SIZE;
     end_send(&pair->server);
-    UNTIL(pair, pair->server.received == BODY_SIZE && pair->client.received == BODY_SIZE);
+    LOOP_UNTIL(pair->loop,
+               pair->server.received == BODY_SIZE && pair->client.received == BODY_SIZE);
     assert_false(pair->server.wrong);
     assert_false(pair->client.wrong);
     conn_shutdown(pair->client.conn);
-    UNTIL(pair, pair->server.ended);
+    LOOP_UNTIL(pair->loop, pair->server.ended);
     pair->server.to_send = 100; /* the other direction lives on */
     end_send(&pair->server);
-    UNTIL(pair, pair->client.received == BODY_SIZE + 100);
+    LOOP_UNTIL(pair->loop, pair->client.received == BODY_SIZE + 100);
     conn_close(TAKE(pair->server.conn));
-    UNTIL(pair, pair->client.ended);
+    LOOP_UNTIL(pair->loop, pair->client.ended);
 }
 
 static void plain_bodies_cross(void **state)
@@ -226,7 +221,7 @@ static void tls_bodies_cross_and_names_are_known(void **state)
 
     (void)state;
     pair_open(&pair, &options, server);
-    UNTIL(&pair, pair.client.connected && pair.server.connected);
+    LOOP_UNTIL(pair.loop, pair.client.connected && pair.server.connected);
     assert_slice(conn_alpn(pair.client.conn), "http/1.1");
     assert_slice(conn_alpn(pair.server.conn), "http/1.1");
     assert_slice(conn_sni(pair.server.conn), "server.test");
@@ -247,7 +242,7 @@ static void tls_refuses_a_wrong_name(void **state)
 
     (void)state;
     pair_open(&pair, &options, server);
-    UNTIL(&pair, pair.client.failure);
+    LOOP_UNTIL(pair.loop, pair.client.failure);
     assert_int_equal(pair.client.failure, ERR_TLS);
     assert_false(pair.client.connected);
     pair_close(&pair);
@@ -264,7 +259,7 @@ static void tls_server_demands_a_certificate(void **state)
 
     (void)state;
     pair_open(&pair, &options, server);
-    UNTIL(&pair, pair.server.failure);
+    LOOP_UNTIL(pair.loop, pair.server.failure);
     assert_int_equal(pair.server.failure, ERR_TLS);
     pair_close(&pair);
     tls_config_unref(server);
@@ -309,7 +304,7 @@ static void tls_starts_after_a_look_at_the_first_byte(void **state)
 
     (void)state;
     pair_open(&pair, &options, NULL);
-    UNTIL(&pair, pair.server.conn);
+    LOOP_UNTIL(pair.loop, pair.server.conn);
     pair.server_tls = server;
     conn_events_set(pair.server.conn, &look, &pair);
     bodies_cross(&pair);
@@ -354,12 +349,12 @@ static void the_peers_end_is_known(void **state)
 
     (void)state;
     pair_open(&pair, NULL, NULL);
-    UNTIL(&pair, pair.server.conn && pair.client.connected);
+    LOOP_UNTIL(pair.loop, pair.server.conn && pair.client.connected);
     conn_events_set(pair.server.conn, NULL, NULL);
     assert_false(conn_peer_ended(pair.server.conn));
     assert_int_equal(conn_write(pair.client.conn, SLICE("x")), 1);
     conn_shutdown(pair.client.conn);
-    UNTIL(&pair, conn_peer_ended(pair.server.conn));
+    LOOP_UNTIL(pair.loop, conn_peer_ended(pair.server.conn));
     assert_int_equal(conn_peek(pair.server.conn, &first, 1), 1);
     pair_close(&pair);
 }

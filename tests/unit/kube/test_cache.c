@@ -2,6 +2,7 @@
 /* Calls and caches against a small API server that comes, goes, forgets and refuses.
  */
 #include "test.h"
+#include "until.h"
 
 #include <stdio.h>
 
@@ -10,8 +11,6 @@
 #include "fake_api.h"
 #include "kube/cache.h"
 #include "wire/json.h"
-
-enum { WAIT_MS = 10000 };
 
 struct fixture {
     struct loop *loop;
@@ -47,16 +46,6 @@ static int tear_down(void **state)
     mem_free(f);
     return 0;
 }
-
-#define WAIT_FOR(f, condition)                                                                     \
-    do {                                                                                           \
-        uint64_t start_ms_ = clock_monotonic_ms();                                                 \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() - start_ms_ > WAIT_MS)                                        \
-                fail_msg("waited in vain for: %s", #condition);                                    \
-            loop_run_once((f)->loop, 20);                                                          \
-        }                                                                                          \
-    } while (0)
 
 static json_t *pod(const char *name, const char *value)
 {
@@ -147,7 +136,7 @@ static void cache_start(struct fixture *f)
     struct kube_cache_options options = {.resource = kube_resource_get(KUBE_RESOURCE_POD)};
 
     assert_int_equal(kube_cache_new(f->client, &options, &events, f, &f->cache), 0);
-    WAIT_FOR(f, f->synced == 1 && f->api.watch_count > 0);
+    LOOP_UNTIL(f->loop, f->synced == 1 && f->api.watch_count > 0);
 }
 
 static void list_and_watch(void **state)
@@ -163,7 +152,7 @@ static void list_and_watch(void **state)
     fake_api_put(&f->api, path_of("c"), pod("c", "1"));
     fake_api_put(&f->api, path_of("a"), pod("a", "2"));
     fake_api_delete(&f->api, path_of("b"));
-    WAIT_FOR(f, f->deleted == 1);
+    LOOP_UNTIL(f->loop, f->deleted == 1);
     assert_int_equal(f->added, 3);
     assert_int_equal(f->modified, 1);
     assert_string_equal(json_path_string(kube_cache_get(f->cache, "demo", "a"), "spec.value"), "2");
@@ -182,9 +171,9 @@ static void watch_ends(void **state)
     fake_api_put(&f->api, path_of("a"), pod("a", "1"));
     cache_start(f);
     fake_api_end_watches(&f->api);
-    WAIT_FOR(f, f->api.watch_count == 2);
+    LOOP_UNTIL(f->loop, f->api.watch_count == 2);
     fake_api_put(&f->api, path_of("b"), pod("b", "1"));
-    WAIT_FOR(f, f->added == 2);
+    LOOP_UNTIL(f->loop, f->added == 2);
     assert_int_equal(f->api.list_count, 1);
 }
 
@@ -202,7 +191,7 @@ static void expired(void **state)
     fake_api_delete(&f->api, path_of("b"));
     fake_api_put(&f->api, path_of("c"), pod("c", "1"));
     fake_api_end_watches(&f->api);
-    WAIT_FOR(f, f->deleted == 1 && f->added == 3);
+    LOOP_UNTIL(f->loop, f->deleted == 1 && f->added == 3);
     assert_int_equal(f->modified, 0);
     assert_int_equal(kube_cache_count(f->cache), 2);
     fake_api_end_watches(&f->api);
@@ -221,7 +210,7 @@ static void server_restarts(void **state)
         loop_run_once(f->loop, 10);
     assert_int_equal(kube_cache_count(f->cache), 1);
     fake_api_up(&f->api);
-    WAIT_FOR(f, kube_cache_get(f->cache, "demo", "b"));
+    LOOP_UNTIL(f->loop, kube_cache_get(f->cache, "demo", "b"));
     assert_non_null(kube_cache_get(f->cache, "demo", "a"));
 }
 
@@ -234,7 +223,7 @@ static void not_served(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(kube_cache_new(f->client, &options, &events, f, &f->cache), 0);
-    WAIT_FOR(f, f->synced == 1);
+    LOOP_UNTIL(f->loop, f->synced == 1);
     assert_int_equal(kube_cache_count(f->cache), 0);
 }
 

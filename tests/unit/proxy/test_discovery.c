@@ -2,6 +2,7 @@
 /* Configuration from a control plane: when it is whole, what is refused, what goes when.
  */
 #include "test.h"
+#include "until.h"
 
 #include "base/clock.h"
 #include "http/grpc.h"
@@ -15,8 +16,6 @@
 #include "xds/types.h"
 
 #include <stdio.h>
-
-enum { WAIT_MS = 15000 };
 
 /* The proxy's main thread, and a control plane that sends what the test says. */
 struct world {
@@ -32,14 +31,7 @@ struct world {
 
 #define NOTE(text, ...) snprintf((text) + strlen(text), sizeof(text) - strlen(text), __VA_ARGS__)
 #define UNTIL(world, condition)                                                                    \
-    do {                                                                                           \
-        uint64_t until_ = clock_monotonic_ms() + WAIT_MS;                                          \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() > until_)                                                     \
-                fail_msg("never came true: %s (requests %s)", #condition, (world)->requests);      \
-            loop_run_once((world)->server->loop, 10);                                              \
-        }                                                                                          \
-    } while (0)
+    LOOP_UNTIL_OR((world)->server->loop, condition, "requests %s", (world)->requests)
 
 static const char *short_name(struct slice url)
 {

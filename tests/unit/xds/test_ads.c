@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stream that is kept up, over real sockets: connect, ask, lose the server, come back. */
 #include "test.h"
+#include "until.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -14,8 +15,6 @@
 
 #include <stdio.h>
 #include <unistd.h>
-
-enum { WAIT_MS = 10000 };
 
 struct world {
     struct loop *loop;
@@ -31,15 +30,8 @@ struct world {
 };
 
 #define RUN_UNTIL(world, condition)                                                                \
-    do {                                                                                           \
-        uint64_t until_ = clock_monotonic_ms() + WAIT_MS;                                          \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() > until_)                                                     \
-                fail_msg("never came true: %s (requests %s updates %s state %s)", #condition,      \
-                         (world)->requests, (world)->updates, (world)->state);                     \
-            loop_run_once((world)->loop, 10);                                                      \
-        }                                                                                          \
-    } while (0)
+    LOOP_UNTIL_OR((world)->loop, condition, "requests %s updates %s state %s", (world)->requests,  \
+                  (world)->updates, (world)->state)
 
 #define NOTE(text, ...) snprintf((text) + strlen(text), sizeof(text) - strlen(text), __VA_ARGS__)
 

@@ -85,24 +85,29 @@ static void names_note(char *out, size_t size, const char *sign, const struct sl
         snprintf(out + strlen(out), size - strlen(out), " %s%.*s", sign, SLICE_ARG(names[i]));
 }
 
+/* The next request, a message of type `desc`; NULL when nothing is due. */
+static void *request_next(struct world *world, const struct proto_message *desc)
+{
+    SCOPED(buf_deinit) struct buf bytes;
+    void *request;
+
+    buf_init(&bytes, 0);
+    if (!xds_client_request_next(world->client, &bytes))
+        return NULL;
+    assert_int_equal(
+        proto_decode(desc, buf_slice(&bytes), NULL, &world->arena, &request, NULL, NULL), 0);
+    return request;
+}
+
 /* The next request as text; "none" when nothing is due. */
 static const char *request_text(struct world *world)
 {
     char *out = arena_bytes(&world->arena, 1000);
-    struct pb_delta_discovery_request *request;
-    struct buf bytes;
-    void *decoded;
+    struct pb_delta_discovery_request *request =
+        request_next(world, &pb_delta_discovery_request_desc);
 
-    buf_init(&bytes, 0);
-    if (!xds_client_request_next(world->client, &bytes)) {
-        buf_deinit(&bytes);
+    if (!request)
         return "none";
-    }
-    assert_int_equal(proto_decode(&pb_delta_discovery_request_desc, buf_slice(&bytes), NULL,
-                                  &world->arena, &decoded, NULL, NULL),
-                     0);
-    buf_deinit(&bytes);
-    request = decoded;
     snprintf(out, 1000, "%s%s", request->node ? "node " : "",
              xds_type_short((enum xds_type)xds_type_find(request->type_url)));
     names_note(out, 1000, "+", request->resource_names_subscribe,
@@ -165,16 +170,20 @@ static void add(struct response *response, const char *name, const char *version
     PROTO_PUSH(arena, &response->delta, resources, entry);
 }
 
-static int give(struct response *response, struct error *err)
+/* Gives the client a message of type `desc`. */
+static int message_give(struct world *world, const struct proto_message *desc, const void *message,
+                        struct error *err)
 {
-    struct buf bytes;
-    int rc;
+    SCOPED(buf_deinit) struct buf bytes;
 
     buf_init(&bytes, 0);
-    assert_int_equal(proto_encode(&pb_delta_discovery_response_desc, &response->delta, &bytes), 0);
-    rc = xds_client_message(response->world->client, buf_slice(&bytes), err);
-    buf_deinit(&bytes);
-    return rc;
+    assert_int_equal(proto_encode(desc, message, &bytes), 0);
+    return xds_client_message(world->client, buf_slice(&bytes), err);
+}
+
+static int give(struct response *response, struct error *err)
+{
+    return message_give(response->world, &pb_delta_discovery_response_desc, &response->delta, err);
 }
 
 #define ASSERT_LOG(world, expected)                                                                \
@@ -344,39 +353,23 @@ static int world_give(struct world *world, enum xds_type type, const char *versi
         .nonce = slice_str(nonce),
     };
     struct error err = {0};
-    struct buf bytes;
-    int rc;
 
     for (; *names; names++) {
         struct pb_any *any = resource(world, type, *names, salt);
 
         PROTO_PUSH(&world->arena, &message, resources, any);
     }
-    buf_init(&bytes, 0);
-    assert_int_equal(proto_encode(&pb_discovery_response_desc, &message, &bytes), 0);
-    rc = xds_client_message(world->client, buf_slice(&bytes), &err);
-    buf_deinit(&bytes);
-    return rc;
+    return message_give(world, &pb_discovery_response_desc, &message, &err);
 }
 
 /* A request of the older protocol as text. */
 static const char *world_request_text(struct world *world)
 {
     char *out = arena_bytes(&world->arena, 1000);
-    struct pb_discovery_request *request;
-    struct buf bytes;
-    void *decoded;
+    struct pb_discovery_request *request = request_next(world, &pb_discovery_request_desc);
 
-    buf_init(&bytes, 0);
-    if (!xds_client_request_next(world->client, &bytes)) {
-        buf_deinit(&bytes);
+    if (!request)
         return "none";
-    }
-    assert_int_equal(proto_decode(&pb_discovery_request_desc, buf_slice(&bytes), NULL,
-                                  &world->arena, &decoded, NULL, NULL),
-                     0);
-    buf_deinit(&bytes);
-    request = decoded;
     snprintf(out, 1000, "%s%s v\"%.*s\" n\"%.*s\"%s", request->node ? "node " : "",
              xds_type_short((enum xds_type)xds_type_find(request->type_url)),
              SLICE_ARG(request->version_info), SLICE_ARG(request->response_nonce),
