@@ -94,6 +94,19 @@ def test_fault_is_found(tree, check, path, text, said):
     assert code == 1 and said in out, out
 
 
+@pytest.mark.parametrize("path, target, said", [
+    ("src/wire/pure/thing.c", "wire/thing.h", "wire/pure may not use wire "),    # the inner folder has a line of its own
+    ("src/wire/thing.c", "wire/pure/thing.h", None),
+    ("src/proxy/thing.c", "wire/pure/thing.h", None),                            # who may use the outer may use the inner
+    ("src/base/thing.c", "wire/pure/thing.h", "base may not use wire/pure "),
+])
+def test_a_folder_within_a_folder_has_its_own_line(tree, path, target, said):
+    write(tree, "src/LAYERS", "base:\nwire: base\nwire/pure: base\nproxy: wire\n")
+    write(tree, path, GOOD_C.replace("base/thing.h", target))
+    code, out = run(tree, "check_layers")
+    assert (code == 0) if said is None else (code == 1 and said in out), out
+
+
 def test_words_in_comments_and_strings_are_not_calls(tree):
     write(tree, "src/base/thing.c", body('    /* atoi(x) and strcpy(y) */\n    return "sprintf(z)"[a];\n'))
     assert run(tree, "check_banned")[0] == 0
