@@ -98,7 +98,7 @@ static json_t *runc_state(const struct oci_runtime *runtime, const char *id)
 
 /* --- root file system --- */
 
-int oci_rootfs_mount(const char *bundle, const struct oci_image *image, struct error *err)
+static int rootfs_mount(const char *bundle, const struct oci_image *image, struct error *err)
 {
     static const char *const folders[] = {"rootfs", "upper", "work"};
     SCOPED(buf_deinit) struct buf options;
@@ -239,7 +239,7 @@ static int create(const struct oci_runtime *runtime, const struct oci_create *cr
 
     while (argv[argc])
         argc++;
-    if (create->tty)
+    if (json_path_bool(create->config, "process.terminal", false))
         argv[argc++] = "-t";
     if (create->stdin_open)
         argv[argc++] = "-i";
@@ -255,11 +255,23 @@ static int create(const struct oci_runtime *runtime, const struct oci_create *cr
     return rc;
 }
 
+static int config_write(const struct oci_create *create, struct error *err)
+{
+    SCOPED(mem_drop) char *path = mem_printf("%s/config.json", create->bundle);
+    SCOPED(mem_drop) char *text = json_format_str(create->config, JSON_FORMAT_COMPACT);
+
+    return file_write(path, slice_str(text), 0600, err);
+}
+
 int oci_container_run(const struct oci_runtime *runtime, const struct oci_create *what,
                       struct error *err)
 {
-    int rc = create(runtime, what, err);
+    int rc = config_write(what, err);
 
+    if (rc == 0)
+        rc = rootfs_mount(what->bundle, what->image, err);
+    if (rc == 0)
+        rc = create(runtime, what, err);
     if (rc < 0)
         return rc;
     if (runc(runtime, (const char *const[3]){"start", what->id}, NULL, err) == 0)
@@ -328,6 +340,44 @@ bool oci_container_exit_read(const struct oci_runtime *runtime, const char *id, 
     if (ret_finished_ms)
         *ret_finished_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
     return true;
+}
+
+bool oci_container_is_lost(const char *bundle)
+{
+    SCOPED(mem_drop) char *path = mem_printf("%s/pid", bundle);
+    uint64_t pid;
+
+    return number_read(path, INT32_MAX, &pid) && pid > 0 && kill((pid_t)pid, 0) < 0 &&
+           errno == ESRCH;
+}
+
+/* --- while it runs --- */
+
+void oci_container_resize(const char *bundle, unsigned columns, unsigned rows)
+{
+    SCOPED(mem_drop) char *path = mem_printf("%s/ctl", bundle);
+    SCOPED(fd_drop) int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0)
+        dprintf(fd, "1 %u %u\n", rows, columns);
+}
+
+const char **oci_exec_argv(const struct oci_runtime *runtime, const char *id, bool tty,
+                           const char *const *command, size_t count)
+{
+    const char **argv = mem_calloc(count + 7, sizeof *argv);
+    size_t at = 0;
+
+    argv[at++] = "runc";
+    argv[at++] = "--root";
+    argv[at++] = runtime->state_path;
+    argv[at++] = "exec";
+    if (tty)
+        argv[at++] = "--tty";
+    argv[at++] = id;
+    for (size_t i = 0; i < count; i++)
+        argv[at++] = command[i];
+    return argv;
 }
 
 /* --- all --- */

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/prelude.h"
 #include "oci/image.h"
+#include "wire/json.h"
 
 enum { OCI_ID_SIZE = 160 };
 
@@ -35,19 +36,19 @@ MUST_USE int oci_runtime_init(const struct oci_runtime *runtime, struct error *e
  * stay mounted. */
 MUST_USE int oci_runtime_clear(const struct oci_runtime *runtime, struct error *err);
 
-/* Mounts the image's layers with a fresh upper layer at bundle/rootfs (0755 folders are made). */
-MUST_USE int oci_rootfs_mount(const char *bundle, const struct oci_image *image, struct error *err);
-
+/* A container to be. All borrowed. */
 struct oci_create {
-    const char *id;
-    const char *bundle; /* holds config.json and rootfs */
-    bool tty;
+    const char *id;     /* unique on the machine; letters, digits, '.', '_', '-' */
+    const char *bundle; /* its folder, which must be there; config.json and rootfs are made in it */
+    const json_t *config; /* of oci_config_build */
+    const struct oci_image *image;
     bool stdin_open;
     bool stdin_once; /* stdin ends with the first that attached */
 };
 
-/* Creates and starts; returns when the program runs. A failure of runc (program not found ...) is
- * ERR_INVALID with its message; nothing is left behind but the rootfs mount. */
+/* Mounts the image's layers with a fresh upper layer as root file system, creates and starts;
+ * returns when the program runs. A failure of runc (program not found ...) is ERR_INVALID with its
+ * message; nothing is left behind but what oci_container_delete takes away. */
 MUST_USE int oci_container_run(const struct oci_runtime *runtime, const struct oci_create *create,
                                struct error *err);
 /* Sends a signal ("TERM") to the first process; a container that is gone is fine. */
@@ -61,5 +62,14 @@ bool oci_container_is_running(const struct oci_runtime *runtime, const char *id)
 /* True when it has ended: the exit code and (may be NULL) the time, wall clock in ms. */
 bool oci_container_exit_read(const struct oci_runtime *runtime, const char *id, int *ret_code,
                              int64_t *ret_finished_ms);
+/* Whether its first process is gone: with no exit file, somebody killed its conmon. */
+bool oci_container_is_lost(const char *bundle);
+
+/* Tells a container with a terminal its new size; one without takes no notice. */
+void oci_container_resize(const char *bundle, unsigned columns, unsigned rows);
+/* The command line that runs `command` inside a container that runs; with `tty` on the terminal
+ * that it is started on. The words are borrowed; mem_free the NULL-terminated array. */
+const char **oci_exec_argv(const struct oci_runtime *runtime, const char *id, bool tty,
+                           const char *const *command, size_t count);
 
 #endif

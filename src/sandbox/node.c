@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/utsname.h>
@@ -255,18 +254,10 @@ static void lost_check(struct node *node)
         for (size_t i = 0; i < pod->container_count; i++) {
             struct node_container *c = &pod->containers[i];
             char bundle[INSTANCE_PATH_SIZE];
-            SCOPED(mem_drop) char *path = NULL;
-            SCOPED(buf_deinit) struct buf text;
-            uint64_t pid = 0;
 
-            buf_init(&text, 64);
             node_container_check_exit(c);
             node_container_bundle(c, c->attempt, bundle);
-            path = mem_printf("%s/pid", bundle);
-            if (c->state != CONTAINER_RUNNING || file_read(path, &text, NULL) < 0 ||
-                slice_parse_u64(slice_trim(buf_slice(&text)), INT32_MAX, &pid) < 0 || pid == 0)
-                continue;
-            if (kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+            if (c->state == CONTAINER_RUNNING && oci_container_is_lost(bundle))
                 node_container_exited(c, 137, clock_realtime_ms());
         }
     }

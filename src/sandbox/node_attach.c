@@ -3,14 +3,9 @@
  *
  *   bundle/attach  packets: out of it one byte (2 stdout, 3 stderr) and text; into it the bytes of
  *                  stdin, whose end closes the program's
- *   bundle/ctl     a fifo: "1 ROWS COLUMNS" is the size of the terminal
  *
  * What was written before the attachment is in the log, not here.
  */
-#include <fcntl.h>
-#include <stdio.h>
-
-#include "base/file.h"
 #include "base/mem.h"
 #include "io/packets.h"
 #include "kube/channels.h"
@@ -68,12 +63,7 @@ static void on_input_end(void *ctx)
 
 static void on_resize(unsigned columns, unsigned rows, void *ctx)
 {
-    struct session *session = ctx;
-    SCOPED(mem_drop) char *path = mem_printf("%s/ctl", session->bundle);
-    SCOPED(fd_drop) int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd >= 0)
-        dprintf(fd, "1 %u %u\n", rows, columns);
+    oci_container_resize(((struct session *)ctx)->bundle, columns, rows);
 }
 
 static void on_writable(void *ctx)

@@ -18,25 +18,6 @@
 
 enum { EXEC_WORDS_MAX = 4096 };
 
-/* argv of `runc exec`; the strings are borrowed. mem_free the array. */
-static const char **exec_argv(const struct node_container *container, const char *root, bool tty,
-                              const char *const *command, size_t count)
-{
-    const char **argv = mem_calloc(count + 8, sizeof *argv);
-    size_t at = 0;
-
-    argv[at++] = "runc";
-    argv[at++] = "--root";
-    argv[at++] = root;
-    argv[at++] = "exec";
-    if (tty)
-        argv[at++] = "--tty";
-    argv[at++] = container->id;
-    for (size_t i = 0; i < count; i++)
-        argv[at++] = command[i];
-    return argv;
-}
-
 int node_exec_start(struct node_container *container, const json_t *list, uint64_t timeout_ms,
                     void (*on_exit)(const struct process_result *result, void *ctx), void *ctx,
                     struct process **ret, struct error *err)
@@ -52,8 +33,8 @@ int node_exec_start(struct node_container *container, const json_t *list, uint64
         return err_set(err, ERR_INVALID, "a command of 1 to %d words is needed", EXEC_WORDS_MAX);
     json_array_foreach(list, i, item) command[i] =
         json_is_string(item) ? json_string_value(item) : "";
-    argv = exec_argv(container, container->pod->node->instance->runtime.state_path, false, command,
-                     count);
+    argv = oci_exec_argv(&container->pod->node->instance->runtime, container->id, false, command,
+                         count);
     options.argv = argv;
     return process_start(container->pod->node->loop, &options, on_exit, ctx, ret, err);
 }
@@ -121,8 +102,8 @@ static int session_start(struct session *session, struct node_container *contain
     static const struct program_events events = {
         .on_output = on_output, .on_input_taken = on_input_taken, .on_exit = on_exit_code};
     SCOPED(mem_drop)
-    const char **argv = exec_argv(container, container->pod->node->instance->runtime.state_path,
-                                  tty, command, count);
+    const char **argv =
+        oci_exec_argv(&container->pod->node->instance->runtime, container->id, tty, command, count);
     const struct program_options options = {
         .argv = argv, .terminal = tty, .with_input = with_input};
 

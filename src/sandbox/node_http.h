@@ -37,12 +37,4 @@ void node_exec_serve(struct node *node, struct http_stream *stream,
 void node_attach_serve(struct node *node, struct http_stream *stream,
                        struct node_container *container, struct slice query);
 
-/* A line of a log file: "TIME stdout F text\n". False when it is not one. Borrows. */
-struct node_log_line {
-    struct slice time; /* RFC 3339 with nanoseconds */
-    struct slice text; /* without the newline */
-    bool full;         /* F: a newline belongs behind it; P: the line goes on */
-};
-bool node_log_line_parse(struct slice line, struct node_log_line *ret);
-
 #endif

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Container logs: conmon's file, read in pieces, line by line, to an HTTP stream.
+/* Container logs to an HTTP stream: what a query asks for, out of the lines of oci/log.h.
  *
  * Following looks at the file ten times a second; it ends when the run has ended and all was sent.
- * Limits: lines of 64 KiB (conmon cuts at 16 KiB); tailLines up to 100,000
  */
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "oci/log.h"
 #include "sandbox/node_http.h"
 #include "wire/url.h"
 
-enum { PIECE = 65536, FOLLOW_MS = 100, TAIL_MAX = 100000 };
+enum { PIECE = 65536, FOLLOW_MS = 100 };
 
 struct log_session {
     struct node *node;
@@ -22,9 +19,7 @@ struct log_session {
     char pod_uid[64];
     char container_name[64];
     unsigned attempt;
-    int fd;
-    off_t at;
-    struct buf rest; /* of a line that is not whole */
+    struct oci_log log;
     bool follow, timestamps;
     int64_t since_ms;    /* wall clock; 0: all */
     uint64_t limit_size; /* bytes left to send */
@@ -33,22 +28,6 @@ struct log_session {
     bool ended;
     struct loop_timer timer;
 };
-
-bool node_log_line_parse(struct slice line, struct node_log_line *ret)
-{
-    struct slice stream, tag;
-    struct slice rest = line;
-
-    if (!slice_split_next(&rest, ' ', &ret->time) || !slice_split_next(&rest, ' ', &stream) ||
-        rest.data == NULL)
-        return false;
-    tag = slice_head(rest, 1);
-    ret->full = slice_eq_str(tag, "F");
-    if (!ret->full && !slice_eq_str(tag, "P"))
-        return false;
-    ret->text = slice_from(rest, 2);
-    return true;
-}
 
 /* --- sending --- */
 
@@ -72,51 +51,41 @@ static void text_send(struct log_session *session, struct buf *out)
         session_end(session);
 }
 
-static void line_append(struct log_session *session, struct slice bytes, struct buf *out)
+static void line_append(struct log_session *session, const struct oci_log_line *line,
+                        struct buf *out)
 {
-    struct node_log_line line;
     int64_t at_ms = 0;
 
-    if (!node_log_line_parse(bytes, &line))
-        return;
-    if (session->since_ms && clock_parse_rfc3339(line.time, &at_ms) == 0 &&
+    if (session->since_ms && clock_parse_rfc3339(line->time, &at_ms) == 0 &&
         at_ms < session->since_ms)
         return;
     if (session->timestamps && !session->line_open) { /* conmon's zone is UTC, in numbers */
-        bool utc = slice_ends_with(line.time, SLICE("+00:00"));
+        bool utc = slice_ends_with(line->time, SLICE("+00:00"));
 
-        buf_printf(out, "%.*s%s ", SLICE_ARG(slice_head(line.time, line.time.len - (utc ? 6 : 0))),
+        buf_printf(out, "%.*s%s ",
+                   SLICE_ARG(slice_head(line->time, line->time.len - (utc ? 6 : 0))),
                    utc ? "Z" : "");
     }
-    buf_append(out, line.text);
-    if (line.full)
+    buf_append(out, line->text);
+    if (line->full)
         buf_append_char(out, '\n');
-    session->line_open = !line.full;
+    session->line_open = !line->full;
 }
 
-/* Reads one piece and sends its whole lines; false at the end of the file. */
+/* Sends about a piece; false at the end of the file. */
 static bool piece_send(struct log_session *session)
 {
-    char *into = buf_reserve(&session->rest, PIECE);
-    struct slice rest;
-    ptrdiff_t end;
-    struct buf out;
-    ssize_t got = into ? pread(session->fd, into, PIECE, session->at) : 0;
+    SCOPED(buf_deinit) struct buf out;
+    struct oci_log_line line;
+    bool any = false;
 
-    if (got <= 0)
-        return false;
-    session->at += got;
-    buf_commit(&session->rest, (size_t)got);
     buf_init(&out, 4 * PIECE);
-    rest = buf_slice(&session->rest);
-    while ((end = slice_find_char(rest, '\n')) >= 0) {
-        line_append(session, slice_head(rest, (size_t)end), &out);
-        rest = slice_from(rest, (size_t)end + 1);
+    while (out.len < PIECE && oci_log_next(&session->log, &line)) {
+        line_append(session, &line, &out);
+        any = true;
     }
-    buf_consume(&session->rest, session->rest.len - rest.len);
     text_send(session, &out);
-    buf_deinit(&out);
-    return true;
+    return any;
 }
 
 /* Whether more may be written to the file. */
@@ -158,8 +127,7 @@ static void on_close(struct http_stream *stream, void *ctx)
 
     (void)stream;
     loop_timer_stop(session->node->loop, &session->timer);
-    fd_drop(&session->fd);
-    buf_deinit(&session->rest);
+    oci_log_close(&session->log);
     mem_free(session);
 }
 
@@ -167,34 +135,6 @@ static const struct http_stream_events log_events = {.on_writable = on_writable,
                                                      .on_close = on_close};
 
 /* --- start --- */
-
-/* Where the last `wanted` lines begin. */
-static off_t tail_offset(int fd, uint64_t wanted)
-{
-    off_t *starts;
-    size_t count = 0;
-    off_t at = 0, line_start = 0, result = 0;
-    char piece[8192];
-    ssize_t got;
-
-    wanted = MIN(wanted, (uint64_t)TAIL_MAX);
-    starts = mem_calloc(wanted + 1, sizeof *starts);
-    while ((got = pread(fd, piece, sizeof piece, at)) > 0) {
-        for (ssize_t i = 0; i < got; i++) {
-            if (piece[i] != '\n')
-                continue;
-            starts[count++ % (wanted + 1)] = line_start;
-            line_start = at + i + 1;
-        }
-        at += got;
-    }
-    if (wanted == 0)
-        result = line_start;
-    else if (count > wanted)
-        result = starts[(count - wanted) % (wanted + 1)];
-    mem_free(starts);
-    return result;
-}
 
 static bool flag(struct arena *arena, struct slice query, const char *name)
 {
@@ -248,25 +188,22 @@ void node_log_serve(struct node *node, struct http_stream *stream, struct node_c
     int attempt = attempt_choose(stream, container, flag(arena, query, "previous"));
     struct log_session *session;
     char bundle[INSTANCE_PATH_SIZE];
-    SCOPED(mem_drop) char *path = NULL;
     uint64_t tail;
 
     if (attempt < 0)
         return;
     node_container_bundle(container, (unsigned)attempt, bundle);
-    path = mem_printf("%s/log", bundle);
     session = MEM_NEW(struct log_session);
     session->node = node;
     session->stream = stream;
     session->attempt = (unsigned)attempt;
     snprintf(session->pod_uid, sizeof session->pod_uid, "%s", container->pod->uid);
     snprintf(session->container_name, sizeof session->container_name, "%s", container->name);
-    session->fd = open(path, O_RDONLY | O_CLOEXEC);
-    buf_init(&session->rest, 2 * PIECE);
+    oci_log_open(&session->log, bundle);
     loop_timer_init(&session->timer, pump, session);
     options_read(session, query);
-    if (slice_parse_u64(url_query_value(arena, query, "tailLines"), TAIL_MAX, &tail) == 0)
-        session->at = tail_offset(session->fd, tail);
+    if (slice_parse_u64(url_query_value(arena, query, "tailLines"), OCI_LOG_TAIL_MAX, &tail) == 0)
+        oci_log_tail(&session->log, tail);
     http_stream_events_set(stream, &log_events, session);
     http_headers_add(&answer.headers, arena, SLICE("content-type"), SLICE("text/plain"));
     if (http_stream_send_head(stream, &answer, false) < 0)

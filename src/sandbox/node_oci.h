@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a pod's container and its image to the OCI runtime configuration (config.json of runc).
+/* What Kubernetes says of a container, as the plan that oci/config.h takes.
  *
  * Place   node agent's container start, on a job thread; a pure function but for looking a user's
  *         name up in the image's /etc/passwd
  * Owns    nothing
- * Spec    OCI runtime-spec 1.0.2; Kubernetes' meaning of command, args and securityContext
+ * Spec    Kubernetes' meaning of securityContext (the container's over the pod's) and of resources
  */
 #ifndef WEFT_SANDBOX_NODE_OCI_H
 #define WEFT_SANDBOX_NODE_OCI_H
@@ -25,11 +25,10 @@ struct node_oci_plan {
     const char *hostname;
     const char *netns_path;  /* NULL: a fresh one */
     const char *cgroup_path; /* from the cgroup root, "/weft-x/uid/name" */
-    const char *rootfs_path;
 };
 
-/* *ret is a new reference. ERR_INVALID with what a person must mend: no command, an unknown user,
- * root where runAsNonRoot forbids it. */
+/* The runtime's configuration; *ret is a new reference. ERR_INVALID with what a person must mend:
+ * no command, an unknown user, root where runAsNonRoot forbids it. */
 MUST_USE int node_oci_build(const struct node_oci_plan *plan, const struct oci_image *image,
                             json_t **ret, struct error *err);
 

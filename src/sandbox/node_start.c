@@ -72,7 +72,8 @@ static int sources_make(const struct start_job *job, struct error *err)
     return 0;
 }
 
-static int config_write(const struct start_job *job, const struct oci_image *image,
+/* *ret is a new reference. */
+static int config_build(const struct start_job *job, const struct oci_image *image, json_t **ret,
                         struct error *err)
 {
     const struct node_oci_plan plan = {
@@ -85,17 +86,9 @@ static int config_write(const struct start_job *job, const struct oci_image *ima
         .hostname = job->hostname,
         .netns_path = job->netns_path,
         .cgroup_path = job->cgroup,
-        .rootfs_path = "rootfs",
     };
-    SCOPED(mem_drop) char *path = mem_printf("%s/config.json", job->bundle);
-    SCOPED(mem_drop) char *text = NULL;
-    SCOPED(json_drop) json_t *config = NULL;
-    int rc = node_oci_build(&plan, image, &config, err);
 
-    if (rc < 0)
-        return rc;
-    text = json_format_str(config, JSON_FORMAT_COMPACT);
-    return file_write(path, slice_str(text), 0600, err);
+    return node_oci_build(&plan, image, ret, err);
 }
 
 /* What a later agent must know of the run. */
@@ -112,11 +105,12 @@ static int meta_write(const struct start_job *job, struct error *err)
 static int run_image(struct start_job *job, const struct oci_image *image)
 {
     const json_t *container = json_object_get(job->inputs, "container");
-    const struct oci_create create = {.id = job->id,
-                                      .bundle = job->bundle,
-                                      .tty = json_get_bool(container, "tty", false),
-                                      .stdin_open = json_get_bool(container, "stdin", false),
-                                      .stdin_once = json_get_bool(container, "stdinOnce", false)};
+    SCOPED(json_drop) json_t *config = NULL;
+    struct oci_create create = {.id = job->id,
+                                .bundle = job->bundle,
+                                .image = image,
+                                .stdin_open = json_get_bool(container, "stdin", false),
+                                .stdin_once = json_get_bool(container, "stdinOnce", false)};
     int rc;
 
     job->stage = NODE_START_CONFIG;
@@ -124,17 +118,14 @@ static int run_image(struct start_job *job, const struct oci_image *image)
     if (rc == 0)
         rc = sources_make(job, &job->err);
     if (rc == 0)
-        rc = config_write(job, image, &job->err);
+        rc = config_build(job, image, &config, &job->err);
     if (rc < 0)
         return rc;
     job->stage = NODE_START_RUN;
-    rc = oci_rootfs_mount(job->bundle, image, &job->err);
     job->started_ms = clock_realtime_ms();
-    if (rc == 0)
-        rc = meta_write(job, &job->err);
-    if (rc == 0)
-        rc = oci_container_run(&job->instance->runtime, &create, &job->err);
-    return rc;
+    create.config = config;
+    rc = meta_write(job, &job->err);
+    return rc < 0 ? rc : oci_container_run(&job->instance->runtime, &create, &job->err);
 }
 
 static void start_run(void *ctx)
