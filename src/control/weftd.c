@@ -9,7 +9,6 @@
 #include "control/debug.h"
 #include "control/identity.h"
 #include "control/ingress_status.h"
-#include "control/leader.h"
 #include "control/listen.h"
 #include "control/push.h"
 #include "control/roots.h"
@@ -19,6 +18,7 @@
 #include "control/webhook.h"
 #include "http/server.h"
 #include "install/values.h"
+#include "kube/lease.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,7 +42,7 @@ struct weftd {
     struct push *push;
     struct status *status;
     struct ingress_status *ingress_status; /* NULL: a folder */
-    struct leader *leader;                 /* NULL: a folder */
+    struct lease *lease;                   /* NULL: a folder */
     struct roots *roots;
     struct webhook *webhook;
     struct debug *debug;
@@ -223,16 +223,16 @@ static void writers_start(struct weftd *weftd)
     const char *pod = getenv("POD_NAME");
     char *name = mem_printf("istio-status-leader%s", weftd->suffix);
     char *identity = pod ? mem_strdup(pod) : mem_printf("weftd-%ld", (long)getpid());
-    const struct leader_options options = {.client = weftd->client,
-                                           .ns = weftd->ns,
-                                           .name = name,
-                                           .identity = identity,
-                                           .duration_ms = LEASE_MS,
-                                           .on_change = on_lead,
-                                           .ctx = weftd};
+    const struct lease_options options = {.client = weftd->client,
+                                          .ns = weftd->ns,
+                                          .name = name,
+                                          .identity = identity,
+                                          .duration_ms = LEASE_MS,
+                                          .on_change = on_lead,
+                                          .ctx = weftd};
 
     weftd->ingress_status = ingress_status_new(weftd->client, weftd->source);
-    weftd->leader = leader_new(&options);
+    weftd->lease = lease_new(&options);
     mem_free(identity);
     mem_free(name);
 }
@@ -295,7 +295,7 @@ void weftd_free(struct weftd *weftd)
     webhook_free(weftd->webhook);
     push_free(weftd->push);
     http_server_free(weftd->xds);
-    leader_free(weftd->leader);
+    lease_free(weftd->lease);
     ingress_status_free(weftd->ingress_status);
     status_free(weftd->status);
     roots_free(weftd->roots);

@@ -152,3 +152,14 @@ void cgroup_remove(const char *path)
     if (folder)
         closedir(folder);
 }
+
+void cgroup_rate_add(struct cgroup_rate *rate, const struct cgroup_usage *usage, uint64_t now_ms)
+{
+    if (rate->at_ms > 0 && now_ms > rate->at_ms && usage->cpu_ns >= rate->cpu_ns) {
+        rate->window_ms = now_ms - rate->at_ms;
+        rate->cpu_nano = (usage->cpu_ns - rate->cpu_ns) * 1000 / rate->window_ms;
+    }
+    rate->cpu_ns = usage->cpu_ns;
+    rate->memory_size = usage->memory_size;
+    rate->at_ms = now_ms;
+}

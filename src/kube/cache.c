@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "base/backoff.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -46,7 +47,7 @@ struct kube_cache {
     unsigned stream_status;
     bool watch_broken; /* an ERROR event or a bad line: list again */
     struct buf line;
-    uint64_t backoff_ms;
+    struct backoff backoff;
     uint64_t watch_start_ms;
     struct loop_timer timer;
     struct rng rng;
@@ -80,6 +81,7 @@ int kube_cache_new(struct kube_client *client, const struct kube_cache_options *
     cache->events = events;
     cache->ctx = ctx;
     cache->list_due = true;
+    cache->backoff = (struct backoff){.min_ms = BACKOFF_MIN_MS, .max_ms = BACKOFF_MAX_MS};
     map_init(&cache->entries, options->object_max ? options->object_max : OBJECT_MAX_DEFAULT);
     buf_init(&cache->line, LINE_SIZE_MAX);
     rng_init(&cache->rng, rng_system_u64());
@@ -122,11 +124,9 @@ void kube_cache_free(struct kube_cache *cache)
 
 static void rest(struct kube_cache *cache, uint64_t least_ms)
 {
-    uint64_t delay_ms;
+    uint64_t backoff_ms = backoff_next(&cache->backoff);
+    uint64_t delay_ms = MAX(backoff_ms, least_ms);
 
-    cache->backoff_ms =
-        cache->backoff_ms ? MIN(cache->backoff_ms * 2, BACKOFF_MAX_MS) : BACKOFF_MIN_MS;
-    delay_ms = MAX(cache->backoff_ms, least_ms);
     delay_ms = delay_ms / 2 + rng_below(&cache->rng, delay_ms / 2 + 1);
     loop_timer_start(kube_client_loop(cache->client), &cache->timer, delay_ms);
 }
@@ -248,7 +248,7 @@ static void on_listed(const struct kube_result *result, void *ctx)
     list_take(cache, absent ? NULL : result->object);
     if (absent) {
         cache->list_due = true;
-        cache->backoff_ms = 0;
+        backoff_reset(&cache->backoff);
         rest(cache, ABSENT_RETRY_MS);
         return;
     }
@@ -305,7 +305,7 @@ static void event_take(struct kube_cache *cache, const json_t *event)
         return;
     }
     version_set(cache, kube_resource_version(object));
-    cache->backoff_ms = 0;
+    backoff_reset(&cache->backoff);
 }
 
 static void line_take(struct kube_cache *cache, struct slice text)
@@ -374,7 +374,7 @@ static void on_watch_close(struct http_stream *stream, void *ctx)
     if (cache->watch_broken)
         cache->list_due = true;
     if (lived_ms > BACKOFF_MAX_MS)
-        cache->backoff_ms = 0;
+        backoff_reset(&cache->backoff);
     rest(cache, 0);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "xds/ads.h"
 
+#include "base/backoff.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/client.h"
@@ -26,8 +27,7 @@ struct ads {
     struct http_header *metadata;
     size_t metadata_count;
     struct resolver *resolver;
-    uint64_t backoff_min_ms;
-    uint64_t backoff_max_ms;
+    struct backoff backoff;
     void (*on_state)(bool connected, const char *reason, void *ctx);
     void *ctx;
     /* one attempt */
@@ -60,11 +60,8 @@ static void attempt_end(struct ads *ads)
 /* Tells the user, and comes back later: full jitter under a bound that doubles. */
 static void attempt_failed(struct ads *ads, const char *reason)
 {
-    uint64_t bound_ms = ads->backoff_min_ms;
+    uint64_t bound_ms = backoff_next(&ads->backoff);
 
-    for (unsigned i = 0; i < ads->attempt_count && bound_ms < ads->backoff_max_ms; i++)
-        bound_ms *= 2;
-    bound_ms = MIN(bound_ms, ads->backoff_max_ms);
     ads->attempt_count++;
     xds_client_stream_end(ads->client);
     loop_timer_start(ads->loop, &ads->retry_timer, 1 + rng_below(&ads->rng, bound_ms));
@@ -106,6 +103,7 @@ static void on_message(struct grpc_call *call, struct slice message, void *ctx)
     if (!ads->connected) {
         ads->connected = true;
         ads->attempt_count = 0;
+        backoff_reset(&ads->backoff);
         if (ads->on_state)
             ads->on_state(true, NULL, ads->ctx);
     }
@@ -254,8 +252,9 @@ int ads_open(struct loop *loop, const struct ads_options *options, struct ads **
     ads->tls = options->tls ? tls_config_ref(options->tls) : NULL;
     ads_metadata_set(ads, options->metadata, options->metadata_count);
     ads->resolver = options->resolver;
-    ads->backoff_min_ms = options->backoff_min_ms ? options->backoff_min_ms : BACKOFF_MIN_MS;
-    ads->backoff_max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS;
+    ads->backoff = (struct backoff){
+        .min_ms = options->backoff_min_ms ? options->backoff_min_ms : BACKOFF_MIN_MS,
+        .max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS};
     ads->on_state = options->on_state;
     ads->ctx = options->client.ctx;
     loop_timer_init(&ads->retry_timer, on_retry, ads);

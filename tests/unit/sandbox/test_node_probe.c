@@ -55,7 +55,7 @@ static void begin(struct world *w, const char *probes)
     snprintf(w->pod->ip, sizeof w->pod->ip, "127.0.0.1");
     w->pod->ready = w->pod->volumes_known = w->pod->finished = true; /* nothing to decide */
     w->c = &w->pod->containers[0];
-    w->c->state = CONTAINER_RUNNING;
+    w->c->life->state = CONTAINER_RUNNING;
     node_probes_start(w->c);
 }
 
@@ -86,8 +86,8 @@ static void without_probes_it_is_ready_at_once(void **state)
 
     (void)state;
     begin(&w, "");
-    assert_true(w.c->started);
-    assert_true(w.c->ready);
+    assert_true(w.c->life->started);
+    assert_true(w.c->life->ready);
     end(&w);
 }
 
@@ -100,12 +100,12 @@ static void startup_holds_readiness_back(void **state)
               "\"failureThreshold\": 30}, \"readinessProbe\": {\"tcpSocket\": {\"port\": %u}, "
               "\"periodSeconds\": 1}");
     UNTIL(&w, w.c->probes[PROBE_STARTUP].failures >= 1);
-    assert_false(w.c->started);
-    assert_false(w.c->ready);
+    assert_false(w.c->life->started);
+    assert_false(w.c->life->ready);
     assert_int_equal(w.c->probes[PROBE_READINESS].failures, 0);
     assert_int_equal(listen(w.fd, 8), 0);
-    UNTIL(&w, w.c->started);
-    UNTIL(&w, w.c->ready);
+    UNTIL(&w, w.c->life->started);
+    UNTIL(&w, w.c->life->ready);
     end(&w);
 }
 
@@ -116,15 +116,15 @@ static void readiness_goes_after_its_threshold(void **state)
     (void)state;
     begin(&w, ", \"readinessProbe\": {\"tcpSocket\": {\"port\": %u}, \"periodSeconds\": 1, "
               "\"failureThreshold\": 2, \"successThreshold\": 2}");
-    assert_true(w.c->started);
+    assert_true(w.c->life->started);
     assert_int_equal(listen(w.fd, 64), 0);
     UNTIL(&w, w.c->probes[PROBE_READINESS].successes == 1);
-    assert_false(w.c->ready);
-    UNTIL(&w, w.c->ready);
+    assert_false(w.c->life->ready);
+    UNTIL(&w, w.c->life->ready);
     shutdown(w.fd, SHUT_RDWR); /* nobody listens any more */
     UNTIL(&w, w.c->probes[PROBE_READINESS].failures == 1);
-    assert_true(w.c->ready);
-    UNTIL(&w, !w.c->ready);
+    assert_true(w.c->life->ready);
+    UNTIL(&w, !w.c->life->ready);
     assert_int_equal(w.c->stop_stage, STOP_NONE); /* readiness ends nothing */
     end(&w);
 }
@@ -137,7 +137,7 @@ static void an_unknown_port_fails(void **state)
     begin(&w, ", \"readinessProbe\": {\"tcpSocket\": {\"port\": \"no-such-name\"}, "
               "\"periodSeconds\": 1, \"failureThreshold\": 1}");
     UNTIL(&w, w.c->probes[PROBE_READINESS].failures >= 1);
-    assert_false(w.c->ready);
+    assert_false(w.c->life->ready);
     end(&w);
 }
 
