@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -166,7 +167,8 @@ int daemon_stop(const struct instance *in, const char *name, struct error *err)
 /* Of one daemon: when to start it again, and how long to wait after the next end. */
 struct watched {
     uint64_t since_ms; /* seen running, or started */
-    uint64_t start_at_ms, backoff_ms;
+    uint64_t start_at_ms;
+    struct backoff backoff;
     bool down;
 };
 
@@ -178,14 +180,12 @@ static void look(const struct instance *in, const char *name, struct watched *wa
     if (daemon_pid(in, name) > 0) {
         watched->down = false;
         if (now_ms - watched->since_ms > STEADY_MS)
-            watched->backoff_ms = 0;
+            backoff_reset(&watched->backoff);
         return;
     }
     if (!watched->down) {
         watched->down = true;
-        watched->start_at_ms = now_ms + watched->backoff_ms;
-        watched->backoff_ms =
-            MIN(MAX(watched->backoff_ms * 2, (uint64_t)AGAIN_MIN_MS), (uint64_t)AGAIN_MAX_MS);
+        watched->start_at_ms = now_ms + backoff_next(&watched->backoff);
     }
     if (now_ms < watched->start_at_ms)
         return;
@@ -201,6 +201,9 @@ int daemon_supervise(const struct instance *in, struct error *err)
     struct watched watched[DAEMON_SUPERVISED] = {0};
 
     (void)err;
+    for (size_t i = 0; i < DAEMON_SUPERVISED; i++)
+        watched[i].backoff =
+            (struct backoff){.min_ms = AGAIN_MIN_MS, .max_ms = AGAIN_MAX_MS, .at_once = true};
     for (;;) {
         while (waitpid(-1, NULL, WNOHANG) > 0) /* those that were started from here */
             ;

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -13,23 +12,26 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/folder_watch.h"
 #include "kube/dns_server.h"
+#include "kube/node_presence.h"
 #include "sandbox/net.h"
 #include "sandbox/net_rules.h"
 #include "sandbox/node_http.h"
 #include "sandbox/node_int.h"
 #include "kube/slices.h"
 
-enum { JOBS_MAX = 8, HEARTBEAT_MS = 10000, HEARTBEAT_RETRY_MS = 500, PODS_MAX = 1024 };
+enum { JOBS_MAX = 8, LOST_CHECK_MS = 10000, PODS_MAX = 1024 };
 
 struct agent {
     struct node node;
     struct net_rules *rules;
     struct dns_server *dns;
     struct node_http *http;
-    struct kube_call *register_call, *lease_call;
-    bool registered;
-    bool lease_missing;
+    struct loop_timer lost_timer;
+    struct folder_watch exits; /* conmon writes a file when a container has ended */
+    struct node_presence *presence;
+    struct utsname system;
 };
 
 static struct agent *agent_of(struct node *node)
@@ -208,41 +210,9 @@ static struct node_container *exit_find(struct node *node, const char *id)
     slice_split_next(&rest, '.', &uid);
     pod = map_get(&node->pods, uid);
     for (size_t i = 0; pod && i < pod->container_count; i++)
-        if (strcmp(pod->containers[i].id, id) == 0)
+        if (strcmp(pod->lives[i].id, id) == 0)
             return &pod->containers[i];
     return NULL;
-}
-
-static void on_exits(unsigned events, void *ctx)
-{
-    struct node *node = ctx;
-    char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-    ssize_t got;
-
-    (void)events;
-    while ((got = read(node->exits_fd, bytes, sizeof bytes)) > 0) {
-        for (char *at = bytes; at < bytes + got;) {
-            const struct inotify_event *event = (const struct inotify_event *)(void *)at;
-            struct node_container *container = event->len > 0 ? exit_find(node, event->name) : NULL;
-
-            if (container)
-                node_container_check_exit(container);
-            at += sizeof *event + event->len;
-        }
-    }
-}
-
-static int exits_watch(struct node *node, struct error *err)
-{
-    const char *path = node->instance->runtime.exits_path;
-    int rc;
-
-    node->exits_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (node->exits_fd < 0 ||
-        inotify_add_watch(node->exits_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
-        return err_set(err, err_from_errno(errno), "cannot watch %s: %s", path, strerror(errno));
-    rc = loop_watch_add(node->loop, &node->exits_watch, node->exits_fd, on_exits, node);
-    return rc < 0 ? err_set(err, rc, "cannot watch %s", path) : 0;
 }
 
 /* A container whose conmon was killed leaves no exit file: found by its process id. */
@@ -256,140 +226,49 @@ static void lost_check(struct node *node)
             char bundle[INSTANCE_PATH_SIZE];
 
             node_container_check_exit(c);
-            node_container_bundle(c, c->attempt, bundle);
-            if (c->state == CONTAINER_RUNNING && oci_container_is_lost(bundle))
+            node_container_bundle(c, c->life->attempt, bundle);
+            if (c->life->state == CONTAINER_RUNNING && oci_container_is_lost(bundle))
                 node_container_exited(c, 137, clock_realtime_ms());
         }
     }
 }
 
+static void on_lost_time(void *ctx)
+{
+    struct agent *agent = agent_of(ctx);
+
+    lost_check(ctx);
+    loop_timer_start(agent->node.loop, &agent->lost_timer, LOST_CHECK_MS);
+}
+
+static void on_exit_file(const char *name, void *ctx)
+{
+    struct node_container *container = name ? exit_find(ctx, name) : NULL;
+
+    if (container)
+        node_container_check_exit(container);
+    else if (!name)
+        lost_check(ctx);
+}
+
 /* --- the Node object --- */
 
-static json_t *condition_json(const char *type, const char *status, const char *reason,
-                              const char *message)
+static struct node_presence *presence_start(struct agent *agent)
 {
-    char now[CLOCK_RFC3339_SIZE];
+    const struct node_facts facts = {.name = agent->node.instance->node_name,
+                                     .internal_ip = agent->node.instance->sandbox_ip,
+                                     .os_image = "weft sandbox",
+                                     .kernel_version = agent->system.release,
+                                     .runtime_version = "runc://1",
+                                     .kubelet_version = "v1.34.0-weft",
+                                     .cpu_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+                                     .pod_max = 110,
+                                     .memory_size = (uint64_t)sysconf(_SC_PHYS_PAGES) *
+                                                    (uint64_t)sysconf(_SC_PAGESIZE),
+                                     .since_ms = clock_realtime_ms()};
 
-    clock_format_rfc3339(clock_realtime_ms(), false, now);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "type", type, "status", status, "reason", reason,
-                     "message", message, "lastHeartbeatTime", now, "lastTransitionTime", now);
-}
-
-static json_t *resources_json(void)
-{
-    SCOPED(mem_drop) char *cpu = mem_printf("%ld", sysconf(_SC_NPROCESSORS_ONLN));
-    SCOPED(mem_drop)
-    char *memory =
-        mem_printf("%lldKi", (long long)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024));
-
-    return json_pack("{s:s,s:s,s:s}", "cpu", cpu, "memory", memory, "pods", "110");
-}
-
-static json_t *node_status_json(const struct instance *in)
-{
-    struct utsname system = {0};
-
-    uname(&system);
-    return json_pack(
-        "{s:[{s:s,s:s},{s:s,s:s}],s:o,s:o,s:[o,o,o,o],s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s}}",
-        "addresses", "type", "InternalIP", "address", in->sandbox_ip, "type", "Hostname", "address",
-        in->node_name, "capacity", resources_json(), "allocatable", resources_json(), "conditions",
-        condition_json("MemoryPressure", "False", "KubeletHasSufficientMemory",
-                       "kubelet has sufficient memory available"),
-        condition_json("DiskPressure", "False", "KubeletHasNoDiskPressure",
-                       "kubelet has no disk pressure"),
-        condition_json("PIDPressure", "False", "KubeletHasSufficientPID",
-                       "kubelet has sufficient PID available"),
-        condition_json("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-        "nodeInfo", "kernelVersion", system.release, "osImage", "weft sandbox", "operatingSystem",
-        "linux", "architecture", "amd64", "containerRuntimeVersion", "runc://1", "kubeletVersion",
-        "v1.34.0-weft", "kubeProxyVersion", "");
-}
-
-/* --- the lease: a sign of life that costs less than the status --- */
-
-static void on_leased(const struct kube_result *result, void *ctx)
-{
-    struct agent *agent = ctx;
-
-    agent->lease_call = NULL;
-    agent->lease_missing = result->code == ERR_NOT_FOUND;
-}
-
-static void lease_renew(struct agent *agent)
-{
-    const char *name = agent->node.instance->node_name;
-    char now[CLOCK_RFC3339_SIZE];
-    SCOPED(mem_drop) char *renewed = NULL;
-    SCOPED(json_drop) json_t *body = NULL;
-    struct kube_request request = {.verb = agent->lease_missing ? KUBE_CREATE : KUBE_PATCH_MERGE,
-                                   .resource = kube_resource_get(KUBE_RESOURCE_LEASE),
-                                   .ns = "kube-node-lease",
-                                   .name = agent->lease_missing ? NULL : name};
-
-    if (agent->lease_call)
-        return;
-    clock_format_rfc3339(clock_realtime_ms(), false, now);
-    renewed = mem_printf("%.19s.000000Z", now);
-    body =
-        json_pack("{s:s,s:s,s:{s:s,s:s},s:{s:s,s:i,s:s}}", "apiVersion", "coordination.k8s.io/v1",
-                  "kind", "Lease", "metadata", "name", name, "namespace", "kube-node-lease", "spec",
-                  "holderIdentity", name, "leaseDurationSeconds", 40, "renewTime", renewed);
-    request.body = body;
-    if (kube_call_start(agent->node.client, &request, on_leased, agent, &agent->lease_call) < 0)
-        agent->lease_call = NULL;
-}
-
-static void on_heartbeat(void *ctx);
-
-static void on_registered(const struct kube_result *result, void *ctx)
-{
-    struct node *node = ctx;
-    struct agent *agent = agent_of(node);
-    bool fine = result->code == 0 || result->code == ERR_EXISTS;
-
-    agent->register_call = NULL;
-    if (!fine && result->code == ERR_NOT_FOUND)
-        agent->registered = false;
-    else if (fine && !agent->registered)
-        agent->registered = true;
-    else if (fine) {
-        loop_timer_start(node->loop, &node->heartbeat, HEARTBEAT_MS);
-        return;
-    }
-    if (!fine)
-        log_warn(node, "cannot write the Node object: %s", result->reason);
-    loop_timer_start(node->loop, &node->heartbeat, fine ? 1 : HEARTBEAT_RETRY_MS);
-}
-
-/* Makes the Node, then writes its status every ten seconds. */
-static void on_heartbeat(void *ctx)
-{
-    struct node *node = ctx;
-    struct agent *agent = agent_of(node);
-    const char *name = node->instance->node_name;
-    SCOPED(json_drop) json_t *body = NULL;
-    struct kube_request request = {.resource = kube_resource_get(KUBE_RESOURCE_NODE)};
-
-    lost_check(node);
-    lease_renew(agent);
-    if (agent->register_call)
-        return;
-    if (agent->registered) {
-        body = json_pack("{s:o}", "status", node_status_json(node->instance));
-        request.verb = KUBE_PATCH_MERGE;
-        request.name = name;
-        request.subresource = "status";
-    } else {
-        body = json_pack("{s:s,s:s,s:{s:s,s:{s:s,s:s,s:s}},s:{},s:o}", "apiVersion", "v1", "kind",
-                         "Node", "metadata", "name", name, "labels", "kubernetes.io/hostname", name,
-                         "kubernetes.io/os", "linux", "kubernetes.io/arch", "amd64", "spec",
-                         "status", node_status_json(node->instance));
-        request.verb = KUBE_CREATE;
-    }
-    request.body = body;
-    if (kube_call_start(node->client, &request, on_registered, node, &agent->register_call) < 0)
-        loop_timer_start(node->loop, &node->heartbeat, HEARTBEAT_RETRY_MS);
+    uname(&agent->system);
+    return node_presence_new(agent->node.client, &facts, 0);
 }
 
 /* --- start and end --- */
@@ -468,7 +347,8 @@ static int agent_open(struct agent *agent, struct error *err)
     if (rc == 0)
         rc = oci_runtime_init(&node->instance->runtime, err);
     if (rc == 0)
-        rc = exits_watch(node, err);
+        rc = folder_watch_open(&agent->exits, node->loop, node->instance->runtime.exits_path,
+                               on_exit_file, node, err);
     if (rc < 0)
         return rc;
     node->lookup = (struct pod_lookup){.config_map = config_map_get,
@@ -485,8 +365,9 @@ static int agent_open(struct agent *agent, struct error *err)
     if (rc < 0)
         return rc;
     adopt_all(node);
-    loop_timer_init(&node->heartbeat, on_heartbeat, node);
-    loop_timer_start(node->loop, &node->heartbeat, 1);
+    loop_timer_init(&agent->lost_timer, on_lost_time, node);
+    loop_timer_start(node->loop, &agent->lost_timer, LOST_CHECK_MS);
+    agent->presence = presence_start(agent);
     node_metrics_start(node);
     return 0;
 }
@@ -495,10 +376,11 @@ static void agent_close(struct agent *agent)
 {
     struct node *node = &agent->node;
 
-    loop_timer_stop(node->loop, &node->heartbeat);
+    loop_timer_stop(node->loop, &agent->lost_timer);
     loop_timer_stop(node->loop, &node->metrics);
     while (!jobs_are_idle(&node->jobs))
         loop_run_once(node->loop, 100);
+    node_presence_free(agent->presence);
     node_http_free(agent->http);
     dns_server_free(agent->dns);
     kube_cache_free(node->pod_cache);
@@ -511,8 +393,7 @@ static void agent_close(struct agent *agent)
     map_deinit(&node->pods);
     net_rules_free(agent->rules);
     kube_client_free(node->client);
-    loop_watch_remove(node->loop, &node->exits_watch);
-    fd_drop(&node->exits_fd);
+    folder_watch_close(&agent->exits);
     loop_free(node->loop);
 }
 
@@ -523,7 +404,6 @@ int node_run(const struct instance *instance, struct error *err)
     int rc;
 
     node->instance = instance;
-    node->exits_fd = -1;
     map_init(&node->pods, PODS_MAX);
     rc = loop_new(&node->loop);
     if (rc < 0) {

@@ -60,7 +60,7 @@ static unsigned port_get(const struct node_container *c, const json_t *port)
 
     if (json_is_integer(port))
         return (unsigned)json_integer_value(port) & 0xFFFF;
-    json_array_foreach(json_object_get(c->spec, "ports"), i, entry)
+    json_array_foreach(json_object_get(c->life->spec, "ports"), i, entry)
     {
         const char *name = json_get_string(entry, "name");
 

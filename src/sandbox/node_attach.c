@@ -96,14 +96,14 @@ void node_attach_serve(struct node *node, struct http_stream *stream,
         node_http_refuse(stream, 400, "attach needs a WebSocket with v5.channel.k8s.io");
         return;
     }
-    if (container->state != CONTAINER_RUNNING) {
-        node_http_refuse(stream, 400, "container %s is not running", container->name);
+    if (container->life->state != CONTAINER_RUNNING) {
+        node_http_refuse(stream, 400, "container %s is not running", container->life->name);
         return;
     }
     session = MEM_NEW(struct session);
     session->with_input =
         slice_eq_str(url_query_value(http_stream_arena(stream), query, "stdin"), "true");
-    node_container_bundle(container, container->attempt, session->bundle);
+    node_container_bundle(container, container->life->attempt, session->bundle);
     if (packets_connect(node->loop, session->bundle, "attach", &packets_events, session,
                         &session->packets, &err) < 0) {
         node_http_refuse(stream, 500, "%s", err.reason);

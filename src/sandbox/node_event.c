@@ -31,7 +31,7 @@ static json_t *event_build(const struct node_pod *pod, const struct node_contain
     snprintf(name, sizeof name, "%.253s.%016llx", pod->name, (unsigned long long)rng_system_u64());
     if (container)
         snprintf(field, sizeof field, "spec.%s{%.63s}",
-                 container->init ? "initContainers" : "containers", container->name);
+                 container->life->init ? "initContainers" : "containers", container->life->name);
     return json_pack(
         "{s:s,s:s,s:{s:s,s:s},s:{s:s,s:s,s:s,s:s,s:s,s:s*},s:s,s:o,s:s,s:{s:s,s:s},s:s,s:s,s:i,"
         "s:s,s:s}",
@@ -58,7 +58,7 @@ void node_event(struct node_pod *pod, const struct node_container *container, bo
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
     log_info(node, "pod %s/%s%s%s: %s: %s", pod->ns, pod->name, container ? " " : "",
-             container ? container->name : "", reason, message);
+             container ? container->life->name : "", reason, message);
     if (!pod->node->client)
         return;
     body = event_build(pod, container, warning, reason, message);

@@ -33,8 +33,8 @@ int node_exec_start(struct node_container *container, const json_t *list, uint64
         return err_set(err, ERR_INVALID, "a command of 1 to %d words is needed", EXEC_WORDS_MAX);
     json_array_foreach(list, i, item) command[i] =
         json_is_string(item) ? json_string_value(item) : "";
-    argv = oci_exec_argv(&container->pod->node->instance->runtime, container->id, false, command,
-                         count);
+    argv = oci_exec_argv(&container->pod->node->instance->runtime, container->life->id, false,
+                         command, count);
     options.argv = argv;
     return process_start(container->pod->node->loop, &options, on_exit, ctx, ret, err);
 }
@@ -102,8 +102,8 @@ static int session_start(struct session *session, struct node_container *contain
     static const struct program_events events = {
         .on_output = on_output, .on_input_taken = on_input_taken, .on_exit = on_exit_code};
     SCOPED(mem_drop)
-    const char **argv =
-        oci_exec_argv(&container->pod->node->instance->runtime, container->id, tty, command, count);
+    const char **argv = oci_exec_argv(&container->pod->node->instance->runtime, container->life->id,
+                                      tty, command, count);
     const struct program_options options = {
         .argv = argv, .terminal = tty, .with_input = with_input};
 
@@ -155,8 +155,8 @@ void node_exec_serve(struct node *node, struct http_stream *stream,
         node_http_refuse(stream, 400, "exec needs a WebSocket with v5.channel.k8s.io");
         return;
     }
-    if (container->state != CONTAINER_RUNNING) {
-        node_http_refuse(stream, 400, "container not found (\"%s\")", container->name);
+    if (container->life->state != CONTAINER_RUNNING) {
+        node_http_refuse(stream, 400, "container not found (\"%s\")", container->life->name);
         return;
     }
     session = MEM_NEW(struct session);

@@ -22,17 +22,12 @@
 #include "io/process.h"
 #include "kube/cache.h"
 #include "kube/client.h"
+#include "kube/container.h"
 #include "kube/pod_view.h"
 #include "oci/container.h"
+#include "oci/record.h"
 #include "sandbox/instance.h"
 #include "wire/json.h"
-
-/* What a container or the machine uses, as of the last two looks. */
-struct node_usage {
-    uint64_t cpu_ns, memory_size, at_ms; /* of the last look; at_ms 0: none */
-    uint64_t cpu_nano;                   /* billionths of a core */
-    uint64_t window_ms;                  /* between the two; 0: there was one look */
-};
 
 struct node {
     struct loop *loop;
@@ -48,11 +43,9 @@ struct node {
     struct map pods; /* uid: struct node_pod */
     uint8_t ip_used[65536 / 8];
     uint32_t ip_last; /* the address handed out last (lower 16 bits) */
-    int exits_fd;     /* inotify */
-    struct loop_watch exits_watch;
-    struct loop_timer heartbeat, metrics;
-    struct node_usage usage; /* of the machine */
-    bool orphans_checked;    /* the first list of pods was compared with the disk */
+    struct loop_timer metrics;
+    struct cgroup_rate usage; /* of the machine */
+    bool orphans_checked;     /* the first list of pods was compared with the disk */
 };
 
 /* --- probes --- */
@@ -76,50 +69,17 @@ struct node_probe {
 
 /* --- containers --- */
 
-enum node_container_state {
-    CONTAINER_WAITING,
-    CONTAINER_STARTING,
-    CONTAINER_RUNNING,
-    CONTAINER_EXITED
-};
 enum node_stop_stage { STOP_NONE, STOP_HOOK, STOP_TERM, STOP_KILL };
-
-/* How a run ended. */
-struct node_ended {
-    bool valid;
-    int exit_code;
-    int64_t started_ms, finished_ms; /* wall clock */
-    char id[OCI_ID_SIZE];
-    char *message;      /* termination message or why it did not start; NULL: none */
-    const char *reason; /* "Completed", "Error", "OOMKilled" ... (static) */
-};
 
 struct node_container {
     struct node_pod *pod;
-    const char *name;   /* borrowed from spec */
-    const json_t *spec; /* borrowed from the pod's first object */
-    bool init;
-    bool sidecar; /* an init container with restartPolicy Always */
-    enum node_container_state state;
-    unsigned attempt; /* number of the run: restartCount */
-    char id[OCI_ID_SIZE];
-    char *image_id;
-    int64_t started_ms;         /* wall clock, of the current run */
-    struct node_ended ended;    /* when EXITED */
-    struct node_ended last;     /* the run before */
-    const char *waiting_reason; /* static */
-    char *waiting_message;      /* NULL: none */
-    uint64_t start_at_ms;       /* loop time: not before */
-    uint64_t backoff_ms;        /* the next delay; 0: none yet */
-    bool started;               /* startup probe passed */
-    bool ready;
-    bool hook_running; /* postStart */
+    struct container *life; /* one of pod->lives: facts and words */
+    bool hook_running;      /* postStart */
     enum node_stop_stage stop_stage;
     uint64_t kill_at_ms;
-    const char *stop_reason;  /* static; of the event */
     struct node_action *hook; /* postStart or preStop that runs */
     struct node_probe probes[PROBE_COUNT];
-    struct node_usage usage;
+    struct cgroup_rate usage;
 };
 
 /* --- pods --- */
@@ -150,6 +110,7 @@ struct node_pod {
     bool finished;                     /* Succeeded or Failed: never started again */
     size_t jobs;                       /* of this pod that run */
     struct node_container *containers; /* init containers first */
+    struct container *lives;           /* of the same index */
     size_t container_count, init_count;
     json_t *volumes; /* object name: content, as written last */
     struct node_token *tokens[16];
@@ -198,8 +159,8 @@ void node_tokens_free(struct node_pod *pod);
 bool node_setup_adopt(struct node_pod *pod);
 
 /* node_container.c: one container's life. */
-void node_container_init(struct node_container *container, struct node_pod *pod, const json_t *spec,
-                         bool init);
+void node_container_init(struct node_container *container, struct node_pod *pod,
+                         struct container *life, const json_t *spec, bool init);
 void node_container_deinit(struct node_container *container);
 /* Starts it when its time has come. */
 void node_container_sync(struct node_container *container);
@@ -213,9 +174,6 @@ void node_container_bundle(const struct node_container *container, unsigned atte
 void node_container_adopt(struct node_container *container);
 /* Runs an ended container again, whatever the policy: its pod's network was made anew. */
 void node_container_rerun(struct node_container *container);
-/* Whether the pod's policy starts it again after this end. */
-bool node_container_restarts(const struct node_container *container);
-bool node_container_is_active(const struct node_container *container);
 
 /* "/weft/x/<uid>/<name>.<attempt>" of the current run. mem_free it. */
 char *node_container_cgroup(const struct node_container *container);
@@ -254,13 +212,9 @@ void node_probes_stop(struct node_container *container);
 /* node_metrics.c: looks at all that runs, again and again; what was seen (new reference). */
 void node_metrics_start(struct node *node);
 json_t *node_metrics_json(const struct node *node);
-/* Notes a look; pure. */
-void node_usage_add(struct node_usage *usage, const struct cgroup_usage *now, uint64_t now_ms);
-
 /* node_status.c: pushes the pod's status when it differs from what was sent. */
 void node_status_push(struct node_pod *pod);
-/* The status object; pure. New reference. */
-json_t *node_status_build(const struct node_pod *pod, int64_t now_ms);
+/* "Pending", "Running", "Succeeded" or "Failed". */
 const char *node_status_phase(const struct node_pod *pod);
 
 /* node_event.c: records an event about the pod (container NULL: the pod itself). */

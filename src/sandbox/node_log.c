@@ -94,7 +94,7 @@ static bool run_goes_on(const struct log_session *session)
     const struct node_pod *pod = map_get_str(&session->node->pods, session->pod_uid);
     const struct node_container *c = pod ? node_pod_container(pod, session->container_name) : NULL;
 
-    return c && c->attempt == session->attempt && c->state == CONTAINER_RUNNING;
+    return c && c->life->attempt == session->attempt && c->life->state == CONTAINER_RUNNING;
 }
 
 static void pump(void *ctx)
@@ -146,18 +146,18 @@ static bool flag(struct arena *arena, struct slice query, const char *name)
 /* The attempt whose log is wanted; -1 with a refusal sent. */
 static int attempt_choose(struct http_stream *stream, const struct node_container *c, bool previous)
 {
-    bool running = c->state == CONTAINER_RUNNING || c->state == CONTAINER_EXITED;
-    int latest = running ? (int)c->attempt : (int)c->attempt - 1;
+    bool running = c->life->state == CONTAINER_RUNNING || c->life->state == CONTAINER_EXITED;
+    int latest = running ? (int)c->life->attempt : (int)c->life->attempt - 1;
 
     if (latest < 0) {
         node_http_refuse(stream, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s",
-                         c->name, c->pod->name, c->waiting_reason);
+                         c->life->name, c->pod->name, c->life->waiting_reason);
         return -1;
     }
     if (previous && latest == 0) {
         node_http_refuse(stream, 400,
-                         "previous terminated container \"%s\" in pod \"%s\" not found", c->name,
-                         c->pod->name);
+                         "previous terminated container \"%s\" in pod \"%s\" not found",
+                         c->life->name, c->pod->name);
         return -1;
     }
     return previous ? latest - 1 : latest;
@@ -198,7 +198,7 @@ void node_log_serve(struct node *node, struct http_stream *stream, struct node_c
     session->stream = stream;
     session->attempt = (unsigned)attempt;
     snprintf(session->pod_uid, sizeof session->pod_uid, "%s", container->pod->uid);
-    snprintf(session->container_name, sizeof session->container_name, "%s", container->name);
+    snprintf(session->container_name, sizeof session->container_name, "%s", container->life->name);
     oci_log_open(&session->log, bundle);
     loop_timer_init(&session->timer, pump, session);
     options_read(session, query);

@@ -27,12 +27,16 @@ static void containers_init(struct node_pod *pod)
     for (size_t list = 0; list < ARRAY_LEN(lists); list++)
         pod->container_count += json_array_size(json_path_get(pod->first_object, lists[list]));
     pod->containers = mem_calloc(MAX(pod->container_count, (size_t)1), sizeof *pod->containers);
+    pod->lives = mem_calloc(MAX(pod->container_count, (size_t)1), sizeof *pod->lives);
     for (size_t list = 0; list < ARRAY_LEN(lists); list++) {
         json_t *spec;
         size_t i;
 
         json_array_foreach(json_path_get(pod->first_object, lists[list]), i, spec)
-            node_container_init(&pod->containers[at++], pod, spec, list == 0);
+        {
+            node_container_init(&pod->containers[at], pod, &pod->lives[at], spec, list == 0);
+            at++;
+        }
         if (list == 0)
             pod->init_count = at;
     }
@@ -66,6 +70,7 @@ void node_pod_free(struct node_pod *pod)
     for (size_t i = 0; i < pod->container_count; i++)
         node_container_deinit(&pod->containers[i]);
     mem_free(pod->containers);
+    mem_free(pod->lives);
     node_tokens_free(pod);
     json_decref(pod->volumes);
     json_decref(pod->status);
@@ -125,7 +130,7 @@ void node_pod_view(const struct node_pod *pod, struct pod_view *ret)
 struct node_container *node_pod_container(const struct node_pod *pod, const char *name)
 {
     for (size_t i = 0; i < pod->container_count; i++)
-        if (strcmp(pod->containers[i].name, name) == 0)
+        if (strcmp(pod->lives[i].name, name) == 0)
             return &pod->containers[i];
     return NULL;
 }
@@ -136,11 +141,11 @@ struct node_container *node_pod_container(const struct node_pod *pod, const char
 static bool init_sync(struct node_pod *pod)
 {
     for (size_t i = 0; i < pod->init_count; i++) {
-        struct node_container *init = &pod->containers[i];
+        const struct container *init = &pod->lives[i];
 
-        if (init->state == CONTAINER_EXITED && !init->sidecar && init->ended.exit_code == 0)
+        if (!init->sidecar && container_ended_well(init))
             continue;
-        node_container_sync(init);
+        node_container_sync(&pod->containers[i]);
         if (init->sidecar && init->state == CONTAINER_RUNNING && init->started)
             continue;
         return false;
@@ -155,7 +160,7 @@ static void apps_sync(struct node_pod *pod)
         struct node_container *container = &pod->containers[i];
 
         node_container_sync(container);
-        if (container->state == CONTAINER_STARTING || container->hook_running)
+        if (container->life->state == CONTAINER_STARTING || container->hook_running)
             break;
     }
 }
@@ -163,7 +168,7 @@ static void apps_sync(struct node_pod *pod)
 static bool any_active(const struct node_pod *pod)
 {
     for (size_t i = 0; i < pod->container_count; i++)
-        if (node_container_is_active(&pod->containers[i]))
+        if (container_is_active(&pod->lives[i]))
             return true;
     return false;
 }
@@ -194,7 +199,7 @@ static void stop_all(struct node_pod *pod)
 
     for (size_t i = pod->init_count; i < pod->container_count; i++) {
         node_container_stop(&pod->containers[i], grace_s(pod), "Stopping container");
-        apps_active |= node_container_is_active(&pod->containers[i]);
+        apps_active |= container_is_active(&pod->lives[i]);
     }
     for (size_t i = pod->init_count; i-- > 0 && !apps_active;)
         node_container_stop(&pod->containers[i], grace_s(pod), "Stopping container");

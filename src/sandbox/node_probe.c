@@ -29,11 +29,11 @@ static void passed(struct node_probe *probe)
         return;
     probe->succeeded_once = true;
     if (probe->kind == PROBE_STARTUP) {
-        c->started = true;
+        c->life->started = true;
         node_probes_start(c);
         node_pod_wake(c->pod);
-    } else if (probe->kind == PROBE_READINESS && !c->ready) {
-        c->ready = true;
+    } else if (probe->kind == PROBE_READINESS && !c->life->ready) {
+        c->life->ready = true;
         node_pod_wake(c->pod);
     }
 }
@@ -62,13 +62,13 @@ static void failed(struct node_probe *probe, const char *text)
     if (probe->failures < (unsigned)json_get_int(probe->spec, "failureThreshold", 3))
         return;
     if (probe->kind == PROBE_READINESS) {
-        if (c->ready)
+        if (c->life->ready)
             node_pod_wake(c->pod);
-        c->ready = false;
+        c->life->ready = false;
         return;
     }
     node_event(c->pod, c, false, "Killing", "Container %s failed %s probe, will be restarted",
-               c->name, probe->kind == PROBE_STARTUP ? "startup" : "liveness");
+               c->life->name, probe->kind == PROBE_STARTUP ? "startup" : "liveness");
     node_container_stop(
         c,
         json_get_int(probe->spec, "terminationGracePeriodSeconds",
@@ -95,7 +95,7 @@ static void on_attempt(bool fine, const char *text, void *ctx)
         passed(probe);
     else
         failed(probe, text);
-    if (c->state != CONTAINER_RUNNING || (probe->kind == PROBE_STARTUP && c->started))
+    if (c->life->state != CONTAINER_RUNNING || (probe->kind == PROBE_STARTUP && c->life->started))
         loop_timer_stop(c->pod->node->loop, &probe->timer);
 }
 
@@ -105,7 +105,7 @@ static void on_time(void *ctx)
     uint64_t timeout_ms = MAX(spec_ms(probe, "timeoutSeconds", 1), (uint64_t)1000);
     int rc;
 
-    if (probe->attempt || probe->container->state != CONTAINER_RUNNING)
+    if (probe->attempt || probe->container->life->state != CONTAINER_RUNNING)
         return;
     rc = node_action_start(probe->container, probe->spec, timeout_ms, false, on_attempt, probe,
                            &probe->attempt);
@@ -118,11 +118,11 @@ static void on_time(void *ctx)
 void node_probes_start(struct node_container *c)
 {
     if (!c->probes[PROBE_STARTUP].spec)
-        c->started = true;
+        c->life->started = true;
     for (size_t i = 0; i < PROBE_COUNT; i++) {
         struct node_probe *probe = &c->probes[i];
 
-        if (!probe->spec || (i == PROBE_STARTUP) == c->started)
+        if (!probe->spec || (i == PROBE_STARTUP) == c->life->started)
             continue;
         probe->failures = probe->successes = 0;
         probe->succeeded_once = false;
@@ -130,8 +130,8 @@ void node_probes_start(struct node_container *c)
         loop_timer_init(&probe->timer, on_time, probe);
         probe_schedule(probe, MAX(spec_ms(probe, "initialDelaySeconds", 0), (uint64_t)20));
     }
-    if (c->started && !c->probes[PROBE_READINESS].spec)
-        c->ready = true;
+    if (c->life->started && !c->probes[PROBE_READINESS].spec)
+        c->life->ready = true;
 }
 
 void node_probes_stop(struct node_container *c)

@@ -29,8 +29,7 @@ struct start_job {
     /* results */
     enum node_start_stage stage;
     bool image_was_present;
-    char digest[OCI_DIGEST_SIZE];
-    int64_t started_ms;
+    struct oci_record record;
     int rc;
     struct error err;
 };
@@ -91,17 +90,6 @@ static int config_build(const struct start_job *job, const struct oci_image *ima
     return node_oci_build(&plan, image, ret, err);
 }
 
-/* What a later agent must know of the run. */
-static int meta_write(const struct start_job *job, struct error *err)
-{
-    SCOPED(mem_drop) char *path = mem_printf("%s/meta.json", job->bundle);
-    SCOPED(mem_drop)
-    char *text = mem_printf("{\"startedMs\": %lld, \"imageId\": \"%s\"}",
-                            (long long)job->started_ms, job->digest);
-
-    return file_write(path, slice_str(text), 0600, err);
-}
-
 static int run_image(struct start_job *job, const struct oci_image *image)
 {
     const json_t *container = json_object_get(job->inputs, "container");
@@ -122,9 +110,9 @@ static int run_image(struct start_job *job, const struct oci_image *image)
     if (rc < 0)
         return rc;
     job->stage = NODE_START_RUN;
-    job->started_ms = clock_realtime_ms();
+    job->record.started_ms = clock_realtime_ms();
     create.config = config;
-    rc = meta_write(job, &job->err);
+    rc = oci_record_start(job->bundle, &job->record, &job->err);
     return rc < 0 ? rc : oci_container_run(&job->instance->runtime, &create, &job->err);
 }
 
@@ -139,7 +127,7 @@ static void start_run(void *ctx)
     job->rc = oci_image_prepare(&job->instance->images, name, job->may_pull, &image, &job->err);
     if (job->rc < 0)
         return;
-    snprintf(job->digest, sizeof job->digest, "%s", image->digest);
+    snprintf(job->record.image_id, sizeof job->record.image_id, "%s", image->digest);
     job->rc = run_image(job, image);
     oci_image_free(image);
 }
@@ -149,8 +137,8 @@ static void start_done(void *ctx)
     struct start_job *job = ctx;
     struct node_start_result result = {.stage = job->stage,
                                        .image_was_present = job->image_was_present,
-                                       .image_id = job->digest,
-                                       .started_ms = job->started_ms,
+                                       .image_id = job->record.image_id,
+                                       .started_ms = job->record.started_ms,
                                        .rc = job->rc,
                                        .reason = job->err.reason};
     struct node_container *container = job->container;
@@ -206,10 +194,10 @@ static json_t *own_mounts(const struct node_container *container, const char *bu
         snprintf(path, sizeof path, "/etc/%s", files[i]);
         json_array_append_new(mounts, json_pack("{s:s,s:s}", "source", source, "path", path));
     }
-    json_array_append_new(mounts,
-                          json_pack("{s:s,s:s}", "source", message, "path",
-                                    json_path_string_or(container->spec, "terminationMessagePath",
-                                                        "/dev/termination-log")));
+    json_array_append_new(
+        mounts, json_pack("{s:s,s:s}", "source", message, "path",
+                          json_path_string_or(container->life->spec, "terminationMessagePath",
+                                              "/dev/termination-log")));
     return mounts;
 }
 
@@ -225,20 +213,21 @@ static int inputs_gather(const struct node_container *container, struct start_jo
     int rc;
 
     node_pod_view(pod, &view);
-    rc = pod_env_build(&view, container->spec, &env, err);
+    rc = pod_env_build(&view, container->life->spec, &env, err);
     if (rc < 0)
         return rc;
-    json_array_foreach(json_object_get(container->spec, "volumeMounts"), i, mount)
+    json_array_foreach(json_object_get(container->life->spec, "volumeMounts"), i, mount)
     {
         rc = mount_add(pod, mount, env, mounts, err);
         if (rc < 0)
             return rc;
     }
     job->inputs = json_pack(
-        "{s:o,s:o*,s:O,s:o*,s:o*,s:O}", "container", json_deep_copy(container->spec), "podSecurity",
-        json_deep_copy(json_path_get(pod->object, "spec.securityContext")), "env", env, "command",
-        pod_env_expand_list(json_object_get(container->spec, "command"), env), "args",
-        pod_env_expand_list(json_object_get(container->spec, "args"), env), "mounts", mounts);
+        "{s:o,s:o*,s:O,s:o*,s:o*,s:O}", "container", json_deep_copy(container->life->spec),
+        "podSecurity", json_deep_copy(json_path_get(pod->object, "spec.securityContext")), "env",
+        env, "command", pod_env_expand_list(json_object_get(container->life->spec, "command"), env),
+        "args", pod_env_expand_list(json_object_get(container->life->spec, "args"), env), "mounts",
+        mounts);
     return job->inputs ? 0 : err_set(err, ERR_INTERNAL, "cannot gather the container's inputs");
 }
 
@@ -251,13 +240,13 @@ int node_start(struct node_container *container, struct error *err)
 
     job->container = container;
     job->instance = in;
-    snprintf(job->id, sizeof job->id, "%s", container->id);
-    node_container_bundle(container, container->attempt, job->bundle);
+    snprintf(job->id, sizeof job->id, "%s", container->life->id);
+    node_container_bundle(container, container->life->attempt, job->bundle);
     node_pod_netns(pod, job->netns_path);
     job->hostname = mem_strdup(json_path_string_or(pod->object, "spec.hostname", pod->name));
     job->cgroup = node_container_cgroup(container);
     job->may_pull =
-        strcmp(json_path_string_or(container->spec, "imagePullPolicy", ""), "Never") != 0;
+        strcmp(json_path_string_or(container->life->spec, "imagePullPolicy", ""), "Never") != 0;
     rc = inputs_gather(container, job, err);
     if (rc < 0) {
         job_free(job);
