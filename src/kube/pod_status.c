@@ -3,15 +3,8 @@
 #include "kube/pod_status.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/mem.h"
-
-static json_t *time_json(int64_t realtime_ms)
-{
-    char text[CLOCK_RFC3339_SIZE];
-
-    return json_string(clock_format_rfc3339(realtime_ms, false, text));
-}
+#include "kube/object.h"
 
 /* --- phase --- */
 
@@ -65,8 +58,8 @@ static json_t *ended_json(const struct container_end *ended, const char *runtime
 {
     json_t *out =
         json_pack("{s:{s:i,s:s,s:o,s:o,s:s*}}", "terminated", "exitCode", ended->exit_code,
-                  "reason", ended->reason, "startedAt", time_json(ended->started_ms), "finishedAt",
-                  time_json(ended->finished_ms), "message", ended->message);
+                  "reason", ended->reason, "startedAt", kube_time(ended->started_ms), "finishedAt",
+                  kube_time(ended->finished_ms), "message", ended->message);
     SCOPED(mem_drop) char *id = mem_printf("%s://%s", runtime, ended->id);
 
     json_set_string(json_object_get(out, "terminated"), "containerID", id);
@@ -76,7 +69,7 @@ static json_t *ended_json(const struct container_end *ended, const char *runtime
 static json_t *state_json(const struct container *c, const char *runtime)
 {
     if (c->state == CONTAINER_RUNNING)
-        return json_pack("{s:{s:o}}", "running", "startedAt", time_json(c->started_ms));
+        return json_pack("{s:{s:o}}", "running", "startedAt", kube_time(c->started_ms));
     if (c->state == CONTAINER_EXITED)
         return ended_json(&c->ended, runtime);
     return json_pack("{s:{s:s,s:s*}}", "waiting", "reason", c->waiting_reason, "message",
@@ -105,24 +98,6 @@ static json_t *container_json(const struct container *c, const char *runtime)
 
 /* --- conditions --- */
 
-/* Appends a condition; its transition time is the former one when the status is the same. */
-static void condition_add(json_t *list, const json_t *former, const char *type, bool value,
-                          const char *reason, const char *message, int64_t now_ms)
-{
-    const char *text = value ? "True" : "False";
-    const json_t *old = json_array_find(former, "type", type);
-    bool same = old && strcmp(json_path_string_or(old, "status", ""), text) == 0;
-    json_t *since = same ? json_incref(json_object_get(old, "lastTransitionTime")) : NULL;
-    json_t *entry = json_pack("{s:s,s:s,s:n,s:o}", "type", type, "status", text, "lastProbeTime",
-                              "lastTransitionTime", since ? since : time_json(now_ms));
-
-    if (!value && reason)
-        json_set_string(entry, "reason", reason);
-    if (!value && message)
-        json_set_string(entry, "message", message);
-    json_array_append_new(list, entry);
-}
-
 /* "containers with unready status: [a b]", or NULL when all are ready. */
 static char *unready_text(const struct pod_facts *facts)
 {
@@ -142,16 +117,12 @@ static char *unready_text(const struct pod_facts *facts)
 /* Every readiness gate's condition (set by somebody else) must be True. */
 static bool gates_open(const struct pod_facts *facts)
 {
-    const json_t *conditions = json_path_get(facts->object, "status.conditions");
     json_t *gate;
     size_t i;
 
     json_array_foreach(json_path_get(facts->object, "spec.readinessGates"), i, gate)
     {
-        const json_t *found =
-            json_array_find(conditions, "type", json_path_string_or(gate, "conditionType", "-"));
-
-        if (strcmp(json_path_string_or(found, "status", ""), "True") != 0)
+        if (!kube_condition_is_true(facts->object, json_path_string_or(gate, "conditionType", "-")))
             return false;
     }
     return true;
@@ -165,11 +136,8 @@ static json_t *conditions_json(const struct pod_facts *facts, const char *phase,
     const char *reason = strcmp(phase, "Succeeded") == 0 ? "PodCompleted" : "ContainersNotReady";
     bool initialized = is_initialized(facts);
     bool ready = !unready && initialized;
-    const struct {
-        const char *type;
-        bool holds;
-        const char *reason, *message; /* when it does not hold */
-    } ours[] = {
+    const struct kube_condition ours[] = {
+        /* type, whether it holds; reason and message when it does not */
         {"PodReadyToStartContainers", facts->has_network, NULL, NULL},
         {"Initialized", initialized, "ContainersNotInitialized",
          "containers with incomplete status"},
@@ -181,9 +149,14 @@ static json_t *conditions_json(const struct pod_facts *facts, const char *phase,
     json_t *other;
     size_t i;
 
-    for (i = 0; i < ARRAY_LEN(ours); i++)
-        condition_add(out, former, ours[i].type, ours[i].holds, ours[i].reason, ours[i].message,
-                      now_ms);
+    for (i = 0; i < ARRAY_LEN(ours); i++) {
+        struct kube_condition condition = ours[i];
+
+        if (condition.value)
+            condition.reason = condition.message = NULL;
+        json_object_set_new(kube_condition_set(out, former, &condition, now_ms), "lastProbeTime",
+                            json_null());
+    }
     json_array_foreach(seen, i, other)
     {
         if (!json_array_find(out, "type", json_path_string_or(other, "type", "")))
@@ -224,7 +197,7 @@ json_t *pod_status_build(const struct pod_facts *facts, int64_t now_ms)
                               container_json(&facts->containers[i], facts->runtime));
     out = json_pack("{s:s,s:o,s:s,s:[{s:s}],s:o,s:o,s:s}", "phase", phase, "conditions",
                     conditions_json(facts, phase, now_ms), "hostIP", facts->host_ip, "hostIPs",
-                    "ip", facts->host_ip, "startTime", time_json(facts->start_ms),
+                    "ip", facts->host_ip, "startTime", kube_time(facts->start_ms),
                     "containerStatuses", apps, "qosClass", qos_class(facts));
     if (facts->init_count > 0)
         json_object_set(out, "initContainerStatuses", inits);
