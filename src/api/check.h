@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/prelude.h"
 
-enum { API_PROBLEMS_MAX = 32 };
+enum { API_PROBLEMS_MAX = 32, API_CAUSE_SIZE = 2048 };
 
 /* Told of each problem: code, path and reason as they stand in `problem` (valid during the call).
  *   ERR_INVALID    wrong type, value not allowed, out of range, a rule of Istio broken
@@ -37,6 +37,16 @@ struct api_cause {
 };
 
 typedef void api_on_cause(const struct api_cause *cause, void *ctx);
+
+/* Who is told of causes. */
+struct api_cause_sink {
+    api_on_cause *on_cause;
+    void *ctx;
+};
+
+/* Tells of one cause; the message is cut at API_CAUSE_SIZE bytes. */
+void api_cause_tell(const struct api_cause_sink *sink, const char *reason, const char *field,
+                    const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* How a client's body fails to be an object of the schema, in Kubernetes' words. */
 struct api_decode_error {

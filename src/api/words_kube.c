@@ -11,6 +11,7 @@
  * Spec    kube-api reference, section 5.3
  */
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "api/check_int.h"
@@ -151,6 +152,19 @@ void api_check_decode(const struct api_schema *schema, const char *version, json
 }
 
 /* --- validation --- */
+
+void api_cause_tell(const struct api_cause_sink *sink, const char *reason, const char *field,
+                    const char *fmt, ...)
+{
+    char text[API_CAUSE_SIZE];
+    struct api_cause cause = {reason, field, text};
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sink->on_cause(&cause, sink->ctx);
+}
 
 struct validation {
     api_on_cause *on_cause;

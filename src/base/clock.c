@@ -43,6 +43,11 @@ const char *clock_format_rfc3339(int64_t realtime_ms, bool with_ms, char *out)
     return out;
 }
 
+const char *clock_format_now(char *out)
+{
+    return clock_format_rfc3339(clock_realtime_ms(), false, out);
+}
+
 /* Seconds east of UTC from "Z" or "+hh:mm". */
 static int offset_parse(const char *text, int *ret_seconds)
 {

@@ -17,6 +17,8 @@ enum { CLOCK_RFC3339_SIZE = 32 };
 /* "2026-11-25T09:53:52Z", or with milliseconds "…52.123Z". Returns out (size CLOCK_RFC3339_SIZE).
  */
 const char *clock_format_rfc3339(int64_t realtime_ms, bool with_ms, char *out);
+/* The present, in seconds. Returns out. */
+const char *clock_format_now(char *out);
 /* Parses the forms above, with any fraction and with offsets. ERR_INVALID otherwise. */
 MUST_USE int clock_parse_rfc3339(struct slice text, int64_t *ret_realtime_ms);
 /* Sleeps this thread. For command-line programs only. */

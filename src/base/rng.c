@@ -71,3 +71,31 @@ uint64_t rng_system_u64(void)
     rng_system_bytes(&value, sizeof value);
     return value;
 }
+
+const char *rng_uuid_format(const uint64_t bits[2], char out[RNG_UUID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t at = 0;
+
+    for (size_t i = 0; i < 32; i++) {
+        unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
+
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            out[at++] = '-';
+        if (i == 12)
+            digit = 4;
+        else if (i == 16)
+            digit = 8 | (digit & 3);
+        out[at++] = hex[digit];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+const char *rng_system_uuid(char out[RNG_UUID_SIZE])
+{
+    uint64_t bits[2];
+
+    rng_system_bytes(bits, sizeof bits);
+    return rng_uuid_format(bits, out);
+}

@@ -24,4 +24,10 @@ uint64_t rng_system_u64(void);
 /* Fills `out` from the system: fit for keys and tokens. */
 void rng_system_bytes(void *out, size_t len);
 
+enum { RNG_UUID_SIZE = 37 };
+/* A random UUID (version 4, RFC 9562) out of 128 random bits, in text form. Returns out. */
+const char *rng_uuid_format(const uint64_t bits[2], char out[RNG_UUID_SIZE]);
+/* A fresh one out of the system's randomness. */
+const char *rng_system_uuid(char out[RNG_UUID_SIZE]);
+
 #endif

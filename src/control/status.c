@@ -117,12 +117,12 @@ static void status_write(struct status *status, const struct kube_resource *reso
                          const json_t *object, const char *message)
 {
     char now[CLOCK_RFC3339_SIZE];
-    json_t *body = json_pack(
-        "{s:{s:[{s:s, s:s, s:s, s:s, s:s}], s:I}}", "status", "conditions", "type",
-        "PassedAnalysis", "status", message ? "False" : "True", "reason",
-        message ? "errorsFound" : "noErrorsFound", "message", message ? message : "No errors found",
-        "lastTransitionTime", clock_format_rfc3339(clock_realtime_ms(), false, now),
-        "observedGeneration", (json_int_t)json_path_int(object, "metadata.generation", 0));
+    json_t *body = json_pack("{s:{s:[{s:s, s:s, s:s, s:s, s:s}], s:I}}", "status", "conditions",
+                             "type", "PassedAnalysis", "status", message ? "False" : "True",
+                             "reason", message ? "errorsFound" : "noErrorsFound", "message",
+                             message ? message : "No errors found", "lastTransitionTime",
+                             clock_format_now(now), "observedGeneration",
+                             (json_int_t)json_path_int(object, "metadata.generation", 0));
     struct kube_request request = {.verb = KUBE_PATCH_MERGE,
                                    .resource = resource,
                                    .ns = kube_namespace(object),

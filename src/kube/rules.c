@@ -2,7 +2,6 @@
 /* Rules of built-in kinds. See rules.h: one function a kind, and a table of them at the end. */
 #include "kube/rules.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "api/structural.h"
@@ -12,7 +11,6 @@
 #include "wire/json.h"
 
 enum {
-    TEXT_SIZE = 2048,
     CONFIG_SIZE_MAX = 1024 * 1024, /* bytes of all values of a ConfigMap or Secret */
     CONFIG_KEY_SIZE = 320,         /* "data[key]"; a key has at most 253 letters */
 };
@@ -21,27 +19,10 @@ struct rules {
     const struct api_kind *kind;
     const json_t *object;
     const json_t *old; /* NULL: the object is new */
-    api_on_cause *on_cause;
-    void *ctx;
+    struct api_cause_sink sink;
 };
 
 static const char *const container_lists[] = {"initContainers", "containers"};
-
-static void tell(const struct rules *rules, const char *reason, const char *field, const char *fmt,
-                 ...) PRINTF_LIKE(4, 5);
-
-static void tell(const struct rules *rules, const char *reason, const char *field, const char *fmt,
-                 ...)
-{
-    char text[TEXT_SIZE];
-    struct api_cause cause = {reason, field, text};
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    rules->on_cause(&cause, rules->ctx);
-}
 
 /* --- what an object says it is --- */
 
@@ -113,8 +94,8 @@ static void immutable_check(const struct rules *rules)
         bool both_empty = json_object_size(before) + json_object_size(after) == 0;
 
         if (!json_equal(before, after) && (json_is_boolean(before) || !both_empty))
-            tell(rules, "FieldValueForbidden", fields[i],
-                 "Forbidden: field is immutable when `immutable` is set");
+            api_cause_tell(&rules->sink, "FieldValueForbidden", fields[i],
+                           "Forbidden: field is immutable when `immutable` is set");
     }
 }
 
@@ -139,8 +120,8 @@ static size_t values_size(const json_t *map, bool is_coded)
 static void size_check(const struct rules *rules, const char *field, size_t size)
 {
     if (size > CONFIG_SIZE_MAX)
-        tell(rules, "FieldValueTooLong", field, "Too long: may not be more than %d bytes",
-             CONFIG_SIZE_MAX);
+        api_cause_tell(&rules->sink, "FieldValueTooLong", field,
+                       "Too long: may not be more than %d bytes", CONFIG_SIZE_MAX);
 }
 
 static void config_map_check(const struct rules *rules)
@@ -158,8 +139,8 @@ static void config_map_check(const struct rules *rules)
         if (json_object_get(binary, key) == NULL)
             continue;
         (void)snprintf(field, sizeof(field), "data[%s]", key);
-        tell(rules, "FieldValueInvalid", field,
-             "Invalid value: \"%s\": duplicate of key present in binaryData", key);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", field,
+                       "Invalid value: \"%s\": duplicate of key present in binaryData", key);
     }
     size_check(rules, "[]", values_size(data, false) + values_size(binary, true));
 }
@@ -204,8 +185,8 @@ static void secret_json_check(const struct rules *rules, const char *key, const 
                 json_is_number(json) ? "number" : json_type_name(json));
     (void)snprintf(field, sizeof(field), "data[%s]", key);
     if (err.code != 0)
-        tell(rules, "FieldValueInvalid", field, "Invalid value: \"<secret contents redacted>\": %s",
-             err.reason);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", field,
+                       "Invalid value: \"<secret contents redacted>\": %s", err.reason);
     json_decref(json);
     buf_deinit(&text);
 }
@@ -224,7 +205,7 @@ static void secret_row_check(const struct rules *rules, const struct secret_row 
         (void)snprintf(field, sizeof(field), "data[%s]", row->keys[i]);
         if (!one_is_enough &&
             (value == NULL || (row->need == NEED_TEXT && json_string_length(value) == 0)))
-            tell(rules, "FieldValueRequired", field, "Required value");
+            api_cause_tell(&rules->sink, "FieldValueRequired", field, "Required value");
         else if (row->need == NEED_JSON)
             secret_json_check(rules, row->keys[i], value);
     }
@@ -240,8 +221,9 @@ static void secret_check(const struct rules *rules)
     immutable_check(rules);
     size_check(rules, "data", values_size(json_object_get(rules->object, "data"), true));
     if (strcmp(type, "kubernetes.io/service-account-token") == 0 && (name == NULL || !name[0]))
-        tell(rules, "FieldValueRequired",
-             "metadata.annotations[kubernetes.io/service-account.name]", "Required value");
+        api_cause_tell(&rules->sink, "FieldValueRequired",
+                       "metadata.annotations[kubernetes.io/service-account.name]",
+                       "Required value");
     for (size_t i = 0; i < ARRAY_LEN(secret_rows); i++)
         if (strcmp(secret_rows[i].type, type) == 0)
             secret_row_check(rules, &secret_rows[i]);
@@ -280,7 +262,8 @@ static void volumes_check(const struct rules *rules, const json_t *spec, const c
                     continue;
                 (void)snprintf(field, sizeof(field), "%s.%s[%zu].volumeMounts[%zu].name", path,
                                container_lists[n], i, j);
-                tell(rules, "FieldValueNotFound", field, "Not found: \"%s\"", name);
+                api_cause_tell(&rules->sink, "FieldValueNotFound", field, "Not found: \"%s\"",
+                               name);
             }
         }
     }
@@ -317,12 +300,12 @@ static void pod_check(const struct rules *rules)
     before = fixed_spec(rules->old);
     after = fixed_spec(rules->object);
     if (!json_equal(before, after))
-        tell(rules, "FieldValueForbidden", "spec",
-             "Forbidden: pod updates may not change fields other than "
-             "`spec.containers[*].image`,`spec.initContainers[*].image`,"
-             "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-             "existing tolerations),`spec.terminationGracePeriodSeconds` (allow "
-             "it to be set to 1 if it was previously negative)");
+        api_cause_tell(&rules->sink, "FieldValueForbidden", "spec",
+                       "Forbidden: pod updates may not change fields other than "
+                       "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+                       "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+                       "existing tolerations),`spec.terminationGracePeriodSeconds` (allow "
+                       "it to be set to 1 if it was previously negative)");
     json_decref(before);
     json_decref(after);
 }
@@ -336,18 +319,19 @@ static void workload_check(const struct rules *rules)
     char *text;
 
     if (selector != NULL && json_object_size(selector) == 0)
-        tell(rules, "FieldValueInvalid", "spec.selector",
-             "Invalid value: {}: empty selector is invalid for %s", rules->kind->singular);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", "spec.selector",
+                       "Invalid value: {}: empty selector is invalid for %s",
+                       rules->kind->singular);
     else if (selector == NULL || !kube_selector_match_object(selector, labels)) {
         text = labels ? json_format_str(labels, JSON_FORMAT_COMPACT) : mem_strdup("null");
-        tell(rules, "FieldValueInvalid", "spec.template.metadata.labels",
-             "Invalid value: %s: `selector` does not match template `labels`", text);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", "spec.template.metadata.labels",
+                       "Invalid value: %s: `selector` does not match template `labels`", text);
         mem_free(text);
     }
     if (json_path_int(rules->object, "spec.replicas", 0) < 0)
-        tell(rules, "FieldValueInvalid", "spec.replicas",
-             "Invalid value: %lld: must be greater than or equal to 0",
-             (long long)json_path_int(rules->object, "spec.replicas", 0));
+        api_cause_tell(&rules->sink, "FieldValueInvalid", "spec.replicas",
+                       "Invalid value: %lld: must be greater than or equal to 0",
+                       (long long)json_path_int(rules->object, "spec.replicas", 0));
     volumes_check(rules, json_path_get(rules->object, "spec.template.spec"), "spec.template.spec");
 }
 
@@ -366,8 +350,8 @@ static void crd_check(const struct rules *rules)
     json_t *version;
 
     if (strcmp(expected, name) != 0)
-        tell(rules, "FieldValueInvalid", "metadata.name",
-             "Invalid value: \"%s\": must be spec.names.plural+\".\"+spec.group", name);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", "metadata.name",
+                       "Invalid value: \"%s\": must be spec.names.plural+\".\"+spec.group", name);
     mem_free(expected);
     json_array_foreach(versions, i, version)
     {
@@ -377,24 +361,24 @@ static void crd_check(const struct rules *rules)
         storage_count += json_get_bool(version, "storage", false);
         (void)snprintf(field, sizeof(field), "spec.versions[%zu].schema.openAPIV3Schema", i);
         if (schema == NULL)
-            tell(rules, "FieldValueRequired", field, "Required value");
+            api_cause_tell(&rules->sink, "FieldValueRequired", field, "Required value");
         else /* the real server checks a definition of one version in its old form */
             structural_check_schema(schema, alone ? "spec.validation.openAPIV3Schema" : field,
-                                    rules->on_cause, rules->ctx);
+                                    rules->sink.on_cause, rules->sink.ctx);
     }
     if (storage_count != 1) {
         char *text = json_format_str(versions, JSON_FORMAT_COMPACT);
 
-        tell(rules, "FieldValueInvalid", "spec.versions",
-             "Invalid value: %.1000s: must have exactly one version marked as "
-             "storage version",
-             text);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", "spec.versions",
+                       "Invalid value: %.1000s: must have exactly one version marked as "
+                       "storage version",
+                       text);
         mem_free(text);
     }
     if (strcmp(json_path_string_or(rules->object, "spec.conversion.strategy", "None"), "None") != 0)
-        tell(rules, "FieldValueNotSupported", "spec.conversion.strategy",
-             "Unsupported value: \"Webhook\": not supported: supported values: "
-             "\"None\"");
+        api_cause_tell(&rules->sink, "FieldValueNotSupported", "spec.conversion.strategy",
+                       "Unsupported value: \"Webhook\": not supported: supported values: "
+                       "\"None\"");
 }
 
 /* --- webhook configurations --- */
@@ -406,13 +390,13 @@ static void webhook_client_check(const struct rules *rules, const json_t *webhoo
 
     (void)snprintf(field, sizeof(field), "webhooks[%zu].clientConfig%s", i, url[0] ? ".url" : "");
     if (url[0] == '\0' && json_path_get(webhook, "clientConfig.service") == NULL)
-        tell(rules, "FieldValueRequired", field,
-             "Required value: exactly one of url or service is required");
+        api_cause_tell(&rules->sink, "FieldValueRequired", field,
+                       "Required value: exactly one of url or service is required");
     else if (url[0] && strncmp(url, "https://", 8) != 0)
-        tell(rules, "FieldValueInvalid", field,
-             "Invalid value: \"%.*s\": 'https' is the only allowed URL scheme: "
-             "desired format: https://host[/path]",
-             (int)strcspn(url, ":"), url);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", field,
+                       "Invalid value: \"%.*s\": 'https' is the only allowed URL scheme: "
+                       "desired format: https://host[/path]",
+                       (int)strcspn(url, ":"), url);
 }
 
 static void webhook_check(const struct rules *rules, const json_t *webhook, size_t i)
@@ -424,23 +408,24 @@ static void webhook_check(const struct rules *rules, const json_t *webhook, size
 
     (void)snprintf(field, sizeof(field), "webhooks[%zu].name", i);
     if (name[0] && (dot == NULL || strchr(dot + 1, '.') == NULL))
-        tell(rules, "FieldValueInvalid", field,
-             "Invalid value: \"%s\": should be a domain with at least three "
-             "segments separated by dots",
-             name);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", field,
+                       "Invalid value: \"%s\": should be a domain with at least three "
+                       "segments separated by dots",
+                       name);
     (void)snprintf(field, sizeof(field), "webhooks[%zu].sideEffects", i);
     if (json_get_string(webhook, "sideEffects") == NULL)
-        tell(rules, "FieldValueRequired", field,
-             "Required value: must specify one of None, NoneOnDryRun");
+        api_cause_tell(&rules->sink, "FieldValueRequired", field,
+                       "Required value: must specify one of None, NoneOnDryRun");
     (void)snprintf(field, sizeof(field), "webhooks[%zu].admissionReviewVersions", i);
     if (json_array_size(json_object_get(webhook, "admissionReviewVersions")) == 0)
-        tell(rules, "FieldValueRequired", field, "Required value: must specify one of v1, v1beta1");
+        api_cause_tell(&rules->sink, "FieldValueRequired", field,
+                       "Required value: must specify one of v1, v1beta1");
     (void)snprintf(field, sizeof(field), "webhooks[%zu].timeoutSeconds", i);
     if (timeout_s < 1 || timeout_s > 30)
-        tell(rules, "FieldValueInvalid", field,
-             "Invalid value: %lld: the timeout value must be between 1 and 30 "
-             "seconds",
-             (long long)timeout_s);
+        api_cause_tell(&rules->sink, "FieldValueInvalid", field,
+                       "Invalid value: %lld: the timeout value must be between 1 and 30 "
+                       "seconds",
+                       (long long)timeout_s);
     webhook_client_check(rules, webhook, i);
 }
 
@@ -474,7 +459,7 @@ static const struct rule_row {
 void kube_rules_check(const struct api_kind *kind, const json_t *object, const json_t *old,
                       api_on_cause *on_cause, void *ctx)
 {
-    struct rules rules = {kind, object, old, on_cause, ctx};
+    struct rules rules = {kind, object, old, {on_cause, ctx}};
 
     for (size_t i = 0; i < ARRAY_LEN(rule_rows); i++)
         if (strcmp(rule_rows[i].kind, kind->kind) == 0 &&

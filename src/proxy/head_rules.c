@@ -32,23 +32,10 @@ static const char *const hops_only[] = {
 
 struct slice head_rules_uuid(struct rng *rng, struct arena *arena)
 {
-    static const char hex[] = "0123456789abcdef";
     uint64_t bits[2] = {rng_u64(rng), rng_u64(rng)};
-    char *text = arena_bytes(arena, 36);
-    size_t at = 0;
+    char text[RNG_UUID_SIZE];
 
-    for (size_t i = 0; i < 32; i++) {
-        unsigned digit = (unsigned)(bits[i / 16] >> (i % 16 * 4)) & 15;
-
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            text[at++] = '-';
-        if (i == 12)
-            digit = 4;
-        else if (i == 16)
-            digit = 8 | (digit & 3);
-        text[at++] = hex[digit];
-    }
-    return slice_make(text, at);
+    return slice_str(arena_strdup(arena, rng_uuid_format(bits, text)));
 }
 
 static struct slice addr_ip(const struct addr *addr, struct arena *arena)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "crypto/cert.h"
 #include "crypto/jws.h"
 
@@ -128,7 +129,7 @@ static json_t *token_claims(struct apiserver_call *call, const struct store_obje
 {
     const char *pod = json_path_string_or(spec, "boundObjectRef.name", "");
     json_t *audiences = json_object_get(spec, "audiences");
-    char uuid[37];
+    char uuid[RNG_UUID_SIZE];
     json_t *facts =
         json_pack("{s:s, s:{s:s, s:s}}", "namespace", call->ns, "serviceaccount", "name",
                   account->name, "uid", json_path_string_or(account->tree, "metadata.uid", ""));
@@ -139,7 +140,7 @@ static json_t *token_claims(struct apiserver_call *call, const struct store_obje
         json_object_set_new(facts, "pod",
                             json_pack("{s:s, s:s}", "name", pod, "uid",
                                       json_path_string_or(spec, "boundObjectRef.uid", "")));
-    apiserver_object_uuid(uuid);
+    rng_system_uuid(uuid);
     claims = json_pack("{s:O, s:I, s:I, s:I, s:s, s:s, s:s, s:o}", "aud", audiences, "exp",
                        (json_int_t)expires_s, "iat", (json_int_t)now_s, "nbf", (json_int_t)now_s,
                        "iss", issuer, "jti", uuid, "sub", subject, "kubernetes.io", facts);

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete and deletecollection: at once, gracefully (pods), or as soon as finalizers are gone.
+/* delete and deletecollection: what becomes of the object is kube/deletion.h's; here are the
+ * request's options, webhooks, the store, and the answer.
  *
- *   no finalizers, no grace   removed
- *   pod on a node             deletionTimestamp = now + grace; the node deletes with grace 0
- *   finalizers                deletionTimestamp = now; the update that empties the list removes
- *   namespace                 phase Terminating; its controller empties it, then finalizes
- *   Foreground, Orphan        a finalizer that the garbage collector takes away
- *
- * Place   apiserver_call_run; apiserver_write.c asks apiserver_delete_is_due
+ * Place   apiserver_call_run; apiserver_write.c removes what is due after an update
  */
 #include "base/clock.h"
+#include "base/mem.h"
+#include "kube/deletion.h"
 #include "sandbox/apiserver_int.h"
 
 static void delete_admitted(struct apiserver_call *call);
-
-bool apiserver_delete_is_due(const json_t *object)
-{
-    if (json_path_get(object, "metadata.deletionTimestamp") == NULL)
-        return false;
-    if (strcmp(json_path_string_or(object, "kind", ""), "Namespace") == 0 &&
-        json_array_size(json_path_get(object, "spec.finalizers")) > 0)
-        return false;
-    return json_array_size(json_path_get(object, "metadata.finalizers")) == 0 &&
-           json_path_int(object, "metadata.deletionGracePeriodSeconds", 0) == 0;
-}
 
 static const char *option_text(struct apiserver_call *call, const char *name)
 {
@@ -53,114 +39,37 @@ static bool is_dry_run(struct apiserver_call *call)
            json_array_size(json_object_get(call->body, "dryRun")) > 0;
 }
 
-static void finalizer_add(json_t *object, const char *name)
-{
-    json_t *list = json_path_get(object, "metadata.finalizers");
-    size_t i;
-    json_t *item;
-
-    if (list == NULL) {
-        list = json_array();
-        json_object_set_new(json_object_get(object, "metadata"), "finalizers", list);
-    }
-    json_array_foreach(list, i, item)
-    {
-        if (strcmp(json_string_value(item), name) == 0)
-            return;
-    }
-    json_array_append_new(list, json_string(name));
-}
-
-/* Sets when the object is to be gone; an earlier time wins. */
-static void deletion_mark(json_t *object, int64_t grace_s)
-{
-    json_t *metadata = json_object_get(object, "metadata");
-    char text[CLOCK_RFC3339_SIZE];
-    const char *old = json_get_string(metadata, "deletionTimestamp");
-
-    if (old != NULL && json_get_int(metadata, "deletionGracePeriodSeconds", 0) <= grace_s)
-        return;
-    clock_format_rfc3339(clock_realtime_ms() + grace_s * 1000, false, text);
-    json_set_string(metadata, "deletionTimestamp", text);
-    json_object_set_new(metadata, "deletionGracePeriodSeconds", json_integer(grace_s));
-    if (old == NULL && json_object_get(metadata, "generation") != NULL)
-        json_object_set_new(metadata, "generation",
-                            json_integer(json_get_int(metadata, "generation", 0) + 1));
-}
-
-static int64_t pod_grace(struct apiserver_call *call, const json_t *pod)
-{
-    const char *phase = json_path_string_or(pod, "status.phase", "");
-    int64_t grace = option_grace(call);
-
-    if (json_path_string_or(pod, "spec.nodeName", "")[0] == '\0' ||
-        strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0)
-        return 0;
-    return grace >= 0 ? grace : json_path_int(pod, "spec.terminationGracePeriodSeconds", 30);
-}
-
-/* What the object becomes: marked, or (when that is due already) nothing. */
-static json_t *delete_state(struct apiserver_call *call, const struct store_object *old)
-{
-    json_t *object = json_deep_copy(old->tree);
-    const char *policy = option_text(call, "propagationPolicy");
-    int64_t grace = 0;
-
-    if (strcmp(policy, "Foreground") == 0)
-        finalizer_add(object, "foregroundDeletion");
-    else if (strcmp(policy, "Orphan") == 0)
-        finalizer_add(object, "orphan");
-    if (strcmp(call->kind->plural, "pods") == 0)
-        grace = pod_grace(call, old->tree);
-    deletion_mark(object, grace);
-    if (strcmp(call->kind->plural, "namespaces") == 0)
-        json_path_set(object, "status.phase", json_string("Terminating"));
-    return object;
-}
-
-/* Other than for a write, the object is called by its Kind. */
-static int fail_precondition(struct apiserver_call *call, const char *what, const char *wanted,
-                             const char *found, const char *why)
+static int check_preconditions(struct apiserver_call *call, const struct store_object *old)
 {
     const struct kind *kind = call->kind;
-    const char *text = arena_printf(
-        &call->arena,
-        "Operation cannot be fulfilled on %s%s%s \"%s\": the %s in the precondition (%s) does not "
-        "match the %s in record (%s). The object might have been %s",
-        kind->kind, kind->group[0] ? "." : "", kind->group, call->name, what, wanted, what, found,
-        why);
-    json_t *details = json_pack("{s:s, s:s}", "name", call->name, "kind", kind->kind);
+    struct error err = {0};
+    char *text;
+    json_t *details;
 
+    if (kube_deletion_check(call->body, old->tree, &err) == 0)
+        return 0;
+    /* other than for a write, the object is called by its Kind */
+    text = mem_printf("Operation cannot be fulfilled on %s%s%s \"%s\": %s", kind->kind,
+                      kind->group[0] ? "." : "", kind->group, call->name, err.reason);
+    details = json_pack("{s:s, s:s}", "name", call->name, "kind", kind->kind);
     if (kind->group[0])
         json_set_string(details, "group", kind->group);
     call->status = 409;
     call->result = apiserver_status_new(409, "Conflict", text, details);
+    mem_free(text);
     return ERR_CONFLICT;
-}
-
-static int check_preconditions(struct apiserver_call *call, const struct store_object *old)
-{
-    const char *uid = json_path_string_or(call->body, "preconditions.uid", "");
-    const char *revision = json_path_string_or(call->body, "preconditions.resourceVersion", "");
-    const char *old_uid = json_path_string_or(old->tree, "metadata.uid", "");
-    const char *old_revision = json_path_string_or(old->tree, "metadata.resourceVersion", "");
-
-    if (uid[0] && strcmp(uid, old_uid) != 0)
-        return fail_precondition(call, "UID", uid, old_uid, "deleted and then recreated");
-    if (revision[0] && strcmp(revision, old_revision) != 0)
-        return fail_precondition(call, "ResourceVersion", revision, old_revision, "modified");
-    return 0;
 }
 
 /* Deletes or marks. *ret_left: the marked object, or NULL when it is gone. Borrowed. */
 static int delete_apply(struct apiserver_call *call, struct store_object *old,
                         struct store_object **ret_left)
 {
-    json_t *object = delete_state(call, old);
-    int rc;
+    const struct kube_deletion deletion = {option_text(call, "propagationPolicy"),
+                                           option_grace(call), clock_realtime_ms()};
+    json_t *object = kube_deletion_apply(old->tree, &deletion);
 
     *ret_left = NULL;
-    if (apiserver_delete_is_due(object)) {
+    if (kube_deletion_is_due(object)) {
         json_decref(object);
         return is_dry_run(call) ? 0 : store_remove(call->kind->bucket, old);
     }
@@ -169,8 +78,7 @@ static int delete_apply(struct apiserver_call *call, struct store_object *old,
         *ret_left = old;
         return 0;
     }
-    rc = store_put(call->kind->bucket, object, old, ret_left);
-    return rc;
+    return store_put(call->kind->bucket, object, old, ret_left);
 }
 
 void apiserver_delete_start(struct apiserver_call *call)

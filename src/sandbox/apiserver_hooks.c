@@ -35,7 +35,7 @@ static int crd_prepare(struct apiserver_call *call)
 {
     char now[CLOCK_RFC3339_SIZE];
 
-    kube_definition_complete(call->object, apiserver_object_now(now));
+    kube_definition_complete(call->object, clock_format_now(now));
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * apiserver_hooks.h.
  */
 #include "kube/defaults.h"
+#include "kube/metadata.h"
 #include "sandbox/apiserver_hooks.h"
 
 #include <stdio.h>
@@ -56,7 +57,7 @@ static void token_add(json_t *spec)
     char name[] = "kube-api-access-xxxxx";
     json_t *volumes = json_object_get(spec, "volumes");
 
-    apiserver_object_random_suffix(name + sizeof name - 6, 5);
+    kube_metadata_suffix(name + sizeof name - 6, 5);
     for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
         size_t i;
         json_t *container;

@@ -8,6 +8,7 @@
  * Owns    struct request: alive until the stream closed and its call is done
  */
 #include "base/mem.h"
+#include "base/rng.h"
 #include "kube/discovery.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/yaml.h"
@@ -65,9 +66,9 @@ static void send_body(struct apiserver_call *call, struct http_stream *stream, c
     struct http_head head = {.status = call->status ? call->status : 200,
                              .content_length = (int64_t)body.len};
     struct arena *arena = http_stream_arena(stream);
-    char audit[37];
+    char audit[RNG_UUID_SIZE];
 
-    apiserver_object_uuid(audit);
+    rng_system_uuid(audit);
     http_headers_add(&head.headers, arena, SLICE("audit-id"),
                      arena_slice_dup(arena, slice_str(audit)));
     http_headers_add(&head.headers, arena, SLICE("cache-control"), SLICE("no-cache, private"));

@@ -187,8 +187,6 @@ void apiserver_watch_close_all(struct sandbox_apiserver *server);
 void apiserver_write_start(struct apiserver_call *call);
 void apiserver_delete_start(struct apiserver_call *call);
 void apiserver_delete_collection(struct apiserver_call *call);
-/* After an update: removes an object that waits for its finalizers and has none left. */
-bool apiserver_delete_is_due(const json_t *object);
 
 /* --- apiserver_options.c --- */
 
@@ -220,16 +218,6 @@ void apiserver_schema_default(struct apiserver_call *call);
 void apiserver_schema_check(struct apiserver_call *call);
 /* An api_on_cause that adds it; its ctx is the call. */
 void apiserver_schema_on_cause(const struct api_cause *cause, void *ctx);
-
-/* --- apiserver_object.c: metadata --- */
-
-/* Names, namespace, labels, annotations, owner references: adds causes. */
-void apiserver_object_check_metadata(struct apiserver_call *call);
-/* "-x7k2p" suffixes and UUIDs. */
-void apiserver_object_random_suffix(char *out, size_t len);
-void apiserver_object_uuid(char out[37]);
-/* Now as RFC 3339. */
-const char *apiserver_object_now(char *out);
 
 /* --- apiserver_hooks.c: rules of single kinds --- */
 

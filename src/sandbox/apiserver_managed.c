@@ -43,7 +43,7 @@ static struct kube_writer writer_of(struct apiserver_call *call)
         .subresource = call->subresource,
         .time = strcmp(call->subresource, "scale") == 0 /* as Kubernetes does */
                     ? ""
-                    : arena_strdup(&call->arena, apiserver_object_now(now)),
+                    : arena_strdup(&call->arena, clock_format_now(now)),
         .force = apiserver_call_query_bool(call, "force"),
     };
 }

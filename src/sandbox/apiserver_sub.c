@@ -66,7 +66,7 @@ static json_t *scheduled_condition(void)
     char now[CLOCK_RFC3339_SIZE];
 
     return json_pack("{s:s, s:s, s:n, s:s}", "type", "PodScheduled", "status", "True",
-                     "lastProbeTime", "lastTransitionTime", apiserver_object_now(now));
+                     "lastProbeTime", "lastTransitionTime", clock_format_now(now));
 }
 
 static json_t *bound_pod(const struct store_object *pod, const char *node)
@@ -193,7 +193,7 @@ static int budget_spend(struct apiserver_call *call, const json_t *pod)
     tree = json_deep_copy(budget->tree);
     disrupted = json_path_get(tree, "status.disruptedPods");
     disrupted = disrupted ? json_incref(disrupted) : json_object();
-    json_object_set_new(disrupted, call->name, json_string(apiserver_object_now(now)));
+    json_object_set_new(disrupted, call->name, json_string(clock_format_now(now)));
     json_path_set(tree, "status.disruptedPods", disrupted);
     json_path_set(tree, "status.disruptionsAllowed", json_integer(allowed - 1));
     if (store_put(kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets")->bucket,

@@ -10,6 +10,7 @@
 #include "sandbox/apiserver_webhook.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "io/tls.h"
 #include "wire/base64.h"
 
@@ -31,7 +32,7 @@ struct apiserver_webhook {
     struct arena arena;
     struct http_fetch_request request;
     const char *url; /* for messages */
-    char uid[37];
+    char uid[RNG_UUID_SIZE];
     bool retried;
     void (*on_done)(const json_t *response, const char *why, void *ctx);
 };
@@ -408,7 +409,7 @@ int apiserver_webhook_start(struct apiserver_call *call, const json_t *config,
     webhook->kind = kind;
     webhook->on_done = on_done;
     arena_init(&webhook->arena, 0);
-    apiserver_object_uuid(webhook->uid);
+    rng_system_uuid(webhook->uid);
     rc = target_find(call, &webhook->arena, config, &target, err);
     if (rc == 0)
         rc =

@@ -11,8 +11,9 @@
  * Place   apiserver_call_run
  * Owns    call->old (the state that is replaced) and call->object (the state to come)
  */
-#include "base/clock.h"
+#include "kube/deletion.h"
 #include "kube/managed.h"
+#include "kube/metadata.h"
 #include "kube/patch.h"
 #include "kube/rules.h"
 #include "sandbox/apiserver_int.h"
@@ -33,17 +34,6 @@ static json_t *metadata_of(json_t *object)
 static bool is_sub(const struct apiserver_call *call, const char *subresource)
 {
     return strcmp(call->subresource, subresource) == 0;
-}
-
-/* Copies a member, or removes it where the source has none. */
-static void member_copy(json_t *to, const json_t *from, const char *name)
-{
-    json_t *value = json_object_get(from, name);
-
-    if (value != NULL)
-        json_object_set_new(to, name, json_deep_copy(value));
-    else
-        json_object_del(to, name);
 }
 
 /* --- the body --- */
@@ -84,39 +74,17 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
     return 0;
 }
 
-static int check_names(struct apiserver_call *call, json_t *object)
-{
-    const char *ns = json_path_string_or(object, "metadata.namespace", "");
-    const char *name = json_path_string_or(object, "metadata.name", "");
-
-    if (call->kind->namespaced && ns[0] && strcmp(ns, call->ns) != 0)
-        return apiserver_fail(call, 400, "BadRequest",
-                              "the namespace of the provided object does not match the namespace "
-                              "sent on the request");
-    if (call->kind->namespaced)
-        json_set_string(metadata_of(object), "namespace", call->ns);
-    else
-        json_object_del(metadata_of(object), "namespace");
-    if (call->verb == APISERVER_UPDATE && name[0] == '\0')
-        return apiserver_fail(call, 400, "BadRequest",
-                              "the name of the object (%s based on URL) was undeterminable: name "
-                              "must be provided",
-                              call->name);
-    if (call->name[0] && name[0] && strcmp(name, call->name) != 0)
-        return apiserver_fail(call, 400, "BadRequest",
-                              "the name of the object (%s) does not match the name on the URL (%s)",
-                              name, call->name);
-    if (call->name[0])
-        json_set_string(metadata_of(object), "name", call->name);
-    return 0;
-}
-
 /* What and which the object is. A scale is of another kind than the object that it is of. */
 static int check_identity(struct apiserver_call *call, json_t *object)
 {
+    struct kube_place place = {call->kind->namespaced, call->verb == APISERVER_UPDATE, call->ns,
+                               call->name};
+    struct error err = {0};
     int rc = is_sub(call, "scale") ? 0 : check_envelope(call, object);
 
-    return rc ? rc : check_names(call, object);
+    if (rc == 0 && kube_metadata_place(&place, object, &err) != 0)
+        rc = apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
+    return rc;
 }
 
 static int check_object(struct apiserver_call *call, json_t *object)
@@ -166,21 +134,6 @@ static bool keeps_status(const struct kind *kind)
     return !kind->has_status || strcmp(kind->plural, "nodes") == 0;
 }
 
-static void system_fields_make(json_t *object)
-{
-    static const char *const dropped[] = {"resourceVersion", "selfLink", "deletionTimestamp",
-                                          "deletionGracePeriodSeconds", "generation"};
-    json_t *metadata = metadata_of(object);
-    char uuid[37];
-    char now[CLOCK_RFC3339_SIZE];
-
-    for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
-        json_object_del(metadata, dropped[i]);
-    apiserver_object_uuid(uuid);
-    json_set_string(metadata, "uid", uuid);
-    json_set_string(metadata, "creationTimestamp", apiserver_object_now(now));
-}
-
 /* What the writer owns is settled between the kind's defaults and admission. */
 static int prepare_end(struct apiserver_call *call)
 {
@@ -204,9 +157,7 @@ static int prepare_new(struct apiserver_call *call)
         return rc;
     if (!keeps_status(call->kind))
         json_object_del(object, "status");
-    system_fields_make(object);
-    if (call->kind->has_generation)
-        json_object_set_new(metadata_of(object), "generation", json_integer(1));
+    kube_metadata_init(object, call->kind->has_generation);
     apiserver_schema_default(call);
     return prepare_end(call);
 }
@@ -353,14 +304,21 @@ static int check_preconditions(struct apiserver_call *call, const json_t *wanted
     return 0;
 }
 
+/* A copy of the state that is replaced, in the version of the call. */
+static json_t *old_copy(const struct apiserver_call *call)
+{
+    json_t *shown = apiserver_read_present(call->kind, call->old);
+    json_t *copy = json_deep_copy(shown);
+
+    json_decref(shown);
+    return copy;
+}
+
 static int scale_take(struct apiserver_call *call, const json_t *scale)
 {
     int64_t replicas = json_path_int(scale, "spec.replicas", 0);
 
-    call->object = apiserver_read_present(call->kind, call->old);
-    json_t *copy = json_deep_copy(call->object);
-    json_decref(call->object);
-    call->object = copy;
+    call->object = old_copy(call);
     if (replicas < 0) {
         apiserver_invalid_add(call, "FieldValueInvalid", "spec.replicas",
                               "Invalid value: %lld: must be greater than or equal to 0",
@@ -373,89 +331,28 @@ static int scale_take(struct apiserver_call *call, const json_t *scale)
                : apiserver_fail(call, 500, "InternalError", "the object has no spec");
 }
 
-static void system_fields_keep(struct apiserver_call *call)
+/* Puts what `from` has under that name into `to`, be it nothing. */
+static void member_take(json_t *to, const json_t *from, const char *name)
 {
-    static const char *const kept[] = {"uid",
-                                       "creationTimestamp",
-                                       "generation",
-                                       "deletionTimestamp",
-                                       "resourceVersion",
-                                       "deletionGracePeriodSeconds"};
-    json_t *metadata = metadata_of(call->object);
-    const json_t *old = json_object_get(call->old->tree, "metadata");
+    json_t *value = json_object_get(from, name);
 
-    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-        member_copy(metadata, old, kept[i]);
+    if (value != NULL)
+        json_object_set_new(to, name, json_deep_copy(value));
+    else
+        json_object_del(to, name);
 }
 
 /* Only the part that this resource or subresource may write. */
 static void scope_keep(struct apiserver_call *call)
 {
-    json_t *object = call->object;
+    json_t *wanted = call->object;
 
     if (is_sub(call, "status")) {
-        json_t *status = json_incref(json_object_get(object, "status"));
-        json_t *base = apiserver_read_present(call->kind, call->old);
-
-        call->object = json_deep_copy(base);
-        if (status != NULL)
-            json_object_set_new(call->object, "status", status);
-        else
-            json_object_del(call->object, "status");
-        json_decref(base);
-        json_decref(object);
-        return;
-    }
-    if (call->kind->has_status)
-        member_copy(object, call->old->tree, "status");
-}
-
-/* generation counts changes of anything but metadata and status. */
-static bool spec_changed(const json_t *a, const json_t *b)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)a, key, value)
-    {
-        bool counts = strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 &&
-                      strcmp(key, "apiVersion") != 0;
-
-        if (counts && !json_equal(value, json_object_get(b, key)))
-            return true;
-    }
-    return false;
-}
-
-static void generation_bump(struct apiserver_call *call)
-{
-    int64_t generation = json_path_int(call->old->tree, "metadata.generation", 0);
-
-    if (!call->kind->has_generation)
-        return;
-    if (spec_changed(call->object, call->old->tree) || spec_changed(call->old->tree, call->object))
-        generation++;
-    json_object_set_new(metadata_of(call->object), "generation", json_integer(generation));
-}
-
-static void check_finalizers(struct apiserver_call *call)
-{
-    const json_t *old = json_path_get(call->old->tree, "metadata.finalizers");
-    size_t i, j;
-    json_t *item, *other;
-
-    if (json_path_get(call->old->tree, "metadata.deletionTimestamp") == NULL)
-        return;
-    json_array_foreach(json_path_get(call->object, "metadata.finalizers"), i, item)
-    {
-        bool known = false;
-
-        json_array_foreach(old, j, other) known = known || json_equal(item, other);
-        if (!known)
-            apiserver_invalid_add(call, "FieldValueForbidden", "metadata.finalizers",
-                                  "Forbidden: no new finalizers can be added if the object is "
-                                  "being deleted, found new finalizers []string{\"%s\"}",
-                                  json_string_value(item));
+        call->object = old_copy(call);
+        member_take(call->object, wanted, "status");
+        json_decref(wanted);
+    } else if (call->kind->has_status) {
+        member_take(wanted, call->old->tree, "status");
     }
 }
 
@@ -489,8 +386,7 @@ static int prepare_update(struct apiserver_call *call)
     if (rc != 0)
         return rc;
     scope_keep(call);
-    system_fields_keep(call);
-    check_finalizers(call);
+    kube_metadata_keep(call->object, call->old->tree);
     if (is_sub(call, "status")) {
         apiserver_managed_update(call);
         return 0;
@@ -530,18 +426,14 @@ static void write_attempt(struct apiserver_call *call)
     apiserver_admission_run(call, true, write_mutated);
 }
 
-static void name_generate(struct apiserver_call *call)
+static void check_metadata(struct apiserver_call *call)
 {
-    const char *base = json_path_string_or(call->object, "metadata.generateName", "");
-    char suffix[6];
-    char *name;
+    struct api_cause_sink sink = {apiserver_schema_on_cause, call};
 
-    if (call->verb != APISERVER_CREATE || base[0] == '\0' ||
-        json_path_string_or(call->object, "metadata.name", "")[0])
-        return;
-    apiserver_object_random_suffix(suffix, 5);
-    name = arena_printf(&call->arena, "%.58s%s", base, suffix);
-    json_set_string(metadata_of(call->object), "name", name);
+    if (call->old == NULL)
+        kube_metadata_check_name(call->object,
+                                 kube_metadata_form(call->kind->group, call->kind->plural), &sink);
+    kube_metadata_check(call->object, call->old ? call->old->tree : NULL, &sink);
 }
 
 static void write_mutated(struct apiserver_call *call)
@@ -552,9 +444,10 @@ static void write_mutated(struct apiserver_call *call)
     }
     if (!is_sub(call, "status"))
         apiserver_schema_default(call);
-    name_generate(call);
+    if (call->verb == APISERVER_CREATE)
+        kube_metadata_name(call->object);
     apiserver_schema_check(call);
-    apiserver_object_check_metadata(call);
+    check_metadata(call);
     apiserver_hooks_check(call);
     if (apiserver_invalid_finish(call) != 0) {
         apiserver_call_finish(call);
@@ -594,13 +487,29 @@ static int commit(struct apiserver_call *call, struct store_object **ret)
 {
     int rc;
 
-    if (call->old != NULL && apiserver_delete_is_due(call->object)) {
+    if (call->old != NULL && kube_deletion_is_due(call->object)) {
         rc = store_remove(call->kind->bucket, call->old);
         return rc; /* *ret stays NULL: the answer is the last state */
     }
     head_first(call);
     kube_managed_share(call->server->field_sets, call->object);
     return store_put(call->kind->bucket, json_incref(call->object), call->old, ret);
+}
+
+/* The store did not take it. */
+static void fail_commit(struct apiserver_call *call, int code)
+{
+    if (code == ERR_IO)
+        apiserver_fail_store(call);
+    else if (code == ERR_EXISTS)
+        apiserver_fail_exists(call, json_path_string_or(call->object, "metadata.name", ""));
+    else if (code == ERR_CONFLICT)
+        apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "
+                                      "the latest version and try again");
+    else
+        apiserver_fail(call, 413, "RequestEntityTooLarge", "%s",
+                       "etcdserver: request is too large");
+    apiserver_call_finish(call);
 }
 
 static void write_validated(struct apiserver_call *call)
@@ -613,7 +522,8 @@ static void write_validated(struct apiserver_call *call)
         return;
     }
     if (call->old != NULL) {
-        generation_bump(call);
+        if (call->kind->has_generation)
+            kube_metadata_count(call->object, call->old->tree);
         kube_managed_keep_times(call->old->tree, call->object);
         if (json_equal(call->object, call->old->tree)) {
             write_answer(call, call->old);
@@ -631,19 +541,8 @@ static void write_validated(struct apiserver_call *call)
         write_attempt(call);
         return;
     }
-    if (rc == 0) {
+    if (rc == 0)
         write_answer(call, stored);
-        return;
-    }
-    if (rc == ERR_IO)
-        apiserver_fail_store(call);
-    else if (rc == ERR_EXISTS)
-        apiserver_fail_exists(call, json_path_string_or(call->object, "metadata.name", ""));
-    else if (rc == ERR_CONFLICT)
-        apiserver_fail_conflict(call, "the object has been modified; please apply your changes to "
-                                      "the latest version and try again");
     else
-        apiserver_fail(call, 413, "RequestEntityTooLarge", "%s",
-                       "etcdserver: request is too large");
-    apiserver_call_finish(call);
+        fail_commit(call, rc);
 }

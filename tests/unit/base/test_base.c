@@ -136,6 +136,8 @@ static void times_parse_and_format(void **state)
     assert_string_equal(clock_format_rfc3339(ms, true, text), "2026-11-25T09:53:52.250Z");
     assert_int_equal(clock_parse_rfc3339(SLICE("2026-11-25T11:53:52+02:00"), &ms), 0);
     assert_string_equal(clock_format_rfc3339(ms, false, text), "2026-11-25T09:53:52Z");
+    assert_int_equal(clock_parse_rfc3339(slice_str(clock_format_now(text)), &ms), 0);
+    assert_true(ms % 1000 == 0 && clock_realtime_ms() - ms < 3600 * 1000);
     assert_int_equal(clock_parse_rfc3339(SLICE("2026-11-25 09:53:52 etc"), &ms), ERR_INVALID);
 }
 
@@ -150,6 +152,17 @@ static void random_choice_is_uniform(void **state)
         hits[rng_below(&rng, 7)]++;
     for (int i = 0; i < 7; i++)
         assert_in_range(hits[i], 10000 - 600, 10000 + 600); /* above 6 sigma */
+}
+
+static void uuids_are_of_version_4(void **state)
+{
+    const uint64_t ones[2] = {UINT64_MAX, UINT64_MAX};
+    char text[RNG_UUID_SIZE], other[RNG_UUID_SIZE];
+
+    (void)state;
+    assert_string_equal(rng_uuid_format(ones, text), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    assert_string_not_equal(rng_system_uuid(text), rng_system_uuid(other));
+    assert_int_equal(strlen(text), RNG_UUID_SIZE - 1);
 }
 
 static void regex_matches_whole_text(void **state)
@@ -201,6 +214,7 @@ int main(void)
         cmocka_unit_test(errors_name_path_and_reason),
         cmocka_unit_test(times_parse_and_format),
         cmocka_unit_test(random_choice_is_uniform),
+        cmocka_unit_test(uuids_are_of_version_4),
         cmocka_unit_test(regex_matches_whole_text),
         cmocka_unit_test(files_are_replaced_whole),
     };
