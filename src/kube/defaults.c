@@ -3,10 +3,10 @@
 #include "kube/defaults.h"
 
 #include "base/buf.h"
+#include "kube/pod.h"
+#include "kube/service.h"
 #include "wire/base64.h"
 #include "wire/json.h"
-
-static const char *const container_lists[] = {"initContainers", "containers"};
 
 /* --- pods --- */
 
@@ -47,14 +47,10 @@ static void container_defaults(json_t *container)
 static void pod_spec_default(json_t *spec)
 {
     const char *account = json_get_string(spec, "serviceAccountName");
+    json_t *container;
 
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-            container_defaults(container);
-    }
+    for (size_t n = 0; (container = kube_pod_container_at(spec, n)) != NULL; n++)
+        container_defaults(container);
     if (account != NULL)
         json_set_string(spec, "serviceAccount", account);
     else if (json_get_string(spec, "serviceAccount") != NULL)
@@ -144,6 +140,7 @@ static const struct default_row {
 } default_rows[] = {
     {"", "Pod", pod_default},
     {"", "Secret", secret_default},
+    {"", "Service", kube_service_default},
     {"apps", "Deployment", deployment_default},
     {"apps", "ReplicaSet", workload_default},
     {"apps", "StatefulSet", workload_default},

@@ -6,6 +6,7 @@
 
 #include "api/structural.h"
 #include "base/mem.h"
+#include "kube/pod.h"
 #include "kube/selector.h"
 #include "wire/base64.h"
 #include "wire/json.h"
@@ -21,8 +22,6 @@ struct rules {
     const json_t *old; /* NULL: the object is new */
     struct api_cause_sink sink;
 };
-
-static const char *const container_lists[] = {"initContainers", "containers"};
 
 /* --- what an object says it is --- */
 
@@ -231,40 +230,26 @@ static void secret_check(const struct rules *rules)
 
 /* --- pods --- */
 
-static bool has_volume(const json_t *spec, const char *name)
-{
-    size_t i;
-    json_t *volume;
-
-    json_array_foreach(json_object_get(spec, "volumes"), i, volume)
-    {
-        if (strcmp(json_path_string_or(volume, "name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Of a pod, or of a template below `path`. */
 static void volumes_check(const struct rules *rules, const json_t *spec, const char *path)
 {
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i, j;
-        json_t *container, *mount;
+    const json_t *volumes = json_object_get(spec, "volumes");
+    json_t *container;
 
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
+    for (size_t n = 0; (container = kube_pod_container_at(spec, n)) != NULL; n++) {
+        char where[48], field[192];
+        size_t i;
+        json_t *mount;
+
+        (void)kube_pod_container_path(spec, n, where, sizeof(where));
+        json_array_foreach(json_object_get(container, "volumeMounts"), i, mount)
         {
-            json_array_foreach(json_object_get(container, "volumeMounts"), j, mount)
-            {
-                const char *name = json_path_string_or(mount, "name", "");
-                char field[192];
+            const char *name = json_path_string_or(mount, "name", "");
 
-                if (has_volume(spec, name))
-                    continue;
-                (void)snprintf(field, sizeof(field), "%s.%s[%zu].volumeMounts[%zu].name", path,
-                               container_lists[n], i, j);
-                api_cause_tell(&rules->sink, "FieldValueNotFound", field, "Not found: \"%s\"",
-                               name);
-            }
+            if (json_array_find(volumes, "name", name) != NULL)
+                continue;
+            (void)snprintf(field, sizeof(field), "%s.%s.volumeMounts[%zu].name", path, where, i);
+            api_cause_tell(&rules->sink, "FieldValueNotFound", field, "Not found: \"%s\"", name);
         }
     }
 }
@@ -276,16 +261,12 @@ static json_t *fixed_spec(const json_t *object)
         "activeDeadlineSeconds",         "tolerations",         "schedulingGates",
         "terminationGracePeriodSeconds", "ephemeralContainers", "nodeName"};
     json_t *spec = json_deep_copy(json_object_get(object, "spec"));
+    json_t *container;
 
     for (size_t i = 0; i < ARRAY_LEN(free_fields); i++)
         json_object_del(spec, free_fields[i]);
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-            json_object_del(container, "image");
-    }
+    for (size_t n = 0; (container = kube_pod_container_at(spec, n)) != NULL; n++)
+        json_object_del(container, "image");
     return spec;
 }
 
@@ -308,6 +289,30 @@ static void pod_check(const struct rules *rules)
                        "it to be set to 1 if it was previously negative)");
     json_decref(before);
     json_decref(after);
+}
+
+/* --- services --- */
+
+static void service_check(const struct rules *rules)
+{
+    const json_t *spec = json_object_get(rules->object, "spec");
+    const json_t *ports = json_object_get(spec, "ports");
+    bool is_headless = strcmp(json_path_string_or(spec, "clusterIP", ""), "None") == 0;
+    bool is_name = strcmp(json_path_string_or(spec, "type", ""), "ExternalName") == 0;
+
+    if (is_name && json_path_string_or(spec, "externalName", "")[0] == '\0')
+        api_cause_tell(&rules->sink, "FieldValueRequired", "spec.externalName", "Required value");
+    if (is_name)
+        return;
+    if (json_array_size(ports) == 0 && !is_headless)
+        api_cause_tell(&rules->sink, "FieldValueRequired", "spec.ports", "Required value");
+    for (size_t i = 0; json_array_size(ports) > 1 && i < json_array_size(ports); i++) {
+        char field[64];
+
+        (void)snprintf(field, sizeof(field), "spec.ports[%zu].name", i);
+        if (json_path_string_or(json_array_get(ports, i), "name", "")[0] == '\0')
+            api_cause_tell(&rules->sink, "FieldValueRequired", field, "Required value");
+    }
 }
 
 /* --- workloads --- */
@@ -446,6 +451,7 @@ static const struct rule_row {
 } rule_rows[] = {
     {"", "Pod", pod_check},
     {"", "Secret", secret_check},
+    {"", "Service", service_check},
     {"", "ConfigMap", config_map_check},
     {"apps", "Deployment", workload_check},
     {"apps", "ReplicaSet", workload_check},

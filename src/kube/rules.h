@@ -4,7 +4,7 @@
  *
  * Place   the sandbox's API server, after api_check_causes
  * Owns    nothing
- * Limits  Services are the API server's own business, since they need its other Services
+ * Limits  what a Service is given by the server (kube/service.h) needs its other Services
  * Spec    kube-api reference, sections 5.3 and 7
  */
 #ifndef WEFT_KUBE_RULES_H

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the server does for single kinds: kube/defaults.h and kube/rules.h, and hooks where its own
- * state counts. Pods are in apiserver_hooks_pod.c, Services in apiserver_hooks_service.c.
+ * state counts: accounts that pods name, addresses that other Services have.
  */
-#include "sandbox/apiserver_hooks.h"
-
 #include "base/clock.h"
 #include "kube/defaults.h"
 #include "kube/definition.h"
+#include "kube/pod.h"
 #include "kube/rules.h"
+#include "kube/service.h"
+#include "sandbox/apiserver_int.h"
 
 /* --- namespaces --- */
 
@@ -57,6 +58,57 @@ static int webhooks_prepare(struct apiserver_call *call)
     return 0;
 }
 
+/* --- pods --- */
+
+static int pod_admit(struct apiserver_call *call)
+{
+    const struct kind *accounts = kinds_builtin(&call->server->kinds, "", "serviceaccounts");
+    json_t *spec = json_object_get(call->object, "spec");
+    const struct store_object *account;
+    const char *name;
+
+    if (call->old != NULL || !json_is_object(spec))
+        return 0;
+    name = kube_pod_account(spec);
+    account = store_get(accounts->bucket, call->ns, name);
+    if (account == NULL)
+        return apiserver_fail(call, 403, "Forbidden",
+                              "pods \"%s\" is forbidden: error looking up service account %s/%s: "
+                              "serviceaccount \"%s\" not found",
+                              json_path_string_or(call->object, "metadata.name", ""), call->ns,
+                              name, name);
+    kube_pod_mount_token(spec, account->tree);
+    kube_pod_admit(call->object);
+    return 0;
+}
+
+static void pod_check(struct apiserver_call *call)
+{
+    if (call->old == NULL)
+        json_path_set(call->object, "status.qosClass",
+                      json_string(kube_defaults_qos(json_object_get(call->object, "spec"))));
+}
+
+/* --- services --- */
+
+static const json_t *service_at(size_t i, void *ctx)
+{
+    const struct store_bucket *bucket = ctx;
+
+    return i < store_bucket_count(bucket) ? store_bucket_at(bucket, i)->tree : NULL;
+}
+
+static void service_check(struct apiserver_call *call)
+{
+    const struct kube_service_range range = {call->server->service_base,
+                                             call->server->service_count};
+    const struct kube_services services = {service_at, call->kind->bucket};
+    const struct api_cause_sink sink = {apiserver_schema_on_cause, call};
+
+    kube_service_allocate(call->object, call->old ? call->old->tree : NULL, &range, &services,
+                          &sink);
+}
+
 /* --- the table --- */
 
 static const struct hook_row {
@@ -65,8 +117,8 @@ static const struct hook_row {
     void (*check)(struct apiserver_call *call);  /* may be NULL */
 } hook_rows[] = {
     {"", "namespaces", namespace_prepare, NULL},
-    {"", "pods", NULL, apiserver_hooks_pod_check},
-    {"", "services", apiserver_hooks_service_prepare, apiserver_hooks_service_check},
+    {"", "pods", NULL, pod_check},
+    {"", "services", NULL, service_check},
     {"apiextensions.k8s.io", "customresourcedefinitions", crd_prepare, NULL},
     {"admissionregistration.k8s.io", "mutatingwebhookconfigurations", webhooks_prepare, NULL},
     {"admissionregistration.k8s.io", "validatingwebhookconfigurations", webhooks_prepare, NULL},
@@ -93,7 +145,7 @@ static void idle_kind_warn(struct apiserver_call *call)
 int apiserver_hooks_admit(struct apiserver_call *call)
 {
     if (strcmp(call->kind->plural, "pods") == 0 && call->kind->group[0] == '\0')
-        return apiserver_hooks_pod_admit(call);
+        return pod_admit(call);
     return 0;
 }
 

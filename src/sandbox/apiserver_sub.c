@@ -3,6 +3,7 @@
  * scale, binding, eviction, token, access and token reviews.
  */
 #include "base/clock.h"
+#include "kube/pod.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- scale --- */
@@ -61,35 +62,12 @@ json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
 
 /* --- binding --- */
 
-static json_t *scheduled_condition(void)
+static int bind_pod(struct apiserver_call *call, const struct store_object *pod, const char *node)
 {
-    char now[CLOCK_RFC3339_SIZE];
+    json_t *bound = json_deep_copy(pod->tree);
 
-    return json_pack("{s:s, s:s, s:n, s:s}", "type", "PodScheduled", "status", "True",
-                     "lastProbeTime", "lastTransitionTime", clock_format_now(now));
-}
-
-static json_t *bound_pod(const struct store_object *pod, const char *node)
-{
-    json_t *object = json_deep_copy(pod->tree);
-    json_t *conditions = json_path_get(object, "status.conditions");
-    json_t *condition;
-    size_t i;
-
-    json_path_set(object, "spec.nodeName", json_string(node));
-    if (conditions == NULL) {
-        conditions = json_array();
-        json_path_set(object, "status.conditions", conditions);
-    }
-    json_array_foreach(conditions, i, condition)
-    {
-        if (strcmp(json_path_string_or(condition, "type", ""), "PodScheduled") == 0) {
-            json_array_remove(conditions, i);
-            break;
-        }
-    }
-    json_array_append_new(conditions, scheduled_condition());
-    return object;
+    kube_pod_bind(bound, node, clock_realtime_ms());
+    return store_put(call->kind->bucket, bound, pod, NULL);
 }
 
 static void run_binding(struct apiserver_call *call)
@@ -108,7 +86,7 @@ static void run_binding(struct apiserver_call *call)
     else if (json_path_string_or(pod->tree, "spec.nodeName", "")[0])
         apiserver_fail_conflict(call, "pod %s is already assigned to node \"%s\"", call->name,
                                 json_path_string_or(pod->tree, "spec.nodeName", ""));
-    else if (store_put(call->kind->bucket, bound_pod(pod, node), pod, NULL) != 0)
+    else if (bind_pod(call, pod, node) != 0)
         apiserver_fail_store(call);
     else {
         call->status = 201;
