@@ -139,20 +139,9 @@ static int serving_make(struct identity *identity, const char *ns, const char *s
                                    .ip_addresses = ips,
                                    .ip_address_count = ARRAY_LEN(ips),
                                    .validity_ms = 365 * day_ms};
-    struct tls_options tls = {.alpn = "h2,http/1.1"};
-    struct buf cert, key;
-    int rc;
+    int rc = tls_server_config_issue(
+        identity->ca, &options, &(struct tls_options){.alpn = "h2,http/1.1"}, &identity->tls, err);
 
-    buf_init(&cert, 0);
-    buf_init(&key, 0);
-    rc = ca_issue(identity->ca, &options, &cert, &key, err);
-    if (rc >= 0) {
-        tls.cert_chain_pem = buf_slice(&cert);
-        tls.key_pem = buf_slice(&key);
-        rc = tls_server_config_new(&tls, &identity->tls, err);
-    }
-    buf_deinit(&cert);
-    buf_deinit(&key);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         mem_free(names[i]);
     return rc;

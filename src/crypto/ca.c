@@ -7,6 +7,7 @@
 #include "crypto/ca.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "crypto/ca_int.h"
@@ -15,6 +16,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 
+enum { FILE_SIZE_MAX = 1024 * 1024 };
 enum { SERIAL_SIZE = 16, BACKDATE_MS = 2 * 60 * 1000, DAY_MS = 24 * 60 * 60 * 1000 };
 
 struct ca {
@@ -23,6 +25,31 @@ struct ca {
     char *cert_pem;
     char *key_pem;
 };
+
+/* --- hosts --- */
+
+int ca_hosts_add(struct ca_hosts *hosts, const char *host)
+{
+    struct in6_addr address;
+    bool is_ip =
+        inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+    size_t *count = is_ip ? &hosts->ip_address_count : &hosts->dns_name_count;
+
+    if (*count == CA_HOST_MAX)
+        return ERR_LIMIT;
+    (is_ip ? hosts->ip_addresses : hosts->dns_names)[(*count)++] = host;
+    return 0;
+}
+
+void ca_hosts_set(const struct ca_hosts *hosts, struct cert_options *options)
+{
+    options->dns_names = hosts->dns_names;
+    options->dns_name_count = hosts->dns_name_count;
+    options->ip_addresses = hosts->ip_addresses;
+    options->ip_address_count = hosts->ip_address_count;
+}
+
+/* --- subjects and names --- */
 
 static int subject_add(X509_NAME *name, int nid, const char *text, struct error *err,
                        const char *field)
@@ -265,6 +292,32 @@ int ca_load(struct slice cert_pem, struct slice key_pem, struct ca **ret, struct
         return err_set(err, ERR_INVALID, "the key does not belong to the CA's certificate");
     *ret = ca_wrap(TAKE(cert), TAKE(key), mem_slice_dup(cert_pem), mem_slice_dup(key_pem));
     return 0;
+}
+
+int ca_open(const char *cert_path, const char *key_path, const struct cert_options *options,
+            struct ca **ret, struct error *err)
+{
+    SCOPED(buf_deinit) struct buf cert = {0};
+    SCOPED(buf_deinit) struct buf key = {0};
+    SCOPED(ca_drop) struct ca *ca = NULL;
+    int rc;
+
+    if (file_exists(cert_path)) {
+        buf_init(&cert, FILE_SIZE_MAX);
+        buf_init(&key, FILE_SIZE_MAX);
+        rc = file_read(cert_path, &cert, err);
+        if (rc == 0)
+            rc = file_read(key_path, &key, err);
+        return rc ? rc : ca_load(buf_slice(&cert), buf_slice(&key), ret, err);
+    }
+    rc = ca_new_root(options, &ca, err);
+    if (rc == 0)
+        rc = file_write(key_path, ca_key_pem(ca), 0600, err);
+    if (rc == 0)
+        rc = file_write(cert_path, ca_cert_pem(ca), 0644, err);
+    if (rc == 0)
+        *ret = TAKE(ca);
+    return rc;
 }
 
 const struct cert *ca_cert(const struct ca *ca)

@@ -17,7 +17,7 @@
 #include "crypto/cert.h"
 #include "crypto/key.h"
 
-enum { CERT_NAME_MAX = 256 };
+enum { CERT_NAME_MAX = 256, CA_HOST_MAX = 64 };
 
 struct ca;
 struct csr;
@@ -39,12 +39,30 @@ struct cert_options {
     bool client_only;      /* a leaf for TLS clients alone */
 };
 
+/* The hosts that a server is called by, told apart: DNS names and IP addresses. Borrows the texts;
+ * zero-initialise. */
+struct ca_hosts {
+    const char *dns_names[CA_HOST_MAX];
+    size_t dns_name_count;
+    const char *ip_addresses[CA_HOST_MAX];
+    size_t ip_address_count;
+};
+
+/* Above CA_HOST_MAX of a sort: ERR_LIMIT. */
+MUST_USE int ca_hosts_add(struct ca_hosts *hosts, const char *host);
+/* Puts the names into `options`, which borrows them. */
+void ca_hosts_set(const struct ca_hosts *hosts, struct cert_options *options);
+
 /* A self-signed root with a new EC key. options->is_ca is implied. Error names the bad field. */
 MUST_USE int ca_new_root(const struct cert_options *options, struct ca **ret, struct error *err);
 /* From PEM texts; the certificate must be a CA's and fit the key. `cert_pem` may hold a chain up to
  * the root: then it is an intermediate, and ca_chain_pem gives the whole. */
 MUST_USE int ca_load(struct slice cert_pem, struct slice key_pem, struct ca **ret,
                      struct error *err);
+/* The CA in these two files (PEM); when there is no certificate, a new root after `options`, written
+ * to both. The error names the file and the reason. */
+MUST_USE int ca_open(const char *cert_path, const char *key_path,
+                     const struct cert_options *options, struct ca **ret, struct error *err);
 /* Borrowed: the CA's own certificate, and the texts it was loaded from or made as. */
 const struct cert *ca_cert(const struct ca *ca);
 struct slice ca_cert_pem(const struct ca *ca);

@@ -2,14 +2,18 @@
 /* Keys: see key.h. Here are also the helpers of crypto_int.h. */
 #include "crypto/key.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "crypto/crypto_int.h"
+#include "crypto/hash.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+
+enum { FILE_SIZE_MAX = 64 * 1024 };
 
 int crypto_fail(struct error *err, int code, const char *what)
 {
@@ -137,6 +141,39 @@ int key_format_public_pem(const struct key *key, struct buf *out)
     BIO *bio = BIO_new(BIO_s_mem());
 
     return text_take(bio, PEM_write_bio_PUBKEY(bio, key->pkey) == 1, out);
+}
+
+int key_open_rsa(const char *path, unsigned bits, struct key **ret, struct error *err)
+{
+    SCOPED(buf_deinit) struct buf pem = {0};
+    SCOPED(key_drop) struct key *key = NULL;
+    int rc;
+
+    buf_init(&pem, FILE_SIZE_MAX);
+    if (file_exists(path)) {
+        rc = file_read(path, &pem, err);
+        return rc ? rc : key_parse_pem(buf_slice(&pem), ret, err);
+    }
+    key = key_new_rsa(bits);
+    rc = key_format_pem(key, &pem);
+    if (rc == 0)
+        rc = file_write(path, buf_slice(&pem), 0600, err);
+    if (rc == 0)
+        *ret = TAKE(key);
+    return rc;
+}
+
+const char *key_id_make(const struct key *key, char out[KEY_ID_SIZE])
+{
+    SCOPED(buf_deinit) struct buf pem = {0};
+    char hex[HASH_SHA256_HEX_SIZE];
+
+    buf_init(&pem, 0);
+    (void)key_format_public_pem(key, &pem); /* a short text into a large buffer */
+    hash_sha256_hex(buf_slice(&pem), hex);
+    memcpy(out, hex, KEY_ID_SIZE - 1);
+    out[KEY_ID_SIZE - 1] = '\0';
+    return out;
 }
 
 bool key_is_private(const struct key *key)

@@ -20,12 +20,19 @@ struct key *key_new_ec(void);
 struct key *key_new_rsa(unsigned bits);
 /* The first private key in the text (PKCS#8, SEC1 or PKCS#1; not encrypted). */
 MUST_USE int key_parse_pem(struct slice pem, struct key **ret, struct error *err);
+/* The key in that file (PEM); when there is none, a new RSA pair, written to it. The error names the
+ * file and the reason. */
+MUST_USE int key_open_rsa(const char *path, unsigned bits, struct key **ret, struct error *err);
 /* The first public key ("PUBLIC KEY"), or that of the first certificate. */
 MUST_USE int key_parse_public_pem(struct slice pem, struct key **ret, struct error *err);
 /* Appends PKCS#8 ("PRIVATE KEY"). ERR_INVALID for a public key. */
 int key_format_pem(const struct key *key, struct buf *out);
 /* Appends the public half ("PUBLIC KEY"). */
 int key_format_public_pem(const struct key *key, struct buf *out);
+enum { KEY_ID_SIZE = 17 };
+/* A name for the pair, made of its public half alone: what tokens say that signed them. Returns
+ * out. */
+const char *key_id_make(const struct key *key, char out[KEY_ID_SIZE]);
 bool key_is_private(const struct key *key);
 bool key_is_rsa(const struct key *key);
 /* True when both have the same public half. */

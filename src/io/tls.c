@@ -6,7 +6,9 @@
  */
 #include "io/tls.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "crypto/ca.h"
 #include "io/addr.h"
 #include "io/conn_int.h"
 
@@ -209,6 +211,26 @@ int tls_client_config_new(const struct tls_options *options, struct tls_config *
                           struct error *err)
 {
     return config_new(options, false, ret, err);
+}
+
+int tls_server_config_issue(const struct ca *ca, const struct cert_options *leaf,
+                            const struct tls_options *options, struct tls_config **ret,
+                            struct error *err)
+{
+    struct tls_options issued = *options;
+    struct buf cert, key;
+    int rc;
+
+    buf_init(&cert, 0);
+    buf_init(&key, 0);
+    rc = ca_issue(ca, leaf, &cert, &key, err);
+    issued.cert_chain_pem = buf_slice(&cert);
+    issued.key_pem = buf_slice(&key);
+    if (rc == 0)
+        rc = tls_server_config_new(&issued, ret, err);
+    buf_deinit(&cert);
+    buf_deinit(&key);
+    return rc;
 }
 
 struct tls_config *tls_config_ref(const struct tls_config *config)

@@ -33,6 +33,13 @@ MUST_USE int tls_server_config_new(const struct tls_options *options, struct tls
                                    struct error *err);
 MUST_USE int tls_client_config_new(const struct tls_options *options, struct tls_config **ret,
                                    struct error *err);
+/* A server's, with a fresh key and a certificate after `leaf` that the CA signs; cert_chain_pem and
+ * key_pem of `options` mean nothing here. */
+struct ca;
+struct cert_options;
+MUST_USE int tls_server_config_issue(const struct ca *ca, const struct cert_options *leaf,
+                                     const struct tls_options *options, struct tls_config **ret,
+                                     struct error *err);
 struct tls_config *tls_config_ref(const struct tls_config *config);
 /* NULL is fine. */
 void tls_config_unref(struct tls_config *config);

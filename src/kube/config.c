@@ -171,6 +171,40 @@ int kube_config_parse(struct slice text, const char *folder, const char *context
     return rc;
 }
 
+static void material_set(json_t *entry, const char *key, const char *pem)
+{
+    struct buf text;
+
+    if (pem == NULL)
+        return;
+    buf_init(&text, 0);
+    base64_encode(slice_str(pem), &text);
+    json_object_set_new(entry, key, json_string_slice(buf_slice(&text)));
+    buf_deinit(&text);
+}
+
+int kube_config_format(const struct kube_config *config, const char *name, const char *user,
+                       struct buf *out)
+{
+    json_t *cluster = json_pack("{s:s}", "server", config->server);
+    json_t *identity = json_object();
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:[{s:s, s:o}], s:[{s:s, s:{s:s, s:s}}], s:[{s:s, s:o}]}",
+                  "apiVersion", "v1", "kind", "Config", "current-context", name, "clusters", "name",
+                  name, "cluster", cluster, "contexts", "name", name, "context", "cluster", name,
+                  "user", user, "users", "name", user, "user", identity);
+    int rc;
+
+    material_set(cluster, "certificate-authority-data", config->ca_pem);
+    material_set(identity, "client-certificate-data", config->cert_pem);
+    material_set(identity, "client-key-data", config->key_pem);
+    if (config->token != NULL)
+        json_set_string(identity, "token", config->token);
+    rc = yaml_format(root, out);
+    json_decref(root);
+    return rc;
+}
+
 /* --- where it is --- */
 
 static int pod_load(struct kube_config *ret, struct error *err)

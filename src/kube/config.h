@@ -9,6 +9,7 @@
 #ifndef WEFT_KUBE_CONFIG_H
 #define WEFT_KUBE_CONFIG_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/prelude.h"
 #include "base/slice.h"
@@ -34,6 +35,11 @@ MUST_USE int kube_config_load(const char *path, const char *context, struct kube
 /* Parses a kubeconfig's YAML or JSON; relative file names in it are looked up in `folder`. */
 MUST_USE int kube_config_parse(struct slice text, const char *folder, const char *context,
                                struct kube_config *ret, struct error *err);
+/* Appends the YAML of a kubeconfig with one cluster and one context, both called `name`, and one
+ * user: server, certificates and token as they are in `config`; its other fields are not written.
+ * ERR_LIMIT when `out` is full. */
+MUST_USE int kube_config_format(const struct kube_config *config, const char *name,
+                                const char *user, struct buf *out);
 /* Also for SCOPED. */
 void kube_config_deinit(struct kube_config *config);
 

@@ -15,7 +15,7 @@ struct apiserver_auth {
     struct ca *ca;
     struct key *token_key;
     char *ca_pem;
-    char key_id[17];
+    char key_id[KEY_ID_SIZE];
 };
 
 #endif

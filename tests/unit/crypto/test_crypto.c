@@ -9,6 +9,8 @@
 #include "crypto/jws.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const char spiffe[] = "spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews";
 
@@ -205,6 +207,60 @@ static void a_ca_survives_its_texts(void **state)
     assert_null(none);
 }
 
+static void keys_are_kept_in_files(void **state)
+{
+    char folder[] = "/tmp/weft-keys-XXXXXX";
+    const struct cert_options options = {.common_name = "kept", .validity_ms = 3600000};
+    struct key *first, *again;
+    struct ca *made, *loaded;
+    char ids[2][KEY_ID_SIZE];
+    struct error err = {0};
+    char cert_path[64], key_path[64], pair_path[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(cert_path, sizeof cert_path, "%s/ca.crt", folder);
+    snprintf(key_path, sizeof key_path, "%s/ca.key", folder);
+    snprintf(pair_path, sizeof pair_path, "%s/sa.key", folder);
+    assert_int_equal(ca_open(cert_path, key_path, &options, &made, &err), 0);
+    assert_int_equal(ca_open(cert_path, key_path, &options, &loaded, &err), 0);
+    assert_true(slice_eq(ca_cert_pem(made), ca_cert_pem(loaded)));
+    assert_int_equal(key_open_rsa(pair_path, 2048, &first, &err), 0);
+    assert_int_equal(key_open_rsa(pair_path, 2048, &again, &err), 0);
+    assert_true(key_equal(first, again));
+    assert_string_equal(key_id_make(first, ids[0]), key_id_make(again, ids[1]));
+    assert_int_equal(strlen(ids[0]), KEY_ID_SIZE - 1);
+    assert_int_equal(unlink(key_path), 0);
+    ca_free(loaded);
+    assert_true(ca_open(cert_path, key_path, &options, &loaded, &err) < 0);
+    assert_non_null(strstr(err.path, "ca.key"));
+    ca_free(made);
+    key_unref(first);
+    key_unref(again);
+    unlink(cert_path);
+    unlink(pair_path);
+    rmdir(folder);
+}
+
+static void hosts_are_told_apart(void **state)
+{
+    static const char *const hosts[] = {"localhost", "10.0.0.1", "::1", "a.svc"};
+    struct cert_options options = {0};
+    struct ca_hosts told = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+        assert_int_equal(ca_hosts_add(&told, hosts[i]), 0);
+    ca_hosts_set(&told, &options);
+    assert_int_equal(options.dns_name_count, 2);
+    assert_string_equal(options.dns_names[1], "a.svc");
+    assert_int_equal(options.ip_address_count, 2);
+    assert_string_equal(options.ip_addresses[1], "::1");
+    while (told.dns_name_count < CA_HOST_MAX)
+        assert_int_equal(ca_hosts_add(&told, "x"), 0);
+    assert_int_equal(ca_hosts_add(&told, "x"), ERR_LIMIT);
+}
+
 static void forged_requests_are_refused(void **state)
 {
     const struct cert_options options = {.common_name = "x"};
@@ -334,6 +390,8 @@ int main(void)
         cmocka_unit_test(all_kinds_of_names),
         cmocka_unit_test(bad_names_are_named),
         cmocka_unit_test(a_ca_survives_its_texts),
+        cmocka_unit_test(keys_are_kept_in_files),
+        cmocka_unit_test(hosts_are_told_apart),
         cmocka_unit_test(forged_requests_are_refused),
         cmocka_unit_test(tokens_are_signed_and_verified),
         cmocka_unit_test(foreign_tokens_are_refused),

@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-enum { CERT_PEM_MAX = 65536 };
-
 struct secured {
     struct fixture fixture;
     struct tls_config *server_tls;
@@ -27,25 +25,17 @@ static void secured_start(struct secured *secured, const char *server_alpn, cons
         .dns_names = names, .dns_name_count = 1, .ip_addresses = addresses, .ip_address_count = 1};
     struct http_server_options options = {0};
     struct error err = {0};
-    struct buf cert;
-    struct buf key;
 
-    buf_init(&cert, CERT_PEM_MAX);
-    buf_init(&key, CERT_PEM_MAX);
     assert_int_equal(ca_new_root(&root, &secured->ca, &err), 0);
-    assert_int_equal(ca_issue(secured->ca, &leaf, &cert, &key, &err), 0);
-    assert_int_equal(tls_server_config_new(&(struct tls_options){.cert_chain_pem = buf_slice(&cert),
-                                                                 .key_pem = buf_slice(&key),
-                                                                 .alpn = server_alpn},
-                                           &secured->server_tls, &err),
+    assert_int_equal(tls_server_config_issue(secured->ca, &leaf,
+                                             &(struct tls_options){.alpn = server_alpn},
+                                             &secured->server_tls, &err),
                      0);
     assert_int_equal(
         tls_client_config_new(
             &(struct tls_options){.trust_pem = ca_cert_pem(secured->ca), .alpn = client_alpn},
             &secured->client_tls, &err),
         0);
-    buf_deinit(&cert);
-    buf_deinit(&key);
     options.tls = secured->server_tls;
     fixture_start(&secured->fixture, &options);
 }

@@ -50,6 +50,36 @@ static void contexts(void **state)
     kube_config_deinit(&config);
 }
 
+static void written(void **state)
+{
+    char server[] = "https://127.0.0.1:6443", ca[] = "CA", cert[] = "CERT", key[] = "KEY";
+    const struct kube_config config = {
+        .server = server, .ca_pem = ca, .cert_pem = cert, .key_pem = key};
+    char token[] = "secret";
+    const struct kube_config bare = {.server = server, .token = token};
+    struct kube_config again = {0};
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 0);
+    assert_int_equal(kube_config_format(&config, "here", "admin", &text), 0);
+    assert_int_equal(kube_config_parse(buf_slice(&text), ".", "here", &again, NULL), 0);
+    assert_string_equal(again.server, config.server);
+    assert_string_equal(again.ca_pem, config.ca_pem);
+    assert_string_equal(again.cert_pem, config.cert_pem);
+    assert_string_equal(again.key_pem, config.key_pem);
+    assert_null(again.token);
+    kube_config_deinit(&again);
+    buf_deinit(&text);
+    buf_init(&text, 0);
+    assert_int_equal(kube_config_format(&bare, "b", "u", &text), 0);
+    assert_int_equal(kube_config_parse(buf_slice(&text), ".", NULL, &again, NULL), 0);
+    assert_string_equal(again.token, "secret");
+    assert_null(again.ca_pem);
+    kube_config_deinit(&again);
+    buf_deinit(&text);
+}
+
 static void wrong(void **state)
 {
     static const struct {
@@ -147,8 +177,9 @@ static void paths(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(contexts), cmocka_unit_test(wrong),
-                                       cmocka_unit_test(environment), cmocka_unit_test(paths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(contexts), cmocka_unit_test(written),
+                                       cmocka_unit_test(wrong), cmocka_unit_test(environment),
+                                       cmocka_unit_test(paths)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
