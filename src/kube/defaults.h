@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Defaults of built-in kinds that depend on other fields, so that api_default cannot know them:
- * pull policies by tag, requests from limits, bounds of rolling updates, a Secret's stringData, ports
- * and policies of a Service.
+ * pull policies by tag, requests from limits, bounds of rolling updates, a Secret's stringData,
+ * ports and policies of a Service.
  *
  * Place   the sandbox's API server, after api_default
  * Owns    nothing
