@@ -59,8 +59,8 @@ MUST_USE int ca_new_root(const struct cert_options *options, struct ca **ret, st
  * the root: then it is an intermediate, and ca_chain_pem gives the whole. */
 MUST_USE int ca_load(struct slice cert_pem, struct slice key_pem, struct ca **ret,
                      struct error *err);
-/* The CA in these two files (PEM); when there is no certificate, a new root after `options`, written
- * to both. The error names the file and the reason. */
+/* The CA in these two files (PEM); when there is no certificate, a new root after `options`, which
+ * is written to both. The error names the file and the reason. */
 MUST_USE int ca_open(const char *cert_path, const char *key_path,
                      const struct cert_options *options, struct ca **ret, struct error *err);
 /* Borrowed: the CA's own certificate, and the texts it was loaded from or made as. */

@@ -20,8 +20,8 @@ struct key *key_new_ec(void);
 struct key *key_new_rsa(unsigned bits);
 /* The first private key in the text (PKCS#8, SEC1 or PKCS#1; not encrypted). */
 MUST_USE int key_parse_pem(struct slice pem, struct key **ret, struct error *err);
-/* The key in that file (PEM); when there is none, a new RSA pair, written to it. The error names the
- * file and the reason. */
+/* The key in that file (PEM); when there is none, a new RSA pair, which is written to it. The error
+ * names the file and the reason. */
 MUST_USE int key_open_rsa(const char *path, unsigned bits, struct key **ret, struct error *err);
 /* The first public key ("PUBLIC KEY"), or that of the first certificate. */
 MUST_USE int key_parse_public_pem(struct slice pem, struct key **ret, struct error *err);

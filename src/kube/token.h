@@ -44,8 +44,8 @@ json_t *kube_token_request(const struct kube_token_issuer *issuer, const json_t 
 MUST_USE int kube_token_issue(const struct kube_token_issuer *issuer,
                               const struct kube_token_account *account, int64_t now_ms,
                               json_t *request);
-/* Signature, times (10 s of skew), audience (NULL: any). *ret_claims is a new reference. ERR_DENIED,
- * ERR_EXPIRED or ERR_INVALID with the reason. */
+/* Signature, times (10 s of skew), audience (NULL: any). *ret_claims is a new reference.
+ * ERR_DENIED, ERR_EXPIRED or ERR_INVALID with the reason. */
 MUST_USE int kube_token_verify(const struct kube_token_issuer *issuer, struct slice token,
                                const char *audience, int64_t now_ms, json_t **ret_claims,
                                struct error *err);

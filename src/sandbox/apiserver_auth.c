@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who calls: client certificates of the sandbox's own CA, and service-account tokens (kube/token.h),
- * which are made here too. Keys and files are in apiserver_pki.c.
+/* Who calls: client certificates of the sandbox's own CA, and service-account tokens, which are
+ * made here too (kube/token.h). Keys and files are in apiserver_pki.c.
  *
  * Authorization is one rule: whoever is authenticated may do everything.
  */
