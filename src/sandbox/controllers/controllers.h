@@ -2,19 +2,12 @@
 /* The sandbox's controllers: what makes Pods of Deployments, endpoints of Services, and empties
  * what is deleted.
  *
- *   caches (kube/cache) --change--> dirty work items --sync--> API calls --watch--> caches
- *
- * A work item is one object of one controller ("deployment default/web"). It is synced whenever
- * something that it depends
- * on changed, never while a call of its own is under way, and never before the caches have seen
- * its own writes:
- * so every sync decides on what is really there.
+ * Each is a kind of work of kube/work.h. What they decide is pure and lives in kube/ too:
+ * rollout.h, replicas.h, endpoints.h, autoscale.h; here is what they read and write.
  *
  * Place   `weft sandbox` starts sandbox_controllers_run as a process of its own; it knows the API
  *         server only as a client
- * Owns    its caches and work items
- * Limits  64 calls of one item at once; a failing item is tried again after 50 ms, doubled up to
- *         5 s
+ * Owns    its client and queue
  * Spec    Kubernetes 1.34's controllers, as far as reference pages list them
  */
 #ifndef WEFT_SANDBOX_CONTROLLERS_H

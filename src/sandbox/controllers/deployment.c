@@ -1,284 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deployments: one ReplicaSet a template, and the roll from the old ones to the new one.
  *
- * A sync takes one step: it makes the new set, or moves sizes by what maxSurge and maxUnavailable
- * allow, and writes the
+ * A sync takes one step of kube/rollout.h: it makes the new set, or moves sizes, and writes the
  * status. The next change of a set brings the next step.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kube/object.h"
-#include "sandbox/controllers/work.h"
+#include "kube/rollout.h"
+#include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
 
-enum { DEPLOYMENT_SETS_MAX = 64, DEPLOYMENT_HASH_SIZE = 16 };
+enum { DEPLOYMENT_SETS_MAX = 64 };
 
-#define REVISION "deployment.kubernetes.io/revision"
-
-struct deployment_sets {
-    json_t *all[DEPLOYMENT_SETS_MAX]; /* owned by the Deployment, oldest revision first */
+/* A Deployment with its sets, at one sync. Objects are borrowed. */
+struct deployment {
+    struct work *work;
+    json_t *object;
+    struct rollout_limits limits;
+    json_t *objects[DEPLOYMENT_SETS_MAX]; /* its ReplicaSets, oldest revision first */
+    struct rollout_set sets[DEPLOYMENT_SETS_MAX];
+    struct rollout_set sum;
     size_t count;
-    json_t *current; /* of the Deployment's template, or NULL */
+    size_t current; /* index of the set of the Deployment's template; `count`: there is none */
     int64_t revision_max;
-    int64_t wanted; /* sizes summed over all sets */
-    int64_t actual; /* pods that exist */
-    int64_t ready;
-    int64_t available;
 };
-
-static int64_t size_of(const json_t *set)
-{
-    return json_path_int(set, "spec.replicas", 1);
-}
-
-static int64_t available_of(const json_t *set)
-{
-    return json_path_int(set, "status.availableReplicas", 0);
-}
-
-static int64_t revision_of(const json_t *object)
-{
-    const char *text = kube_annotation(object, REVISION);
-
-    return text ? strtoll(text, NULL, 10) : 0;
-}
-
-/* The template without the label that names the set. New reference. */
-static json_t *template_plain(const json_t *object)
-{
-    json_t *template = json_deep_copy(json_path_get(object, "spec.template"));
-    json_t *labels = json_path_get(template, "metadata.labels");
-
-    json_object_del(labels, "pod-template-hash");
-    json_object_del(json_object_get(template, "metadata"), "creationTimestamp");
-    return template;
-}
-
-/* FNV-1a over the sorted text, in letters and digits that make no words. */
-static void template_hash(const json_t *template, char out[DEPLOYMENT_HASH_SIZE])
-{
-    static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-    SCOPED(mem_drop) char *text = json_format_str(template, JSON_FORMAT_SORTED);
-    uint64_t hash = 0xcbf29ce484222325u;
-    size_t i;
-
-    for (const char *at = text; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-    for (i = 0; i < 10; i++, hash /= sizeof alphabet - 1)
-        out[i] = alphabet[hash % (sizeof alphabet - 1)];
-    out[i] = '\0';
-}
 
 static int cmp_revision(const void *a, const void *b)
 {
-    int64_t left = revision_of(*(json_t *const *)a);
-    int64_t right = revision_of(*(json_t *const *)b);
+    int64_t left = rollout_revision(*(json_t *const *)a);
+    int64_t right = rollout_revision(*(json_t *const *)b);
 
     return left < right ? -1 : left > right;
 }
 
-static void sets_collect(struct work *work, const json_t *deployment, struct deployment_sets *sets)
+static void sets_collect(struct deployment *d)
 {
-    json_t *wanted = template_plain(deployment);
+    SCOPED(json_drop) json_t *wanted = rollout_template(d->object);
     size_t cursor = 0;
     json_t *set;
 
-    while ((set = work_next(work, KUBE_RESOURCE_REPLICA_SET, work->ns, &cursor))) {
-        json_t *template;
+    while (d->count < DEPLOYMENT_SETS_MAX &&
+           (set = work_next(d->work->queue, KUBE_RESOURCE_REPLICA_SET, d->work->ns, &cursor)))
+        if (kube_is_owned_by(set, d->object) && !kube_is_deleting(set))
+            d->objects[d->count++] = set;
+    qsort(d->objects, d->count, sizeof d->objects[0], cmp_revision);
+    d->current = d->count;
+    for (size_t i = 0; i < d->count; i++) {
+        SCOPED(json_drop) json_t *template = rollout_template(d->objects[i]);
 
-        if (!kube_is_owned_by(set, deployment) || sets->count == DEPLOYMENT_SETS_MAX ||
-            kube_is_deleting(set))
-            continue;
-        sets->all[sets->count++] = set;
-        sets->revision_max = MAX(sets->revision_max, revision_of(set));
-        sets->wanted += size_of(set);
-        sets->actual += json_path_int(set, "status.replicas", 0);
-        sets->ready += json_path_int(set, "status.readyReplicas", 0);
-        sets->available += available_of(set);
-        template = template_plain(set);
         if (json_equal(template, wanted))
-            sets->current = set;
-        json_decref(template);
+            d->current = i;
+        d->sets[i] = rollout_set_read(d->objects[i]);
+        d->revision_max = MAX(d->revision_max, rollout_revision(d->objects[i]));
     }
-    json_decref(wanted);
-    qsort(sets->all, sets->count, sizeof sets->all[0], cmp_revision);
-}
-
-/* --- limits of the roll --- */
-
-struct deployment_limits {
-    int64_t replicas;
-    int64_t surge;
-    int64_t unavailable;
-    bool recreate;
-};
-
-static struct deployment_limits limits_of(const json_t *deployment)
-{
-    struct deployment_limits limits = {.replicas = json_path_int(deployment, "spec.replicas", 1)};
-    json_t *rolling = json_path_get(deployment, "spec.strategy.rollingUpdate");
-
-    limits.recreate = json_path_is(deployment, "spec.strategy.type", "Recreate");
-    limits.surge =
-        kube_int_or_percent(json_object_get(rolling, "maxSurge"), limits.replicas, true, "25%");
-    limits.unavailable = kube_int_or_percent(json_object_get(rolling, "maxUnavailable"),
-                                             limits.replicas, false, "25%");
-    if (limits.surge == 0 && limits.unavailable == 0)
-        limits.unavailable = 1;
-    if (limits.recreate) {
-        limits.surge = 0;
-        limits.unavailable = limits.replicas;
-    }
-    return limits;
+    d->sum = rollout_sum(d->sets, d->count);
 }
 
 /* --- writing sets --- */
 
-static void annotate_sizes(json_t *annotations, const struct deployment_limits *limits)
+/* Annotations of a set. New reference. */
+static json_t *sizes_annotation(const struct rollout_limits *limits)
 {
-    SCOPED(mem_drop) char *desired = mem_printf("%lld", (long long)limits->replicas);
-    SCOPED(mem_drop)
-    char *most = mem_printf("%lld", (long long)(limits->replicas + limits->surge));
-
-    json_set_string(annotations, "deployment.kubernetes.io/desired-replicas", desired);
-    json_set_string(annotations, "deployment.kubernetes.io/max-replicas", most);
+    return json_pack("{s:o,s:o}", "deployment.kubernetes.io/desired-replicas",
+                     json_sprintf("%lld", (long long)limits->replicas),
+                     "deployment.kubernetes.io/max-replicas",
+                     json_sprintf("%lld", (long long)(limits->replicas + limits->surge)));
 }
 
-static void set_create(struct work *work, json_t *deployment, const struct deployment_sets *sets,
-                       const struct deployment_limits *limits)
+static void set_create(struct deployment *d)
 {
-    json_t *template = template_plain(deployment);
-    json_t *selector = json_deep_copy(json_path_get(deployment, "spec.selector"));
-    json_t *annotations = json_object();
+    json_t *template = rollout_template(d->object);
+    json_t *selector = json_deep_copy(json_path_get(d->object, "spec.selector"));
+    json_t *annotations = sizes_annotation(&d->limits);
+    int64_t size = rollout_first_size(&d->limits, d->sets, d->count);
     SCOPED(mem_drop) char *name = NULL;
-    SCOPED(mem_drop) char *revision = mem_printf("%lld", (long long)sets->revision_max + 1);
-    char hash[DEPLOYMENT_HASH_SIZE];
-    int64_t size = MIN(MAX(limits->replicas + limits->surge - sets->wanted, 0), limits->replicas);
-    json_t *labels;
+    char hash[ROLLOUT_HASH_SIZE];
     json_t *body;
 
-    if (limits->recreate && sets->actual > 0)
-        size = 0;
-    template_hash(template, hash);
-    name = mem_printf("%s-%s", work->name, hash);
+    rollout_hash(template, hash);
+    name = mem_printf("%s-%s", d->work->name, hash);
     json_path_set(template, "metadata.labels.pod-template-hash", json_string(hash));
     json_path_set(selector, "matchLabels.pod-template-hash", json_string(hash));
-    labels = json_deep_copy(json_path_get(template, "metadata.labels"));
-    json_set_string(annotations, REVISION, revision);
-    annotate_sizes(annotations, limits);
+    json_object_set_new(annotations, ROLLOUT_REVISION,
+                        json_sprintf("%lld", (long long)d->revision_max + 1));
     body =
         json_pack("{s:s,s:s,s:{s:s,s:o,s:o,s:o},s:{s:I,s:o,s:o,s:I}}", "apiVersion", "apps/v1",
-                  "kind", "ReplicaSet", "metadata", "name", name, "labels", labels, "annotations",
-                  annotations, "ownerReferences", kube_owner_refs(deployment), "spec", "replicas",
+                  "kind", "ReplicaSet", "metadata", "name", name, "labels",
+                  json_deep_copy(json_path_get(template, "metadata.labels")), "annotations",
+                  annotations, "ownerReferences", kube_owner_refs(d->object), "spec", "replicas",
                   (json_int_t)size, "selector", selector, "template", template, "minReadySeconds",
-                  (json_int_t)json_path_int(deployment, "spec.minReadySeconds", 0));
-    if (work_call(work, KUBE_CREATE, KUBE_RESOURCE_REPLICA_SET, work->ns, NULL, NULL, body) && size)
-        work_event(work, deployment, false, "ScalingReplicaSet",
+                  (json_int_t)json_path_int(d->object, "spec.minReadySeconds", 0));
+    if (work_call(d->work, KUBE_CREATE, KUBE_RESOURCE_REPLICA_SET, d->work->ns, NULL, NULL, body) &&
+        size)
+        work_event(d->work, d->object, false, "ScalingReplicaSet",
                    "Scaled up replica set %s from 0 to %lld", name, (long long)size);
 }
 
-static void set_scale(struct work *work, const json_t *deployment, json_t *set, int64_t size,
-                      const struct deployment_limits *limits)
+static void set_scale(struct deployment *d, size_t i)
 {
-    int64_t old = size_of(set);
-    json_t *annotations;
+    const char *name = kube_name(d->objects[i]);
+    long long old = d->sets[i].size;
+    long long size = d->sets[i].next_size;
 
-    if (size == old)
-        return;
-    annotations = json_object();
-    annotate_sizes(annotations, limits);
-    if (!work_call(work, KUBE_PATCH_MERGE, KUBE_RESOURCE_REPLICA_SET, work->ns, kube_name(set),
-                   NULL,
-                   json_pack("{s:{s:o},s:{s:I}}", "metadata", "annotations", annotations, "spec",
-                             "replicas", (json_int_t)size)))
-        return;
-    work_event(work, deployment, false, "ScalingReplicaSet",
-               "Scaled %s replica set %s from %lld to %lld", size > old ? "up" : "down",
-               kube_name(set), (long long)old, (long long)size);
+    if (size != old &&
+        work_call(d->work, KUBE_PATCH_MERGE, KUBE_RESOURCE_REPLICA_SET, d->work->ns, name, NULL,
+                  json_pack("{s:{s:o},s:{s:I}}", "metadata", "annotations",
+                            sizes_annotation(&d->limits), "spec", "replicas", (json_int_t)size)))
+        work_event(d->work, d->object, false, "ScalingReplicaSet",
+                   "Scaled %s replica set %s from %lld to %lld", size > old ? "up" : "down", name,
+                   old, size);
 }
 
-/* --- steps --- */
-
-/* The new set grows as far as the surge allows. */
-static void grow(struct work *work, const json_t *deployment, const struct deployment_sets *sets,
-                 const struct deployment_limits *limits)
+static void history_trim(struct deployment *d)
 {
-    int64_t size = size_of(sets->current);
-    int64_t room = limits->replicas + limits->surge - sets->wanted;
-
-    if (size > limits->replicas) {
-        set_scale(work, deployment, sets->current, limits->replicas, limits);
-        return;
-    }
-    if (limits->recreate && sets->actual > json_path_int(sets->current, "status.replicas", 0))
-        return; /* old pods are still there */
-    if (size < limits->replicas && room > 0)
-        set_scale(work, deployment, sets->current, MIN(size + room, limits->replicas), limits);
-}
-
-/* Old sets shrink by what may be missing: first pods that serve nobody, then the oldest sets. */
-static void shrink(struct work *work, const json_t *deployment, const struct deployment_sets *sets,
-                   const struct deployment_limits *limits)
-{
-    int64_t unready_new = size_of(sets->current) - available_of(sets->current);
-    int64_t most = sets->wanted - (limits->replicas - limits->unavailable) - unready_new;
-    int64_t spare = sets->available - (limits->replicas - limits->unavailable);
-
-    for (size_t i = 0; i < sets->count; i++) {
-        json_t *set = sets->all[i];
-        int64_t size = size_of(set);
-        int64_t idle = MIN(MAX(size - available_of(set), 0), MAX(most, 0));
-        int64_t drop;
-
-        if (set == sets->current || size == 0)
-            continue;
-        drop = idle + MIN(size - idle, MIN(MAX(spare, 0), MAX(most - idle, 0)));
-        if (limits->recreate)
-            drop = size;
-        spare -= drop - idle;
-        most -= drop;
-        set_scale(work, deployment, set, size - drop, limits);
-    }
-}
-
-static void history_trim(struct work *work, const json_t *deployment,
-                         const struct deployment_sets *sets)
-{
-    int64_t keep = json_path_int(deployment, "spec.revisionHistoryLimit", 10);
+    int64_t keep = json_path_int(d->object, "spec.revisionHistoryLimit", 10);
     int64_t old = 0;
 
-    for (size_t i = sets->count; i > 0; i--) {
-        json_t *set = sets->all[i - 1];
-
-        if (set == sets->current || size_of(set) || json_path_int(set, "status.replicas", 0))
-            continue;
-        if (++old > keep)
-            work_call(work, KUBE_DELETE, KUBE_RESOURCE_REPLICA_SET, work->ns, kube_name(set), NULL,
-                      NULL);
-    }
+    for (size_t i = d->count; i-- > 0;)
+        if (i != d->current && !d->sets[i].size && !d->sets[i].actual && ++old > keep)
+            work_call(d->work, KUBE_DELETE, KUBE_RESOURCE_REPLICA_SET, d->work->ns,
+                      kube_name(d->objects[i]), NULL, NULL);
 }
 
 /* A template that came back gets a new revision; the Deployment carries the one of its set. */
-static void revision_write(struct work *work, const json_t *deployment,
-                           const struct deployment_sets *sets)
+static void revision_write(struct deployment *d)
 {
-    int64_t revision = revision_of(sets->current);
-    SCOPED(mem_drop) char *text = NULL;
+    const json_t *current = d->objects[d->current];
+    int64_t revision = rollout_revision(current);
+    bool is_old = revision < d->revision_max || revision == 0;
 
-    if (revision < sets->revision_max || revision == 0) {
-        text = mem_printf("%lld", (long long)sets->revision_max + 1);
-        work_call(work, KUBE_PATCH_MERGE, KUBE_RESOURCE_REPLICA_SET, work->ns,
-                  kube_name(sets->current), NULL,
-                  json_pack("{s:{s:{s:s}}}", "metadata", "annotations", REVISION, text));
+    if (is_old)
+        revision = d->revision_max + 1;
+    else if (rollout_revision(d->object) == revision)
         return;
-    }
-    if (revision_of(deployment) == revision)
-        return;
-    text = mem_printf("%lld", (long long)revision);
-    work_call(work, KUBE_PATCH_MERGE, KUBE_RESOURCE_DEPLOYMENT, work->ns, work->name, NULL,
-              json_pack("{s:{s:{s:s}}}", "metadata", "annotations", REVISION, text));
+    work_call(d->work, KUBE_PATCH_MERGE,
+              is_old ? KUBE_RESOURCE_REPLICA_SET : KUBE_RESOURCE_DEPLOYMENT, d->work->ns,
+              is_old ? kube_name(current) : d->work->name, NULL,
+              json_pack("{s:{s:{s:o}}}", "metadata", "annotations", ROLLOUT_REVISION,
+                        json_sprintf("%lld", (long long)revision)));
 }
 
 /* --- status --- */
@@ -309,22 +171,20 @@ static bool deadline_passed(const json_t *deployment)
            1000 * json_path_int(deployment, "spec.progressDeadlineSeconds", 600);
 }
 
-static void progress_set(json_t *conditions, const json_t *deployment,
-                         const struct deployment_sets *sets, const struct deployment_limits *limits)
+static void progress_set(json_t *conditions, const struct deployment *d)
 {
-    bool done = sets->wanted == limits->replicas && size_of(sets->current) == limits->replicas &&
-                available_of(sets->current) >= limits->replicas && sets->actual == limits->replicas;
-    int64_t known = json_path_int(deployment, "status.updatedReplicas", 0) +
-                    json_path_int(deployment, "status.availableReplicas", 0);
-    int64_t now = json_path_int(sets->current, "status.replicas", 0) + sets->available;
-    bool late = !done && now <= known && deadline_passed(deployment);
+    bool done = rollout_is_done(&d->limits, d->sets, d->count, d->current);
+    int64_t known = json_path_int(d->object, "status.updatedReplicas", 0) +
+                    json_path_int(d->object, "status.availableReplicas", 0);
+    int64_t now = d->sets[d->current].actual + d->sum.available;
+    bool late = !done && now <= known && deadline_passed(d->object);
     SCOPED(mem_drop)
-    char *message = mem_printf("ReplicaSet \"%s\" %s.", kube_name(sets->current),
+    char *message = mem_printf("ReplicaSet \"%s\" %s.", kube_name(d->objects[d->current]),
                                done   ? "has successfully progressed"
                                : late ? "has timed out progressing"
                                       : "is progressing");
 
-    condition_set(conditions, deployment,
+    condition_set(conditions, d->object,
                   &(struct kube_condition){"Progressing", !late,
                                            done   ? "NewReplicaSetAvailable"
                                            : late ? "ProgressDeadlineExceeded"
@@ -332,76 +192,79 @@ static void progress_set(json_t *conditions, const json_t *deployment,
                                            message});
 }
 
-static void count_set(json_t *status, const char *key, int64_t count)
+static json_t *conditions_new(const struct deployment *d)
 {
-    if (count > 0)
-        json_object_set_new(status, key, json_integer((json_int_t)count));
-}
-
-static void status_write(struct work *work, json_t *deployment, const struct deployment_sets *sets,
-                         const struct deployment_limits *limits)
-{
-    bool enough = sets->available >= limits->replicas - limits->unavailable;
-    json_t *status = json_object();
+    bool enough = d->sum.available >= d->limits.replicas - d->limits.unavailable;
     json_t *conditions = json_array();
-    json_t *body;
 
-    json_object_set_new(status, "observedGeneration",
-                        json_integer(json_path_int(deployment, "metadata.generation", 1)));
-    count_set(status, "replicas", sets->actual);
-    count_set(status, "updatedReplicas", json_path_int(sets->current, "status.replicas", 0));
-    count_set(status, "readyReplicas", sets->ready);
-    count_set(status, "availableReplicas", sets->available);
-    count_set(status, "unavailableReplicas", MAX(sets->wanted, limits->replicas) - sets->available);
     condition_set(
-        conditions, deployment,
+        conditions, d->object,
         &(struct kube_condition){"Available", enough,
                                  enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
                                  enough ? "Deployment has minimum availability."
                                         : "Deployment does not have minimum availability."});
-    if (sets->current)
-        progress_set(conditions, deployment, sets, limits);
-    json_object_set_new(status, "conditions", conditions);
-    if (json_equal(status, json_object_get(deployment, "status"))) {
-        json_decref(status);
-        return;
-    }
-    body = json_copy(deployment);
-    json_object_set_new(body, "status", status);
-    work_call(work, KUBE_UPDATE, KUBE_RESOURCE_DEPLOYMENT, work->ns, work->name, "status", body);
+    if (d->current < d->count)
+        progress_set(conditions, d);
+    return conditions;
 }
 
-static void step(struct work *work, json_t *deployment, struct deployment_sets *sets)
+static void status_write(struct deployment *d)
 {
-    struct deployment_limits limits = limits_of(deployment);
-    bool paused = json_path_bool(deployment, "spec.paused", false);
+    const struct {
+        const char *key;
+        int64_t count;
+    } counts[] = {{"replicas", d->sum.actual},
+                  {"updatedReplicas", d->current < d->count ? d->sets[d->current].actual : 0},
+                  {"readyReplicas", d->sum.ready},
+                  {"availableReplicas", d->sum.available},
+                  {"unavailableReplicas", MAX(d->sum.size, d->limits.replicas) - d->sum.available}};
+    json_t *status =
+        json_pack("{s:I,s:o}", "observedGeneration", (json_int_t)kube_generation(d->object),
+                  "conditions", conditions_new(d));
 
-    if (!sets->current && !paused)
-        set_create(work, deployment, sets, &limits);
-    else if (sets->current) {
-        revision_write(work, deployment, sets);
-        if (work->call_count == 0 && !paused)
-            grow(work, deployment, sets, &limits);
-        if (work->call_count == 0 && !paused)
-            shrink(work, deployment, sets, &limits);
-        if (work->call_count == 0)
-            history_trim(work, deployment, sets);
-    }
-    if (work->call_count == 0)
-        status_write(work, deployment, sets, &limits);
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        if (counts[i].count > 0)
+            json_object_set_new(status, counts[i].key, json_integer((json_int_t)counts[i].count));
+    work_status_write(d->work, d->object, status);
 }
 
-static void deployment_sync(struct work *work, json_t *deployment)
+/* --- a sync --- */
+
+static void step(struct deployment *d)
 {
-    struct deployment_sets *sets;
+    bool paused = json_path_bool(d->object, "spec.paused", false);
 
-    if (!deployment || kube_is_deleting(deployment))
-        return;
-    sets = MEM_NEW(struct deployment_sets);
-    sets_collect(work, deployment, sets);
-    step(work, deployment, sets);
-    mem_free(sets);
+    if (d->current < d->count) {
+        revision_write(d);
+        if (d->work->call_count == 0 && !paused) {
+            rollout_step(&d->limits, d->sets, d->count, d->current);
+            for (size_t i = 0; i < d->count; i++)
+                set_scale(d, i);
+        }
+        if (d->work->call_count == 0)
+            history_trim(d);
+    } else if (!paused) {
+        set_create(d);
+    }
+    if (d->work->call_count == 0)
+        status_write(d);
 }
 
-const struct work_kind work_deployment = {"deployment-controller", KUBE_RESOURCE_DEPLOYMENT,
-                                          deployment_sync};
+static void deployment_sync(struct work *work, json_t *object)
+{
+    SCOPED(mem_drop) struct deployment *d = NULL;
+
+    if (!object || kube_is_deleting(object))
+        return;
+    d = MEM_NEW(struct deployment);
+    d->work = work;
+    d->object = object;
+    d->limits = rollout_limits_read(object);
+    sets_collect(d);
+    step(d);
+}
+
+const struct work_kind controller_deployment = {.name = "deployment-controller",
+                                                .resource = KUBE_RESOURCE_DEPLOYMENT,
+                                                .sync = deployment_sync,
+                                                .is_owner = true};

@@ -4,7 +4,8 @@
  */
 #include "base/clock.h"
 #include "kube/object.h"
-#include "sandbox/controllers/work.h"
+#include "kube/selector.h"
+#include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
 /* An eviction whose pod is still there after this was given up. */
@@ -12,6 +13,7 @@ enum { DISRUPTED_MS = 120000, OWNERS_MAX = 64 };
 
 struct counts {
     int64_t pods, healthy, expected;
+    json_t *kept; /* of disruptedPods (pod: time of eviction) what is still on its way */
 };
 
 /* The replicas that the pod's owner wants, once an owner. */
@@ -19,7 +21,7 @@ static int64_t owner_replicas(const struct work *work, const json_t *pod, const 
                               size_t *seen_count)
 {
     const char *name = json_path_string_or(kube_owner(pod), "name", "");
-    const json_t *set = work_get(work, KUBE_RESOURCE_REPLICA_SET, work->ns, name);
+    const json_t *set = work_get(work->queue, KUBE_RESOURCE_REPLICA_SET, work->ns, name);
 
     for (size_t i = 0; i < *seen_count; i++)
         if (strcmp(seen[i], name) == 0)
@@ -30,28 +32,28 @@ static int64_t owner_replicas(const struct work *work, const json_t *pod, const 
     return json_path_int(set, "spec.replicas", 1);
 }
 
-/* Keeps of `disrupted` (pod: time of eviction) what is still on its way, in `ret_kept`. */
-static struct counts count_pods(const struct work *work, const json_t *budget, json_t *ret_kept)
+static struct counts count_pods(const struct work *work, const json_t *budget, int64_t now_ms)
 {
     const json_t *selector = json_path_get(budget, "spec.selector");
     const json_t *disrupted = json_path_get(budget, "status.disruptedPods");
     const char *seen[OWNERS_MAX];
-    struct counts counts = {0};
+    struct counts counts = {.kept = json_object()};
     size_t seen_count = 0;
     size_t cursor = 0;
     json_t *pod;
 
-    while ((pod = work_next(work, KUBE_RESOURCE_POD, work->ns, &cursor))) {
+    while ((pod = work_next(work->queue, KUBE_RESOURCE_POD, work->ns, &cursor))) {
         json_t *since = json_object_get(disrupted, kube_name(pod));
 
-        if (!work_selector_matches(selector, json_path_get(pod, "metadata.labels")))
+        if (json_object_size(selector) == 0 ||
+            !kube_selector_match_object(selector, json_path_get(pod, "metadata.labels")))
             continue;
         counts.pods++;
         counts.expected += owner_replicas(work, pod, seen, &seen_count);
         if (kube_is_deleting(pod))
             continue;
-        if (since && clock_realtime_ms() - kube_time_ms(since, 0) < DISRUPTED_MS)
-            json_object_set(ret_kept, kube_name(pod), since);
+        if (since && now_ms - kube_time_ms(since, 0) < DISRUPTED_MS)
+            json_object_set(counts.kept, kube_name(pod), since);
         else if (kube_pod_is_ready(pod))
             counts.healthy++;
     }
@@ -71,51 +73,37 @@ static int64_t healthy_wanted(const json_t *budget, struct counts *counts)
     return kube_int_or_percent(least, counts->expected, true, NULL);
 }
 
-static json_t *conditions_make(const json_t *old, bool allowed)
-{
-    json_t *conditions = json_array();
-
-    kube_condition_set(conditions, json_object_get(old, "conditions"),
-                       &(struct kube_condition){"DisruptionAllowed", allowed,
-                                                allowed ? "SufficientPods" : "InsufficientPods",
-                                                ""},
-                       clock_realtime_ms());
-    return conditions;
-}
-
 static void disruption_sync(struct work *work, json_t *budget)
 {
-    json_t *old = json_object_get(budget, "status");
-    json_t *kept;
+    int64_t now_ms = clock_realtime_ms();
+    json_t *conditions;
     json_t *status;
     struct counts counts;
     int64_t wanted, allowed;
 
     if (!budget || kube_is_deleting(budget))
         return;
-    kept = json_object();
-    counts = count_pods(work, budget, kept);
+    counts = count_pods(work, budget, now_ms);
     wanted = healthy_wanted(budget, &counts);
     allowed = counts.expected > 0 ? MAX(counts.healthy - wanted, (int64_t)0) : 0;
-    if (json_object_size(kept) > 0)
+    conditions = json_array();
+    kube_condition_set(conditions, json_path_get(budget, "status.conditions"),
+                       &(struct kube_condition){"DisruptionAllowed", allowed > 0,
+                                                allowed > 0 ? "SufficientPods" : "InsufficientPods",
+                                                ""},
+                       now_ms);
+    status = json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "disruptionsAllowed", (json_int_t)allowed,
+                       "currentHealthy", (json_int_t)counts.healthy, "desiredHealthy",
+                       (json_int_t)wanted, "expectedPods", (json_int_t)counts.expected,
+                       "observedGeneration", (json_int_t)kube_generation(budget), "conditions",
+                       conditions);
+    if (json_object_size(counts.kept) > 0) {
+        json_object_set(status, "disruptedPods", counts.kept);
         work_again(work, DISRUPTED_MS / 8);
-    status =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "disruptionsAllowed", (json_int_t)allowed,
-                  "currentHealthy", (json_int_t)counts.healthy, "desiredHealthy",
-                  (json_int_t)wanted, "expectedPods", (json_int_t)counts.expected,
-                  "observedGeneration", (json_int_t)json_path_int(budget, "metadata.generation", 1),
-                  "conditions", conditions_make(old, allowed > 0));
-    if (json_object_size(kept) > 0)
-        json_object_set(status, "disruptedPods", kept);
-    json_decref(kept);
-    if (old && json_equal(old, status)) {
-        json_decref(status);
-        return;
     }
-    budget = json_copy(budget);
-    json_object_set_new(budget, "status", status);
-    work_call(work, KUBE_UPDATE, KUBE_RESOURCE_PDB, work->ns, work->name, "status", budget);
+    json_decref(counts.kept);
+    work_status_write(work, budget, status);
 }
 
-const struct work_kind work_disruption = {"disruption-controller", KUBE_RESOURCE_PDB,
-                                          disruption_sync};
+const struct work_kind controller_disruption = {
+    .name = "disruption-controller", .resource = KUBE_RESOURCE_PDB, .sync = disruption_sync};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Garbage collection: see gc.h.
+/* Garbage collection: dependents of owners that are gone, foreground and orphan deletion.
  *
  * An owner counts as gone when its deletion was seen, or when its cache still lacks it a second
- * after it was first missed:
- * two watches are not in step, so a dependent may show before its owner.
+ * after it was first missed: two watches are not in step, so a dependent may show before its owner.
+ *
+ * Limits  owners and dependents of the watched kinds; others are left alone
  */
-#include "sandbox/controllers/gc.h"
-
 #include "base/mem.h"
 #include "kube/object.h"
+#include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
 enum { GC_ORPHAN_MS = 20, GC_DOUBT_MS = 1000, GC_UIDS_MAX = 20000 };
@@ -18,11 +18,12 @@ enum gc_phase { GC_SURE, GC_DOUBTED };
 static void gc_sync(struct work *work, json_t *object);
 
 static const struct work_kind gc_kinds[] = {
-#define GC_KIND(name) {"gc " #name, KUBE_RESOURCE_##name, gc_sync},
-    WORK_CACHE_MAP(GC_KIND)
+#define GC_KIND(kind) {.name = "gc " #kind, .resource = KUBE_RESOURCE_##kind, .sync = gc_sync},
+    CONTROLLERS_WATCHED_MAP(GC_KIND)
 #undef GC_KIND
 };
 
+/* NULL for a resource that is not watched, or none. */
 static const struct work_kind *kind_of(const struct kube_resource *resource)
 {
     for (size_t i = 0; i < ARRAY_LEN(gc_kinds); i++)
@@ -31,9 +32,17 @@ static const struct work_kind *kind_of(const struct kube_resource *resource)
     return NULL;
 }
 
-static json_t *owner_ref_of(const json_t *object, const char *uid)
+/* Of an owner reference. */
+static const struct work_kind *owner_kind(const json_t *ref)
 {
-    return json_array_find(json_path_get(object, "metadata.ownerReferences"), "uid", uid);
+    return kind_of(kube_resource_find(json_path_string_or(ref, "apiVersion", ""),
+                                      json_path_string_or(ref, "kind", "")));
+}
+
+/* The namespace of an owner of that kind: the dependent's, or none. */
+static const char *owner_ns(const struct work_kind *kind, const char *ns)
+{
+    return kube_resource_get(kind->resource)->namespaced ? ns : NULL;
 }
 
 static bool has_finalizer(const json_t *object, const char *name)
@@ -41,40 +50,50 @@ static bool has_finalizer(const json_t *object, const char *name)
     return json_array_has(json_path_get(object, "metadata.finalizers"), name);
 }
 
-/* Visits the dependents of a uid in every watched kind; returns how many there are. */
-static size_t dependents_visit(struct sandbox_controllers *controllers, const char *uid,
-                               void (*visit)(struct sandbox_controllers *controllers,
-                                             const struct work_kind *kind, json_t *dependent,
-                                             void *ctx),
-                               void *ctx)
+/* --- dependents --- */
+
+/* A walk over what names the uid as an owner, in every watched kind. */
+struct dependents {
+    const struct work_queue *queue;
+    const char *uid;
+    size_t kind; /* index of the kind that the last one was of */
+    size_t cursor;
+};
+
+static json_t *dependent_next(struct dependents *dependents)
 {
-    size_t count = 0;
+    while (dependents->kind < ARRAY_LEN(gc_kinds)) {
+        json_t *object = work_next(dependents->queue, gc_kinds[dependents->kind].resource, NULL,
+                                   &dependents->cursor);
 
-    for (size_t i = 0; i < ARRAY_LEN(gc_kinds); i++) {
-        size_t cursor = 0;
-        json_t *object;
-
-        while ((object = kube_cache_next(controllers->caches[gc_kinds[i].resource], &cursor))) {
-            if (!owner_ref_of(object, uid))
-                continue;
-            count++;
-            visit(controllers, &gc_kinds[i], object, ctx);
+        if (!object) {
+            dependents->kind++;
+            dependents->cursor = 0;
+        } else if (json_array_find(json_path_get(object, "metadata.ownerReferences"), "uid",
+                                   dependents->uid)) {
+            return object;
         }
     }
+    return NULL;
+}
+
+/* Returns how many there are. */
+static size_t dependents_mark(struct work_queue *queue, const char *uid)
+{
+    struct dependents dependents = {.queue = queue, .uid = uid};
+    size_t count = 0;
+    json_t *object;
+
+    for (; (object = dependent_next(&dependents)); count++)
+        work_mark(queue, &gc_kinds[dependents.kind], kube_namespace(object), kube_name(object));
     return count;
 }
 
-static void visit_mark(struct sandbox_controllers *controllers, const struct work_kind *kind,
-                       json_t *dependent, void *ctx)
-{
-    (void)ctx;
-    work_mark(controllers, kind, kube_namespace(dependent), kube_name(dependent));
-}
-
-void gc_mark(struct sandbox_controllers *controllers, const struct kube_resource *resource,
+void gc_mark(struct sandbox_controllers *controllers, enum kube_resource_id resource,
              enum kube_change change, const json_t *object)
 {
-    const struct work_kind *kind = kind_of(resource);
+    const struct work_kind *kind = kind_of(kube_resource_get(resource));
+    const json_t *owners = json_path_get(object, "metadata.ownerReferences");
     const char *uid = kube_uid(object);
     json_t *owner;
     size_t i;
@@ -88,38 +107,37 @@ void gc_mark(struct sandbox_controllers *controllers, const struct kube_resource
             return;
     }
     if (change == KUBE_DELETED || kube_is_deleting(object))
-        dependents_visit(controllers, uid, visit_mark, NULL);
-    if (json_path_get(object, "metadata.ownerReferences") || kube_is_deleting(object))
-        work_mark(controllers, kind, kube_namespace(object), kube_name(object));
+        dependents_mark(controllers->queue, uid);
+    if (owners || kube_is_deleting(object))
+        work_mark(controllers->queue, kind, kube_namespace(object), kube_name(object));
     /* An owner that waits for its dependents looks again when one of them goes. */
     if (change != KUBE_DELETED)
         return;
-    json_array_foreach(json_path_get(object, "metadata.ownerReferences"), i, owner)
+    json_array_foreach(owners, i, owner)
     {
-        const struct kube_resource *of = kube_resource_find(
-            json_path_string_or(owner, "apiVersion", ""), json_path_string_or(owner, "kind", ""));
+        const struct work_kind *of = owner_kind(owner);
 
-        if (of && kind_of(of))
-            work_mark(controllers, kind_of(of), of->namespaced ? kube_namespace(object) : NULL,
+        if (of)
+            work_mark(controllers->queue, of, owner_ns(of, kube_namespace(object)),
                       json_path_string_or(owner, "name", ""));
     }
 }
+
+/* --- a dependent --- */
 
 enum owner_state { OWNER_THERE, OWNER_LEAVING, OWNER_MISSED, OWNER_GONE };
 
 static enum owner_state owner_look(const struct work *work, const json_t *ref)
 {
     const char *uid = json_path_string_or(ref, "uid", "");
-    const struct kube_resource *resource = kube_resource_find(
-        json_path_string_or(ref, "apiVersion", ""), json_path_string_or(ref, "kind", ""));
-    const struct work_kind *kind = resource ? kind_of(resource) : NULL;
-    json_t *owner;
+    const struct work_kind *kind = owner_kind(ref);
+    const json_t *owner;
 
     if (!kind)
         return OWNER_THERE; /* of a kind that is not watched: believed */
-    if (map_get_str(&work->controllers->deleted_uids, uid))
+    if (map_get_str(&controllers_of(work)->deleted_uids, uid))
         return OWNER_GONE;
-    owner = work_get(work, kind->resource, resource->namespaced ? work->ns : NULL,
+    owner = work_get(work->queue, kind->resource, owner_ns(kind, work->ns),
                      json_path_string_or(ref, "name", ""));
     if (!kube_uid_equal(owner, uid))
         return OWNER_MISSED;
@@ -158,59 +176,63 @@ static void dependent_check(struct work *work, const json_t *object)
                       : NULL);
 }
 
+/* --- an owner on its way out --- */
+
 static void finalizer_remove(struct work *work, const json_t *object, const char *name)
 {
     json_t *kept = json_array();
     json_t *finalizer;
     size_t i;
 
-    json_array_foreach(json_path_get(object, "metadata.finalizers"), i,
-                       finalizer) if (strcmp(json_string_value(finalizer), name) != 0)
-        json_array_append(kept, finalizer);
+    json_array_foreach(json_path_get(object, "metadata.finalizers"), i, finalizer)
+    {
+        if (strcmp(json_string_value(finalizer), name) != 0)
+            json_array_append(kept, finalizer);
+    }
     work_call(work, KUBE_PATCH_MERGE, work->kind->resource, work->ns, work->name, NULL,
               json_pack("{s:{s:s*,s:o}}", "metadata", "resourceVersion",
                         json_path_string(object, "metadata.resourceVersion"), "finalizers", kept));
 }
 
-struct orphan {
-    struct work *work;
-    const char *uid;
-};
-
-static void visit_orphan(struct sandbox_controllers *controllers, const struct work_kind *kind,
-                         json_t *dependent, void *ctx)
+/* Lets the dependents of a uid go; returns how many there were. */
+static size_t dependents_orphan(struct work *work, const char *uid)
 {
-    const struct orphan *orphan = ctx;
-    json_t *kept = json_array();
-    json_t *owner;
-    size_t i;
+    struct dependents dependents = {.queue = work->queue, .uid = uid};
+    size_t count = 0;
+    json_t *object;
 
-    (void)controllers;
-    json_array_foreach(json_path_get(dependent, "metadata.ownerReferences"), i,
-                       owner) if (!json_path_is(owner, "uid", orphan->uid))
-        json_array_append(kept, owner);
-    work_call(orphan->work, KUBE_PATCH_MERGE, kind->resource, kube_namespace(dependent),
-              kube_name(dependent), NULL,
-              json_pack("{s:{s:o}}", "metadata", "ownerReferences", kept));
+    for (; (object = dependent_next(&dependents)); count++) {
+        json_t *kept = json_array();
+        json_t *owner;
+        size_t i;
+
+        json_array_foreach(json_path_get(object, "metadata.ownerReferences"), i, owner)
+        {
+            if (!json_path_is(owner, "uid", uid))
+                json_array_append(kept, owner);
+        }
+        work_call(work, KUBE_PATCH_MERGE, gc_kinds[dependents.kind].resource,
+                  kube_namespace(object), kube_name(object), NULL,
+                  json_pack("{s:{s:o}}", "metadata", "ownerReferences", kept));
+    }
+    return count;
 }
 
 static void gc_sync(struct work *work, json_t *object)
 {
     const char *uid = kube_uid(object);
-    struct orphan orphan = {work, uid};
 
-    if (!object || !uid)
+    if (!uid)
         return;
     if (!kube_is_deleting(object)) {
         dependent_check(work, object);
-        return;
-    }
-    if (has_finalizer(object, "orphan")) {
-        if (dependents_visit(work->controllers, uid, visit_orphan, &orphan) == 0)
+    } else if (has_finalizer(object, "orphan")) {
+        if (dependents_orphan(work, uid) == 0)
             finalizer_remove(work, object, "orphan");
         else
             work_again(work, GC_ORPHAN_MS); /* those that were let go do not name it any more */
     } else if (has_finalizer(object, "foregroundDeletion") &&
-               dependents_visit(work->controllers, uid, visit_mark, NULL) == 0)
+               dependents_mark(work->queue, uid) == 0) {
         finalizer_remove(work, object, "foregroundDeletion");
+    }
 }

@@ -6,52 +6,49 @@
  * once more (what was made meanwhile) until nothing waits for a finalizer, then the namespace is
  * finalized and the API server lets it go.
  */
+#include "api/schema.h"
 #include "kube/object.h"
-#include "sandbox/controllers/work.h"
+#include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
 enum { NAMESPACE_POLL_MS = 500 };
 
-enum namespace_phase { NAMESPACE_ALIVE, NAMESPACE_EMPTYING, NAMESPACE_SWEPT };
-
-/* Namespaced kinds that Kubernetes has built in; one that the server lacks answers 404, which is
- * as good as empty. */
-static const struct kube_resource builtin[] = {
-    {"apps", "v1", "deployments", "Deployment", true},
-    {"apps", "v1", "statefulsets", "StatefulSet", true},
-    {"apps", "v1", "daemonsets", "DaemonSet", true},
-    {"apps", "v1", "replicasets", "ReplicaSet", true},
-    {"apps", "v1", "controllerrevisions", "ControllerRevision", true},
-    {"batch", "v1", "cronjobs", "CronJob", true},
-    {"batch", "v1", "jobs", "Job", true},
-    {"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true},
-    {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true},
-    {"networking.k8s.io", "v1", "ingresses", "Ingress", true},
-    {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true},
-    {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true},
-    {"rbac.authorization.k8s.io", "v1", "roles", "Role", true},
-    {"coordination.k8s.io", "v1", "leases", "Lease", true},
-    {"", "v1", "services", "Service", true},
-    {"", "v1", "pods", "Pod", true},
-    {"", "v1", "endpoints", "Endpoints", true},
-    {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true},
-    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true},
-    {"", "v1", "limitranges", "LimitRange", true},
-    {"", "v1", "resourcequotas", "ResourceQuota", true},
-    {"", "v1", "configmaps", "ConfigMap", true},
-    {"", "v1", "secrets", "Secret", true},
-    {"", "v1", "serviceaccounts", "ServiceAccount", true},
-    {"", "v1", "events", "Event", true},
+enum namespace_phase {
+    NAMESPACE_ALIVE,
+    NAMESPACE_EMPTYING,
+    NAMESPACE_SWEPT,
+    NAMESPACE_LEFT_BEHIND, /* the sweep met objects that wait for their finalizers */
 };
+
+static void collection_delete(struct work *work, const struct kube_resource *resource)
+{
+    work_call_any(work, KUBE_DELETE, resource, work->name, NULL, NULL, NULL);
+}
+
+/* A kind that the server lacks answers 404, which is as good as empty. */
+static void sweep_builtin(struct work *work)
+{
+    size_t count;
+    const struct api_kind *kinds = api_kinds(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if ((kinds[i].flags & API_KIND_NAMESPACED) &&
+            !(kinds[i].flags & (API_KIND_CRD | API_KIND_VIRTUAL)))
+            collection_delete(work,
+                              &(struct kube_resource){kinds[i].group, kinds[i].versions[0].name,
+                                                      kinds[i].plural, kinds[i].kind, true});
+}
 
 static const char *served_version(const json_t *crd)
 {
     json_t *version;
     size_t i;
 
-    json_array_foreach(json_path_get(crd, "spec.versions"), i,
-                       version) if (json_get_bool(version, "served",
-                                                  false)) return json_get_string(version, "name");
+    json_array_foreach(json_path_get(crd, "spec.versions"), i, version)
+    {
+        if (json_get_bool(version, "served", false))
+            return json_get_string(version, "name");
+    }
     return NULL;
 }
 
@@ -60,31 +57,33 @@ static void sweep(struct work *work)
     size_t cursor = 0;
     json_t *crd;
 
-    for (size_t i = 0; i < ARRAY_LEN(builtin); i++) {
-        /* Services of the core group have no collection delete in older servers: one by one. */
-        if (strcmp(builtin[i].plural, "services") == 0) {
-            size_t service_cursor = 0;
-            json_t *service;
-
-            while ((service = work_next(work, KUBE_RESOURCE_SERVICE, work->name, &service_cursor)))
-                work_call_any(work, KUBE_DELETE, &builtin[i], work->name, kube_name(service), NULL,
-                              NULL);
-        } else {
-            work_call_any(work, KUBE_DELETE, &builtin[i], work->name, NULL, NULL, NULL);
-        }
-    }
-    while ((crd = work_next(work, KUBE_RESOURCE_CRD, NULL, &cursor))) {
+    sweep_builtin(work);
+    while ((crd = work_next(work->queue, KUBE_RESOURCE_CRD, NULL, &cursor))) {
         struct kube_resource resource = {json_path_string(crd, "spec.group"), served_version(crd),
                                          json_path_string(crd, "spec.names.plural"),
                                          json_path_string(crd, "spec.names.kind"), true};
 
         if (resource.group && resource.version && resource.plural && resource.kind &&
             json_path_is(crd, "spec.scope", "Namespaced"))
-            work_call_any(work, KUBE_DELETE, &resource, work->name, NULL, NULL, NULL);
+            collection_delete(work, &resource);
+    }
+    work_again(work, 0);
+}
+
+/* Of a sweep: which objects were deleted or marked. */
+static void namespace_result(struct work *work, const struct kube_result *result)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(result->object, "items"), i, item)
+    {
+        if (json_array_size(json_path_get(item, "metadata.finalizers")) > 0)
+            work->phase = NAMESPACE_LEFT_BEHIND;
     }
 }
 
-static bool is_empty(struct work *work)
+static bool is_empty(const struct work *work)
 {
     static const enum kube_resource_id shown[] = {KUBE_RESOURCE_POD, KUBE_RESOURCE_SERVICE,
                                                   KUBE_RESOURCE_DEPLOYMENT,
@@ -93,7 +92,7 @@ static bool is_empty(struct work *work)
     for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
         size_t cursor = 0;
 
-        if (work_next(work, shown[i], work->name, &cursor))
+        if (work_next(work->queue, shown[i], work->name, &cursor))
             return false;
     }
     return true;
@@ -106,15 +105,12 @@ static void empty(struct work *work, const json_t *ns)
     if (work->phase == NAMESPACE_ALIVE) {
         work->phase = NAMESPACE_EMPTYING;
         sweep(work);
-        work_again(work, 0);
-    } else if (!is_empty(work) || work->left_behind) {
-        work->left_behind = false;
+    } else if (!is_empty(work) || work->phase == NAMESPACE_LEFT_BEHIND) {
         work->phase = NAMESPACE_EMPTYING;
         work_again(work, NAMESPACE_POLL_MS);
     } else if (work->phase == NAMESPACE_EMPTYING) {
         work->phase = NAMESPACE_SWEPT;
         sweep(work);
-        work_again(work, 0);
     } else {
         body = json_deep_copy(ns);
         json_path_set(body, "spec.finalizers", json_array());
@@ -123,29 +119,33 @@ static void empty(struct work *work, const json_t *ns)
     }
 }
 
-static void furnish(struct work *work)
+/* Makes an object of the namespace that is missing; `data` (may be NULL) is taken. */
+static void furnish(struct work *work, enum kube_resource_id id, const char *name, json_t *data)
 {
-    const char *root_ca = work->controllers->root_ca;
+    json_t *body = json_pack("{s:s,s:s,s:{s:s},s:o*}", "apiVersion", "v1", "kind",
+                             kube_resource_get(id)->kind, "metadata", "name", name, "data", data);
 
-    if (!work_get(work, KUBE_RESOURCE_SERVICE_ACCOUNT, work->name, "default"))
-        work_call(work, KUBE_CREATE, KUBE_RESOURCE_SERVICE_ACCOUNT, work->name, NULL, NULL,
-                  json_pack("{s:s,s:s,s:{s:s}}", "apiVersion", "v1", "kind", "ServiceAccount",
-                            "metadata", "name", "default"));
-    if (root_ca && !work_get(work, KUBE_RESOURCE_CONFIG_MAP, work->name, "kube-root-ca.crt"))
-        work_call(work, KUBE_CREATE, KUBE_RESOURCE_CONFIG_MAP, work->name, NULL, NULL,
-                  json_pack("{s:s,s:s,s:{s:s},s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap",
-                            "metadata", "name", "kube-root-ca.crt", "data", "ca.crt", root_ca));
+    if (work_get(work->queue, id, work->name, name))
+        json_decref(body);
+    else
+        work_call(work, KUBE_CREATE, id, work->name, NULL, NULL, body);
 }
 
 static void namespace_sync(struct work *work, json_t *ns)
 {
-    if (!ns)
-        return;
-    if (kube_is_deleting(ns))
+    const char *root_ca = controllers_of(work)->root_ca;
+
+    if (ns && kube_is_deleting(ns)) {
         empty(work, ns);
-    else
-        furnish(work);
+    } else if (ns) {
+        furnish(work, KUBE_RESOURCE_SERVICE_ACCOUNT, "default", NULL);
+        if (root_ca)
+            furnish(work, KUBE_RESOURCE_CONFIG_MAP, "kube-root-ca.crt",
+                    json_pack("{s:s}", "ca.crt", root_ca));
+    }
 }
 
-const struct work_kind work_namespace = {"namespace-controller", KUBE_RESOURCE_NAMESPACE,
-                                         namespace_sync};
+const struct work_kind controller_namespace = {.name = "namespace-controller",
+                                               .resource = KUBE_RESOURCE_NAMESPACE,
+                                               .sync = namespace_sync,
+                                               .on_result = namespace_result};

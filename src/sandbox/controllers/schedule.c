@@ -4,7 +4,7 @@
 #include "io/addr.h"
 #include "kube/object.h"
 #include "kube/selector.h"
-#include "sandbox/controllers/work.h"
+#include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
 #include <arpa/inet.h>
@@ -16,11 +16,11 @@ enum { SCHEDULE_RETRY_MS = 1000 };
 /* A Ready node that the pod's nodeSelector allows, or NULL. */
 static const char *node_pick(const struct work *work, const json_t *pod)
 {
-    const char *wanted = work->controllers->node_name;
+    const char *wanted = controllers_of(work)->node_name;
     size_t cursor = 0;
     json_t *node;
 
-    while ((node = work_next(work, KUBE_RESOURCE_NODE, NULL, &cursor)))
+    while ((node = work_next(work->queue, KUBE_RESOURCE_NODE, NULL, &cursor)))
         if (kube_condition_is_true(node, "Ready") &&
             (!wanted || strcmp(wanted, kube_name(node)) == 0) &&
             !json_path_bool(node, "spec.unschedulable", false) &&
@@ -42,7 +42,7 @@ static void schedule_sync(struct work *work, json_t *pod)
         if (work->phase++ == 0)
             work_event(work, pod, true, "FailedScheduling",
                        "0/%zu nodes are available: no ready node that the node selector allows.",
-                       kube_cache_count(work->controllers->caches[KUBE_RESOURCE_NODE]));
+                       work_count(work->queue, KUBE_RESOURCE_NODE));
         work_again(work, SCHEDULE_RETRY_MS);
         return;
     }
@@ -54,22 +54,23 @@ static void schedule_sync(struct work *work, json_t *pod)
                    work->name, node);
 }
 
-const struct work_kind work_schedule = {"default-scheduler", KUBE_RESOURCE_POD, schedule_sync};
+const struct work_kind controller_schedule = {
+    .name = "default-scheduler", .resource = KUBE_RESOURCE_POD, .sync = schedule_sync};
 
 /* --- load balancers --- */
 
 static void address_release(struct work *work, const char *owner)
 {
-    MAP_EACH (entry, &work->controllers->lb_owners)
+    MAP_EACH (entry, &controllers_of(work)->lb_owners)
         if (strcmp(entry->value, owner) == 0)
-            mem_free(map_remove(&work->controllers->lb_owners, entry->key));
+            mem_free(map_remove(&controllers_of(work)->lb_owners, entry->key));
 }
 
 static void address_take(struct work *work, const char *address, const char *owner)
 {
     void *old = NULL;
 
-    if (map_put(&work->controllers->lb_owners, slice_str(address), mem_strdup(owner), &old) == 0)
+    if (map_put(&controllers_of(work)->lb_owners, slice_str(address), mem_strdup(owner), &old) == 0)
         mem_free(old);
 }
 
@@ -78,7 +79,7 @@ static bool is_shown(const struct work *work, const char *address)
     size_t cursor = 0;
     json_t *service;
 
-    while ((service = work_next(work, KUBE_RESOURCE_SERVICE, NULL, &cursor)))
+    while ((service = work_next(work->queue, KUBE_RESOURCE_SERVICE, NULL, &cursor)))
         if (json_path_is(service, "status.loadBalancer.ingress[0].ip", address))
             return true;
     return false;
@@ -87,7 +88,7 @@ static bool is_shown(const struct work *work, const char *address)
 /* The lowest free address of the range, without its first and last. */
 static bool address_pick(const struct work *work, char out[ADDR_TEXT_SIZE])
 {
-    struct slice rest = slice_str(work->controllers->lb_cidr);
+    struct slice rest = slice_str(controllers_of(work)->lb_cidr);
     struct slice ip;
     struct addr addr;
     const uint8_t *bytes;
@@ -103,7 +104,7 @@ static bool address_pick(const struct work *work, char out[ADDR_TEXT_SIZE])
         struct in_addr candidate = {htonl(base + i)};
 
         inet_ntop(AF_INET, &candidate, out, ADDR_TEXT_SIZE);
-        if (!map_get_str(&work->controllers->lb_owners, out) && !is_shown(work, out))
+        if (!map_get_str(&controllers_of(work)->lb_owners, out) && !is_shown(work, out))
             return true;
     }
     return false;
@@ -127,7 +128,7 @@ static void balancer_sync(struct work *work, json_t *service)
         address_take(work, shown, owner);
         return;
     }
-    if (!work->controllers->lb_cidr || !address_pick(work, address))
+    if (!controllers_of(work)->lb_cidr || !address_pick(work, address))
         return;
     address_take(work, address, owner);
     work_call(work, KUBE_PATCH_MERGE, KUBE_RESOURCE_SERVICE, work->ns, work->name, "status",
@@ -135,5 +136,5 @@ static void balancer_sync(struct work *work, json_t *service)
                         address, "ipMode", "VIP"));
 }
 
-const struct work_kind work_balancer = {"service-lb-controller", KUBE_RESOURCE_SERVICE,
-                                        balancer_sync};
+const struct work_kind controller_balancer = {
+    .name = "service-lb-controller", .resource = KUBE_RESOURCE_SERVICE, .sync = balancer_sync};
