@@ -20,7 +20,6 @@
 #include "oci/container.h"
 #include "sandbox/apiserver.h"
 #include "sandbox/controllers/controllers.h"
-#include "sandbox/daemon.h"
 #include "sandbox/net.h"
 #include "sandbox/node.h"
 
@@ -55,8 +54,11 @@ int sandbox_down(const struct instance *in, struct error *err)
 {
     int rc = 0;
 
-    for (size_t i = DAEMON_COUNT; i-- > 0 && rc == 0;)
-        rc = daemon_stop(in, daemon_names[i], err);
+    for (unsigned i = INSTANCE_PROCESS_COUNT; i-- > 0 && rc == 0;) {
+        struct daemon daemon = instance_daemon(in, i);
+
+        rc = daemon_stop(&daemon, err);
+    }
     if (rc == 0)
         rc = containers_remove(in, err);
     if (rc == 0)
@@ -90,22 +92,25 @@ static int run_status(const struct options *options)
 {
     struct instance in;
     struct error err = {0};
+    struct daemon daemons[INSTANCE_PROCESS_COUNT];
     bool all = true;
     int rc = instance_open(options->name, false, &in, &err);
 
     if (rc < 0)
         return cli_fail(&err);
-    for (size_t i = 0; i < DAEMON_COUNT; i++)
-        all &= daemon_pid(&in, daemon_names[i]) > 0;
+    for (unsigned i = 0; i < INSTANCE_PROCESS_COUNT; i++) {
+        daemons[i] = instance_daemon(&in, i);
+        all &= daemon_pid(&daemons[i]) > 0;
+    }
     all &= net_is_up(&in);
     printf("sandbox %s: %s\n", in.name, all ? "running" : "not running");
-    for (size_t i = 0; i < DAEMON_COUNT; i++) {
-        int pid = (int)daemon_pid(&in, daemon_names[i]);
+    for (size_t i = 0; i < INSTANCE_PROCESS_COUNT; i++) {
+        int pid = (int)daemon_pid(&daemons[i]);
 
         if (pid > 0)
-            printf("  %-12s running, process %d\n", daemon_names[i], pid);
+            printf("  %-12s running, process %d\n", daemons[i].name, pid);
         else
-            printf("  %-12s stopped\n", daemon_names[i]);
+            printf("  %-12s stopped\n", daemons[i].name);
     }
     printf("  %-12s %s (%s)\n", "network", net_is_up(&in) ? "up" : "down", in.route_cidr);
     printf("  %-12s https://127.0.0.1:%u\n  %-12s %s\n  %-12s %s\n", "API", in.api_port,
@@ -138,17 +143,17 @@ static int run_logs(const struct options *options, const char *only)
 
     if (rc < 0)
         return cli_fail(&err);
-    for (size_t i = 0; i < DAEMON_COUNT; i++) {
-        char path[INSTANCE_PATH_SIZE];
+    for (unsigned i = 0; i < INSTANCE_PROCESS_COUNT; i++) {
+        struct daemon daemon = instance_daemon(&in, i);
         SCOPED(buf_deinit) struct buf text;
 
-        if (only && strcmp(only, daemon_names[i]) != 0)
+        if (only && strcmp(only, daemon.name) != 0)
             continue;
         known = true;
         buf_init(&text, LOG_MAX);
         if (!only)
-            printf("==> %s <==\n", daemon_log_path(&in, daemon_names[i], path));
-        if (file_read(daemon_log_path(&in, daemon_names[i], path), &text, NULL) == 0)
+            printf("==> %s <==\n", daemon.log_path);
+        if (file_read(daemon.log_path, &text, NULL) == 0)
             fwrite(text.data, 1, text.len, stdout);
     }
     return known ? CLI_OK
@@ -182,15 +187,20 @@ static int run_controllers(const struct instance *in, struct error *err)
 
 int sandbox_daemon_run(const struct instance *in, const char *name, struct error *err)
 {
-    static int (*const mains[DAEMON_COUNT])(const struct instance *, struct error *) = {
-        run_apiserver, run_controllers, node_run, daemon_supervise};
+    static int (*const mains[INSTANCE_PROCESS_COUNT])(const struct instance *, struct error *) = {
+        [INSTANCE_APISERVER] = run_apiserver,
+        [INSTANCE_CONTROLLERS] = run_controllers,
+        [INSTANCE_NODE] = node_run,
+        [INSTANCE_SUPERVISOR] = instance_supervise,
+    };
 
-    for (size_t i = 0; i < DAEMON_COUNT; i++) {
+    for (unsigned i = 0; i < INSTANCE_PROCESS_COUNT; i++) {
+        struct daemon daemon = instance_daemon(in, i);
         int rc;
 
-        if (strcmp(name, daemon_names[i]) != 0)
+        if (strcmp(name, daemon.name) != 0)
             continue;
-        rc = daemon_enter(in, name, err);
+        rc = daemon_enter(&daemon, err);
         return rc < 0 ? rc : mains[i](in, err);
     }
     return err_set(err, ERR_INVALID, "no process \"%s\"", name);

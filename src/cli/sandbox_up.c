@@ -15,7 +15,6 @@
 #include "cli/common.h"
 #include "cli/sandbox_int.h"
 #include "io/process.h"
-#include "sandbox/daemon.h"
 #include "sandbox/net.h"
 
 enum {
@@ -154,13 +153,27 @@ static int wait_for(struct up *up, int (*check)(struct up *up, struct error *err
     }
 }
 
+static bool runs(const struct up *up, enum instance_process process)
+{
+    struct daemon daemon = instance_daemon(&up->in, process);
+
+    return daemon_pid(&daemon) > 0;
+}
+
+static int start(const struct up *up, enum instance_process process, struct error *err)
+{
+    struct daemon daemon = instance_daemon(&up->in, process);
+
+    return daemon_start(&daemon, err);
+}
+
 static int api_is_ready(struct up *up, struct error *err)
 {
     const struct cli cli = {.kubeconfig = up->in.kubeconfig_path};
     const struct kube_request request = {.raw_path = "/readyz", .timeout_ms = 2000};
     int rc;
 
-    if (daemon_pid(&up->in, "apiserver") == 0)
+    if (!runs(up, INSTANCE_APISERVER))
         return err_set(err, ERR_INTERNAL, "the API server ended: see weft sandbox logs apiserver");
     if (!file_exists(up->in.kubeconfig_path))
         return 0;
@@ -173,7 +186,7 @@ static int api_is_ready(struct up *up, struct error *err)
 
 static int step_apiserver(struct up *up, struct error *err)
 {
-    int rc = daemon_start(&up->in, "apiserver", err);
+    int rc = start(up, INSTANCE_APISERVER, err);
 
     return rc < 0 ? rc
                   : wait_for(up, api_is_ready, API_TIMEOUT_MS, "the API server is not ready", err);
@@ -206,10 +219,13 @@ static int node_is_ready(struct up *up, struct error *err)
     SCOPED(json_drop)
     json_t *account = object_get(up, KUBE_RESOURCE_SERVICE_ACCOUNT, "default", "default");
 
-    for (size_t i = 0; i < DAEMON_SUPERVISED; i++)
-        if (daemon_pid(&up->in, daemon_names[i]) == 0)
-            return err_set(err, ERR_INTERNAL, "%s ended: see weft sandbox logs %s", daemon_names[i],
-                           daemon_names[i]);
+    for (unsigned i = 0; i < INSTANCE_SUPERVISOR; i++) {
+        struct daemon daemon = instance_daemon(&up->in, i);
+
+        if (daemon_pid(&daemon) == 0)
+            return err_set(err, ERR_INTERNAL, "%s ended: see weft sandbox logs %s", daemon.name,
+                           daemon.name);
+    }
     return node != NULL && account != NULL && node_was_heard(up, node);
 }
 
@@ -234,16 +250,16 @@ static int dns_service_make(struct up *up, struct error *err)
 
 static int step_node(struct up *up, struct error *err)
 {
-    int rc = daemon_start(&up->in, "controllers", err);
+    int rc = start(up, INSTANCE_CONTROLLERS, err);
 
-    if (daemon_pid(&up->in, "node") == 0)
+    if (!runs(up, INSTANCE_NODE))
         up->node_since_ms = clock_realtime_ms() / 1000 * 1000;
     if (rc == 0)
-        rc = daemon_start(&up->in, "node", err);
+        rc = start(up, INSTANCE_NODE, err);
     if (rc == 0)
         rc = wait_for(up, node_is_ready, NODE_TIMEOUT_MS, "the node is not ready", err);
     if (rc == 0)
-        rc = daemon_start(&up->in, "supervisor", err);
+        rc = start(up, INSTANCE_SUPERVISOR, err);
     return rc == 0 ? dns_service_make(up, err) : rc;
 }
 

@@ -11,13 +11,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/slice.h"
 
-enum { FIRST_OCTET = 64, OCTETS_EACH = 4, FIRST_PORT = 6443 };
+enum { FIRST_OCTET = 64, OCTETS_EACH = 4, FIRST_PORT = 6443, LOOK_MS = 200 };
 
 static int name_check(const char *name, struct error *err);
 static const char *root_path(void);
@@ -46,6 +49,47 @@ int instance_open(const char *name, bool create, struct instance *ret, struct er
     if (rc < 0 || !create)
         return rc;
     return make_folders(ret, err);
+}
+
+struct daemon instance_daemon(const struct instance *in, enum instance_process process)
+{
+    static const struct {
+        const char *name, *verb;
+    } rows[] = {
+        [INSTANCE_APISERVER] = {"apiserver", "run-apiserver"},
+        [INSTANCE_CONTROLLERS] = {"controllers", "run-controllers"},
+        [INSTANCE_NODE] = {"node", "run-node"},
+        [INSTANCE_SUPERVISOR] = {"supervisor", "run-supervisor"},
+    };
+    const char *name = rows[process].name;
+    struct daemon daemon = {.argv = {"weft", "sandbox", rows[process].verb, "--name", in->name}};
+
+    snprintf(daemon.name, sizeof daemon.name, "%s", name);
+    snprintf(daemon.pid_path, sizeof daemon.pid_path, "%.200s/%s.pid", in->run_path, name);
+    snprintf(daemon.log_path, sizeof daemon.log_path, "%.200s/%s.log", in->log_path, name);
+    return daemon;
+}
+
+int instance_supervise(const struct instance *in, struct error *err)
+{
+    struct daemon_watch watches[INSTANCE_SUPERVISOR] = {0};
+
+    (void)err;
+    for (;;) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) /* those that were started from here */
+            ;
+        for (unsigned i = 0; i < INSTANCE_SUPERVISOR; i++) {
+            struct daemon daemon = instance_daemon(in, i);
+            struct error why = {0};
+            int look = daemon_watch_look(&daemon, &watches[i], clock_monotonic_ms(), &why);
+
+            if (look == DAEMON_STARTED)
+                log_warn(node, "%s had ended: it was started again", daemon.name);
+            else if (look < 0)
+                log_error(node, "%s", why.reason);
+        }
+        clock_sleep_ms(LOOK_MS);
+    }
 }
 
 int instance_remove(const struct instance *instance, struct error *err)

@@ -3,6 +3,8 @@
  *
  *   --name "weft"  ->  a number k (0..31, kept in the registry)  ->  10.B.0.0/14 with B = 64 + 4k
  *
+ *   STATE/run/PROCESS.pid, STATE/logs/PROCESS.log   of its four processes
+ *
  *   10.B.0.0/16    pods; gateway 10.B.0.1 on the bridge
  *   10.B+1.0.0/16  Services; 10.B+1.0.1 kubernetes, 10.B+1.0.10 cluster DNS
  *   10.B+2.0.0/24  LoadBalancer addresses
@@ -20,6 +22,7 @@
 
 #include "base/err.h"
 #include "base/prelude.h"
+#include "io/daemon.h"
 #include "oci/container.h"
 #include "oci/image.h"
 
@@ -65,6 +68,19 @@ struct instance {
 /* Looks the name up and derives everything. With `create` an unknown name gets a free number and
  * its state folder; otherwise ERR_NOT_FOUND. ERR_INVALID for a name that is not one. */
 MUST_USE int instance_open(const char *name, bool create, struct instance *ret, struct error *err);
+/* Its processes, in the order of starting; the supervisor last, so that it is the first to be
+ * stopped. It starts the others again when they end before their time. */
+enum instance_process {
+    INSTANCE_APISERVER,
+    INSTANCE_CONTROLLERS,
+    INSTANCE_NODE,
+    INSTANCE_SUPERVISOR,
+    INSTANCE_PROCESS_COUNT,
+};
+/* Runs as `weft sandbox run-PROCESS --name NAME`. Borrows from the instance. */
+struct daemon instance_daemon(const struct instance *instance, enum instance_process process);
+/* The supervisor: looks five times a second. Ends by a signal only. */
+MUST_USE int instance_supervise(const struct instance *instance, struct error *err);
 /* Forgets the number and removes the state folder (nothing may be mounted in it any more). */
 MUST_USE int instance_remove(const struct instance *instance, struct error *err);
 
