@@ -356,6 +356,9 @@ class Generator:
         columns = kind.get("columns", [])
         if columns:
             out.append("static const struct api_column columns_%d[] = {%s};" % (index, ",\n    ".join(map(self.column, columns))))
+        subs = [self.subresource(name, str(text)) for name, text in kind.get("subresources", {}).items()]
+        if subs:
+            out.append("static const struct api_subresource subresources_%d[] = {%s};" % (index, ",\n    ".join(subs)))
         flags = ["API_KIND_" + FLAGS[f] for f in kind.get("flags", []) if FLAGS[f]]
         if "cluster" not in kind.get("flags", []):
             flags.append("API_KIND_NAMESPACED")
@@ -366,9 +369,20 @@ class Generator:
             "     .description = %s," % c_string(kind.get("description")),
             "     .versions = versions_%d, .version_count = %d, .flags = %s," % (index, len(kind["versions"]), " | ".join(flags) or "0"),
             "     .short_names = %s, .categories = %s," % (self.string_table(kind.get("short", [])), self.string_table(kind["categories"])),
+            "     .field_labels = %s," % self.string_table(kind.get("selectable", [])),
+            "     .subresources = %s, .subresource_count = %d," % ("subresources_%d" % index if subs else "NULL", len(subs)),
             "     .columns = %s, .column_count = %d, .schema = &%s}," % (
                 "columns_%d" % index if columns else "NULL", len(columns), self.object_name(kind["type"]))]
         return out, entry
+
+    def subresource(self, name, text):
+        """`[group/version] Kind verb,verb`, the words of a subresource."""
+        words = text.split()
+        if len(words) not in (2, 3):
+            fail("subresource " + name, "is not `[group/version] Kind verb,verb`")
+        group, _, version = words[0].partition("/") if len(words) == 3 else (None, None, None)
+        return "{.name = %s, .group = %s, .version = %s, .kind = %s, .verbs = %s}" % tuple(
+            map(c_string, (name, group, version, words[-2], words[-1])))
 
     def storage(self, kind):
         marked = [v for v in kind["versions"] if v.endswith("!")]

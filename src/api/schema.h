@@ -121,6 +121,14 @@ enum api_kind_flag {
     API_KIND_VIRTUAL = 32, /* only created, never stored (reviews, TokenRequest, DeleteOptions) */
 };
 
+/* A subresource beside status and scale, which are flags. */
+struct api_subresource {
+    const char *name;
+    const char *group, *version; /* of its body; NULL: the kind's own */
+    const char *kind;            /* of its body */
+    const char *verbs;           /* "get,patch" */
+};
+
 struct api_kind {
     const char *group; /* "" for core */
     const char *kind;
@@ -129,9 +137,13 @@ struct api_kind {
     const char *description;            /* one sentence, or NULL */
     const struct api_version *versions; /* best first */
     uint16_t version_count;
-    uint16_t flags;                   /* of enum api_kind_flag */
-    const char *const *short_names;   /* NULL at the end; never NULL itself */
-    const char *const *categories;    /* the same */
+    uint16_t flags;                  /* of enum api_kind_flag */
+    const char *const *short_names;  /* NULL at the end; never NULL itself */
+    const char *const *categories;   /* the same */
+    const char *const *field_labels; /* the same: what a field selector may name beside
+                                         metadata.name and metadata.namespace */
+    const struct api_subresource *subresources;
+    uint16_t subresource_count;
     const struct api_column *columns; /* after Name (which is implied); Age is listed */
     uint16_t column_count;
     const struct api_schema *schema; /* of the whole object: apiVersion, kind, metadata, ... */

@@ -331,3 +331,32 @@ json_t *table_cells_new(const struct api_kind *kind, const json_t *custom, const
                                      "<unknown>", now_ms));
     return cells;
 }
+
+/* --- whole Tables --- */
+
+json_t *table_partial_new(const json_t *object)
+{
+    return json_pack("{s:s, s:s, s:O}", "kind", "PartialObjectMetadata", "apiVersion",
+                     "meta.k8s.io/v1", "metadata", json_object_get(object, "metadata"));
+}
+
+json_t *table_new(const struct api_kind *kind, const json_t *custom, bool has_header)
+{
+    return json_pack("{s:s, s:s, s:{}, s:o, s:[]}", "kind", "Table", "apiVersion", "meta.k8s.io/v1",
+                     "metadata", "columnDefinitions",
+                     has_header ? table_columns_new(kind, custom) : json_null(), "rows");
+}
+
+void table_add(json_t *table, const struct api_kind *kind, const json_t *custom,
+               const json_t *object, struct slice include, int64_t now_ms)
+{
+    json_t *row = json_object();
+
+    json_object_set_new(row, "cells", table_cells_new(kind, custom, object, now_ms));
+    if (slice_eq_str(include, "Object"))
+        json_object_set(row, "object", (json_t *)object);
+    else
+        json_object_set_new(
+            row, "object", slice_eq_str(include, "None") ? json_null() : table_partial_new(object));
+    json_array_append_new(json_object_get(table, "rows"), row);
+}

@@ -217,6 +217,72 @@ bool kube_selector_match_fields(const struct kube_selector *selector, const json
     return true;
 }
 
+/* --- filters --- */
+
+static int field_check(const char *field, const char *const *known, struct error *err)
+{
+    if (strcmp(field, "metadata.name") == 0 || strcmp(field, "metadata.namespace") == 0)
+        return 0;
+    for (size_t i = 0; known[i] != NULL; i++) {
+        if (strcmp(known[i], field) == 0)
+            return 0;
+    }
+    if (known[0] != NULL)
+        return err_set(err, ERR_INVALID, "field label not supported: %s", field);
+    return err_set(err, ERR_INVALID,
+                   "\"%s\" is not a known field selector: only \"metadata.name\", "
+                   "\"metadata.namespace\"",
+                   field);
+}
+
+int kube_filter_parse(struct slice labels, struct slice fields, const char *const *known,
+                      struct arena *arena, struct kube_filter *ret, struct error *err)
+{
+    struct kube_filter filter = {0};
+    int rc = kube_selector_parse(labels, arena, &filter.labels, err);
+
+    if (rc == 0)
+        rc = kube_selector_parse_fields(fields, arena, &filter.fields, err);
+    for (size_t i = 0; rc == 0 && i < filter.fields.term_count; i++)
+        rc = field_check(filter.fields.terms[i].key, known, err);
+    if (rc == 0)
+        *ret = filter;
+    return rc;
+}
+
+void kube_filter_add_name(struct kube_filter *filter, const char *name, struct arena *arena)
+{
+    struct kube_selector *fields = &filter->fields;
+    struct kube_selector_term *terms =
+        ARENA_ARRAY(arena, struct kube_selector_term, fields->term_count + 1);
+    const char **values = ARENA_ARRAY(arena, const char *, 1);
+
+    if (fields->term_count > 0)
+        memcpy(terms, fields->terms, fields->term_count * sizeof *terms);
+    values[0] = name;
+    terms[fields->term_count++] = (struct kube_selector_term){
+        .key = "metadata.name", .op = KUBE_SELECTOR_IN, .values = values, .value_count = 1};
+    fields->terms = terms;
+}
+
+bool kube_filter_match(const struct kube_filter *filter, const json_t *object)
+{
+    const json_t *metadata = json_object_get(object, "metadata");
+    const char *ns = json_get_string(metadata, "namespace");
+
+    if (filter->ns != NULL && filter->ns[0] != '\0' && (ns == NULL || strcmp(ns, filter->ns) != 0))
+        return false;
+    return kube_selector_match(&filter->labels, json_object_get(metadata, "labels")) &&
+           kube_selector_match_fields(&filter->fields, object);
+}
+
+bool kube_filter_is_empty(const struct kube_filter *filter)
+{
+    return filter->labels.term_count == 0 && filter->fields.term_count == 0;
+}
+
+/* --- selectors in objects --- */
+
 bool kube_selector_match_map(const json_t *map, const json_t *labels)
 {
     const char *key;

@@ -182,6 +182,11 @@ static int listen_all(struct sandbox_apiserver *server, struct addr *ret_first, 
     return 0;
 }
 
+static void *bucket_get(const char *name, void *ctx)
+{
+    return store_bucket_get(ctx, name);
+}
+
 static void on_refused(const char *problem, void *ctx)
 {
     (void)ctx;
@@ -202,7 +207,7 @@ static int server_open(struct sandbox_apiserver *server, struct error *err)
     if (rc != 0)
         return rc;
     store_on_refused_set(server->store, on_refused, NULL);
-    kinds_init(&server->kinds, server->store);
+    kinds_init(&server->kinds, bucket_get, server->store);
     rc = apiserver_auth_open(server, &tls, err);
     if (rc != 0) {
         tls_config_unref(tls);

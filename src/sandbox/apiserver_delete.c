@@ -140,29 +140,21 @@ static void delete_admitted(struct apiserver_call *call)
 
 /* --- collections --- */
 
-static bool collection_wants(struct apiserver_call *call, const struct store_object *object,
-                             const struct kube_selector *labels, const struct kube_selector *fields)
-{
-    return (call->ns[0] == '\0' || strcmp(call->ns, object->ns) == 0) &&
-           kube_selector_match(labels, json_path_get(object->tree, "metadata.labels")) &&
-           kube_selector_match_fields(fields, object->tree);
-}
-
 void apiserver_delete_collection(struct apiserver_call *call)
 {
-    struct kube_selector labels, fields;
+    struct kube_filter filter;
     struct store_bucket *bucket = call->kind->bucket;
     VEC(struct store_object *) found = {0};
     json_t *items;
 
-    if (apiserver_read_selectors(call, &labels, &fields) != 0) {
+    if (apiserver_read_filter(call, &filter) != 0) {
         apiserver_call_finish(call);
         return;
     }
     for (size_t i = 0; i < store_bucket_count(bucket); i++) {
         struct store_object *object = store_bucket_at(bucket, i);
 
-        if (collection_wants(call, object, &labels, &fields))
+        if (kube_filter_match(&filter, object->tree))
             VEC_PUSH(&found, store_object_ref(object));
     }
     items = json_array();

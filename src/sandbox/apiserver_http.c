@@ -103,16 +103,8 @@ static void send_json(struct apiserver_call *call, struct http_stream *stream, c
 static void send_object(struct apiserver_call *call, struct http_stream *stream)
 {
     json_t *tree = apiserver_read_present(call->kind, call->answer);
-    json_t *shown = NULL;
+    json_t *shown = apiserver_read_shown(call, tree, true);
 
-    if (call->accept == APISERVER_TABLE) {
-        shown = apiserver_read_table_new(call->kind, true);
-        json_path_set(shown, "metadata.resourceVersion",
-                      json_incref(json_path_get(tree, "metadata.resourceVersion")));
-        apiserver_read_table_add(call, shown, tree);
-    } else if (call->accept == APISERVER_PARTIAL) {
-        shown = apiserver_read_partial(tree);
-    }
     if (shown == NULL && call->accept == APISERVER_JSON && tree == call->answer->tree)
         send_body(call, stream, "application/json", call->answer->text);
     else

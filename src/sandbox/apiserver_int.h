@@ -18,10 +18,10 @@
 #include "base/list.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "kube/kinds.h"
 #include "kube/path.h"
 #include "kube/selector.h"
 #include "sandbox/apiserver.h"
-#include "sandbox/kinds.h"
 #include "store/store.h"
 #include "wire/url.h"
 #include "wire/json.h"
@@ -164,8 +164,7 @@ MUST_USE int apiserver_body_decode(struct apiserver_call *call, struct slice con
 void apiserver_read_get(struct apiserver_call *call);
 void apiserver_read_list(struct apiserver_call *call);
 /* labelSelector and fieldSelector of the query, with the name of the path. Sets a failure. */
-MUST_USE int apiserver_read_selectors(struct apiserver_call *call, struct kube_selector *ret_labels,
-                                      struct kube_selector *ret_fields);
+MUST_USE int apiserver_read_filter(struct apiserver_call *call, struct kube_filter *ret);
 /* The object as this kind's version: fresh reference. */
 json_t *apiserver_read_present(const struct kind *kind, const struct store_object *object);
 /* The same as an item of a list, which lacks kind and apiVersion in lists of built-in kinds. */
@@ -173,8 +172,9 @@ json_t *apiserver_read_item(const struct kind *kind, const struct store_object *
 /* A Table of the given rows' objects; header: with columnDefinitions. */
 json_t *apiserver_read_table_new(const struct kind *kind, bool header);
 void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const json_t *object);
-/* {kind: PartialObjectMetadata, metadata}: fresh reference. */
-json_t *apiserver_read_partial(const json_t *object);
+/* The object as call->accept asks, where that is no whole object: a Table of its row or a
+ * PartialObjectMetadata (fresh reference), else NULL. */
+json_t *apiserver_read_shown(struct apiserver_call *call, const json_t *object, bool header);
 
 /* --- apiserver_watch.c --- */
 

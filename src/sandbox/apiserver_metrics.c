@@ -9,7 +9,7 @@
 
 enum { METRICS_TIMEOUT_MS = 5000 };
 
-static bool is_wanted(const struct apiserver_call *call, const struct kube_selector *labels,
+static bool is_wanted(const struct apiserver_call *call, const struct kube_filter *filter,
                       const json_t *item)
 {
     const json_t *metadata = json_object_get(item, "metadata");
@@ -18,7 +18,7 @@ static bool is_wanted(const struct apiserver_call *call, const struct kube_selec
         return false;
     if (call->name[0] && strcmp(call->name, json_path_string_or(metadata, "name", "")) != 0)
         return false;
-    return kube_selector_match(labels, json_object_get(metadata, "labels"));
+    return kube_selector_match(&filter->labels, json_object_get(metadata, "labels"));
 }
 
 static void answer_list(struct apiserver_call *call, json_t *items)
@@ -40,16 +40,16 @@ static void on_fetched(const struct http_fetch_result *result, void *ctx)
     struct apiserver_call *call = ctx;
     SCOPED(json_drop) json_t *all = NULL;
     SCOPED(json_drop) json_t *wanted = json_array();
-    struct kube_selector labels, fields;
+    struct kube_filter filter;
     json_t *item;
     size_t i;
 
     if (result->code < 0 || json_parse(result->body, NULL, &all, NULL) < 0) {
         apiserver_fail(call, 503, "ServiceUnavailable", "the node agent does not tell its metrics");
-    } else if (apiserver_read_selectors(call, &labels, &fields) == 0) {
+    } else if (apiserver_read_filter(call, &filter) == 0) {
         json_array_foreach(json_object_get(all, call->kind->plural), i, item)
         {
-            if (is_wanted(call, &labels, item))
+            if (is_wanted(call, &filter, item))
                 json_array_append(wanted, item);
         }
         if (call->verb == APISERVER_LIST || call->accept == APISERVER_TABLE)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* get and list: from the store to an object, a list, or a Table. See apiserver_int.h.
  *
- * A list's pages follow the order of (namespace, name); the continue token is base64url of
- * "revision/namespace/name" of the next object. Pages read the current state (the real server's
- * read one snapshot): an object made meanwhile before the token's place is not seen, none is twice.
+ * A list's pages follow the order of (namespace, name); a continue token (kube/list.h) names the
+ * next object. Pages read the current state (the real server's read one snapshot): an object made
+ * meanwhile before the token's place is not seen, none is twice.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "api/table.h"
+#include "kube/list.h"
 #include "sandbox/apiserver_int.h"
-#include "wire/base64.h"
 
 #include <stdio.h>
 
@@ -25,12 +25,6 @@ json_t *apiserver_read_present(const struct kind *kind, const struct store_objec
     copy = json_copy(object->tree);
     json_set_string(copy, "apiVersion", kind->api_version);
     return copy;
-}
-
-json_t *apiserver_read_partial(const json_t *object)
-{
-    return json_pack("{s:s, s:s, s:O}", "kind", "PartialObjectMetadata", "apiVersion",
-                     "meta.k8s.io/v1", "metadata", json_object_get(object, "metadata"));
 }
 
 void apiserver_read_get(struct apiserver_call *call)
@@ -59,130 +53,50 @@ static const json_t *printer_columns(const struct kind *kind)
 
 json_t *apiserver_read_table_new(const struct kind *kind, bool header)
 {
-    return json_pack("{s:s, s:s, s:{}, s:o, s:[]}", "kind", "Table", "apiVersion", "meta.k8s.io/v1",
-                     "metadata", "columnDefinitions",
-                     header ? table_columns_new(kind->api, printer_columns(kind)) : json_null(),
-                     "rows");
+    return table_new(kind->api, printer_columns(kind), header);
 }
 
 void apiserver_read_table_add(struct apiserver_call *call, json_t *table, const json_t *object)
 {
-    struct slice include = apiserver_call_query(call, "includeObject");
-    json_t *row = json_object();
+    table_add(table, call->kind->api, printer_columns(call->kind), object,
+              apiserver_call_query(call, "includeObject"), clock_realtime_ms());
+}
 
-    json_object_set_new(
-        row, "cells",
-        table_cells_new(call->kind->api, printer_columns(call->kind), object, clock_realtime_ms()));
-    if (slice_eq_str(include, "Object"))
-        json_object_set(row, "object", (json_t *)object);
-    else
-        json_object_set_new(row, "object",
-                            slice_eq_str(include, "None") ? json_null()
-                                                          : apiserver_read_partial(object));
-    json_array_append_new(json_object_get(table, "rows"), row);
+json_t *apiserver_read_shown(struct apiserver_call *call, const json_t *object, bool header)
+{
+    json_t *table;
+
+    if (call->accept == APISERVER_PARTIAL)
+        return table_partial_new(object);
+    if (call->accept != APISERVER_TABLE)
+        return NULL;
+    table = apiserver_read_table_new(call->kind, header);
+    json_path_set(table, "metadata.resourceVersion",
+                  json_incref(json_path_get(object, "metadata.resourceVersion")));
+    apiserver_read_table_add(call, table, object);
+    return table;
 }
 
 /* --- selectors --- */
 
-/* Field labels that the real server knows, beside metadata.name and metadata.namespace. */
-static const struct field_row {
-    const char *plural, *field;
-} field_rows[] = {
-    {"pods", "spec.nodeName"},
-    {"pods", "spec.restartPolicy"},
-    {"pods", "spec.schedulerName"},
-    {"pods", "spec.serviceAccountName"},
-    {"pods", "spec.hostNetwork"},
-    {"pods", "status.phase"},
-    {"pods", "status.podIP"},
-    {"pods", "status.nominatedNodeName"},
-    {"services", "spec.clusterIP"},
-    {"services", "spec.type"},
-    {"nodes", "spec.unschedulable"},
-    {"events", "involvedObject.kind"},
-    {"events", "involvedObject.namespace"},
-    {"events", "involvedObject.name"},
-    {"events", "involvedObject.uid"},
-    {"events", "involvedObject.apiVersion"},
-    {"events", "involvedObject.resourceVersion"},
-    {"events", "involvedObject.fieldPath"},
-    {"events", "reason"},
-    {"events", "reportingComponent"},
-    {"events", "source"},
-    {"events", "type"},
-    {"secrets", "type"},
-    {"namespaces", "status.phase"},
-    {"replicasets", "status.replicas"},
-};
-
-/* *ret_others: the kind has field labels beside those of every kind. */
-static bool field_is_known(const struct kind *kind, const char *field, bool *ret_others)
-{
-    *ret_others = false;
-    if (strcmp(field, "metadata.name") == 0 || strcmp(field, "metadata.namespace") == 0)
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(field_rows); i++) {
-        if (strcmp(field_rows[i].plural, kind->plural) != 0)
-            continue;
-        *ret_others = true;
-        if (strcmp(field_rows[i].field, field) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A watch or a deletecollection of one name is a field selector more. */
-static void fields_add_name(struct apiserver_call *call, struct kube_selector *fields)
-{
-    struct kube_selector_term *terms;
-
-    if (call->name[0] == '\0')
-        return;
-    terms = ARENA_ARRAY(&call->arena, struct kube_selector_term, fields->term_count + 1);
-    if (fields->term_count > 0)
-        memcpy(terms, fields->terms, fields->term_count * sizeof *terms);
-    terms[fields->term_count] = (struct kube_selector_term){
-        .key = "metadata.name",
-        .op = KUBE_SELECTOR_IN,
-        .values = ARENA_ARRAY(&call->arena, const char *, 1),
-        .value_count = 1,
-    };
-    terms[fields->term_count].values[0] = call->name;
-    fields->terms = terms;
-    fields->term_count++;
-}
-
-int apiserver_read_selectors(struct apiserver_call *call, struct kube_selector *ret_labels,
-                             struct kube_selector *ret_fields)
+int apiserver_read_filter(struct apiserver_call *call, struct kube_filter *ret)
 {
     struct error err = {0};
 
-    if (kube_selector_parse(apiserver_call_query(call, "labelSelector"), &call->arena, ret_labels,
-                            &err) != 0 ||
-        kube_selector_parse_fields(apiserver_call_query(call, "fieldSelector"), &call->arena,
-                                   ret_fields, &err) != 0)
+    if (kube_filter_parse(apiserver_call_query(call, "labelSelector"),
+                          apiserver_call_query(call, "fieldSelector"),
+                          kinds_field_labels(call->kind), &call->arena, ret, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
-    for (size_t i = 0; i < ret_fields->term_count; i++) {
-        const char *field = ret_fields->terms[i].key;
-        bool others;
-
-        if (field_is_known(call->kind, field, &others))
-            continue;
-        if (others)
-            return apiserver_fail(call, 400, "BadRequest", "field label not supported: %s", field);
-        return apiserver_fail(call, 400, "BadRequest",
-                              "\"%s\" is not a known field selector: only \"metadata.name\", "
-                              "\"metadata.namespace\"",
-                              field);
-    }
-    fields_add_name(call, ret_fields);
+    ret->ns = call->ns;
+    if (call->name[0] != '\0') /* a watch or a deletecollection of one name */
+        kube_filter_add_name(ret, call->name, &call->arena);
     return 0;
 }
 
 /* --- lists --- */
 
 struct list_page {
-    struct kube_selector labels, fields;
+    struct kube_filter filter;
     size_t from, to;   /* indexes in the bucket */
     uint64_t limit;    /* 0: none */
     uint64_t revision; /* of the first page */
@@ -191,48 +105,16 @@ struct list_page {
     VEC(struct store_object *) found;
 };
 
-static int fail_token(struct apiserver_call *call)
-{
-    return apiserver_fail(call, 400, "BadRequest",
-                          "invalid continue token: continue key is not valid");
-}
-
 static int page_token_parse(struct apiserver_call *call, struct slice token, struct list_page *page)
 {
-    struct buf text;
-    struct slice rest;
-    struct slice revision, ns, name;
-    int rc = 0;
+    struct kube_list_place next;
 
-    buf_init(&text, 4096);
-    if (base64_decode(token, &text) != 0) {
-        buf_deinit(&text);
-        return fail_token(call);
-    }
-    rest = arena_slice_dup(&call->arena, buf_slice(&text));
-    buf_deinit(&text);
-    if (!slice_split_next(&rest, '/', &revision) || !slice_split_next(&rest, '/', &ns) ||
-        !slice_split_next(&rest, '/', &name) ||
-        slice_parse_u64(revision, UINT64_MAX, &page->revision) != 0)
-        rc = fail_token(call);
-    else
-        page->from = store_bucket_lower_bound(call->kind->bucket, arena_slice_str(&call->arena, ns),
-                                              arena_slice_str(&call->arena, name));
-    return rc;
-}
-
-static const char *page_token_new(struct apiserver_call *call, const struct list_page *page,
-                                  const struct store_object *next)
-{
-    struct buf token;
-    const char *text = arena_printf(&call->arena, "%llu/%s/%s", (unsigned long long)page->revision,
-                                    next->ns, next->name);
-
-    buf_init(&token, 4096);
-    base64_url_encode(slice_str(text), &token);
-    text = arena_slice_str(&call->arena, buf_slice(&token));
-    buf_deinit(&token);
-    return text;
+    if (kube_list_token_parse(token, &call->arena, &next) != 0)
+        return apiserver_fail(call, 400, "BadRequest",
+                              "invalid continue token: continue key is not valid");
+    page->revision = next.revision;
+    page->from = store_bucket_lower_bound(call->kind->bucket, next.ns, next.name);
+    return 0;
 }
 
 /* Later than anything that exists: the real server waits 3 s, then answers this. */
@@ -261,12 +143,6 @@ static int check_revision(struct apiserver_call *call)
     return 0;
 }
 
-static bool page_wants(const struct list_page *page, const struct store_object *object)
-{
-    return kube_selector_match(&page->labels, json_path_get(object->tree, "metadata.labels")) &&
-           kube_selector_match_fields(&page->fields, object->tree);
-}
-
 static void page_fill(struct apiserver_call *call, struct list_page *page)
 {
     const struct store_bucket *bucket = call->kind->bucket;
@@ -275,10 +151,11 @@ static void page_fill(struct apiserver_call *call, struct list_page *page)
     for (i = page->from; i < page->to; i++) {
         struct store_object *object = store_bucket_at(bucket, i);
 
-        if (!page_wants(page, object))
+        if (!kube_filter_match(&page->filter, object->tree))
             continue;
         if (page->limit != 0 && page->found.count == page->limit) {
-            page->token = page_token_new(call, page, object);
+            page->token = kube_list_token_new(
+                &(struct kube_list_place){page->revision, object->ns, object->name}, &call->arena);
             page->remaining = page->to - i;
             return;
         }
@@ -290,13 +167,12 @@ static json_t *page_metadata(const struct list_page *page)
 {
     char revision[24];
     json_t *metadata = json_object();
-    bool selected = page->labels.term_count > 0 || page->fields.term_count > 0;
 
     snprintf(revision, sizeof revision, "%llu", (unsigned long long)page->revision);
     json_set_string(metadata, "resourceVersion", revision);
     if (page->token[0])
         json_set_string(metadata, "continue", page->token);
-    if (page->token[0] && !selected)
+    if (page->token[0] && kube_filter_is_empty(&page->filter))
         json_object_set_new(metadata, "remainingItemCount",
                             json_integer((json_int_t)page->remaining));
     return metadata;
@@ -377,7 +253,7 @@ static void page_answer_tree(struct apiserver_call *call, const struct list_page
         if (call->accept == APISERVER_TABLE)
             apiserver_read_table_add(call, call->result, tree);
         else if (partial)
-            json_array_append_new(items, apiserver_read_partial(tree));
+            json_array_append_new(items, table_partial_new(tree));
         else
             json_array_append_new(items, apiserver_read_item(call->kind, page->found.items[i]));
         json_decref(tree);
@@ -389,7 +265,7 @@ static int list_run(struct apiserver_call *call, struct list_page *page)
     struct slice limit = apiserver_call_query(call, "limit");
     struct slice token = apiserver_call_query(call, "continue");
     struct store_bucket *bucket = call->kind->bucket;
-    int rc = apiserver_read_selectors(call, &page->labels, &page->fields);
+    int rc = apiserver_read_filter(call, &page->filter);
 
     if (rc == 0 && token.len == 0)
         rc = check_revision(call);

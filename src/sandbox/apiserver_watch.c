@@ -23,7 +23,7 @@ struct watch {
     struct apiserver_call *call;
     struct http_stream *stream; /* NULL once it closed */
     struct store_watch store_watch;
-    struct kube_selector labels, fields;
+    struct kube_filter filter;
     struct loop_timer timeout, bookmark;
     bool bookmarks;
     bool header_sent; /* of a Table */
@@ -62,18 +62,9 @@ static void watch_send(struct watch *watch, bool end)
 /* The object in the form that the client asked for. */
 static void line_object(struct watch *watch, const struct store_object *object, const json_t *tree)
 {
-    struct apiserver_call *call = watch->call;
-    json_t *shown = NULL;
+    json_t *shown = apiserver_read_shown(watch->call, tree, !watch->header_sent);
 
-    if (call->accept == APISERVER_TABLE) {
-        shown = apiserver_read_table_new(call->kind, !watch->header_sent);
-        watch->header_sent = true;
-        json_path_set(shown, "metadata.resourceVersion",
-                      json_incref(json_path_get(tree, "metadata.resourceVersion")));
-        apiserver_read_table_add(call, shown, tree);
-    } else if (call->accept == APISERVER_PARTIAL) {
-        shown = apiserver_read_partial(tree);
-    }
+    watch->header_sent = true;
     if (shown == NULL && object != NULL && tree == object->tree)
         buf_append(&watch->line, object->text);
     else
@@ -135,11 +126,7 @@ static void send_expired(struct watch *watch, uint64_t revision)
 
 static bool watch_wants(const struct watch *watch, const struct store_object *object)
 {
-    const char *ns = watch->call->ns;
-
-    return object != NULL && (ns[0] == '\0' || strcmp(ns, object->ns) == 0) &&
-           kube_selector_match(&watch->labels, json_path_get(object->tree, "metadata.labels")) &&
-           kube_selector_match_fields(&watch->fields, object->tree);
+    return object != NULL && kube_filter_match(&watch->filter, object->tree);
 }
 
 static void watch_on_event(const struct store_event *event, void *ctx)
@@ -248,7 +235,7 @@ static int check_options(struct apiserver_call *call, struct watch *watch, uint6
         return apiserver_fail(call, 400, "BadRequest", "Invalid value: \"%.*s\": resourceVersion",
                               SLICE_ARG(revision));
     *ret_initial = initial || *ret_revision == 0;
-    return apiserver_read_selectors(call, &watch->labels, &watch->fields);
+    return apiserver_read_filter(call, &watch->filter);
 }
 
 static void send_head(struct http_stream *stream)

@@ -204,6 +204,31 @@ static void printer_columns(void **state)
     json_decref(columns);
 }
 
+static void rows_show_their_objects_as_asked(void **state)
+{
+    const struct api_kind *kind = api_kind_find_plural("", "v1", "configmaps");
+    json_t *object =
+        parse("{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"x\"},\"data\":{\"a\":\"1\"}}");
+    json_t *table = table_new(kind, NULL, true);
+    json_t *bare = table_new(kind, NULL, false);
+
+    (void)state;
+    assert_string_equal(json_path_string(table, "columnDefinitions[1].name"), "Data");
+    assert_true(json_is_null(json_object_get(bare, "columnDefinitions")));
+    table_add(table, kind, NULL, object, SLICE(""), 0);
+    table_add(table, kind, NULL, object, SLICE("Object"), 0);
+    table_add(table, kind, NULL, object, SLICE("None"), 0);
+    assert_string_equal(json_path_string(table, "rows[0].cells[0]"), "x");
+    assert_string_equal(json_path_string(table, "rows[0].object.kind"), "PartialObjectMetadata");
+    assert_string_equal(json_path_string(table, "rows[0].object.metadata.name"), "x");
+    assert_null(json_path_get(table, "rows[0].object.data"));
+    assert_ptr_equal(json_path_get(table, "rows[1].object"), object);
+    assert_true(json_is_null(json_path_get(table, "rows[2].object")));
+    json_decref(table);
+    json_decref(bare);
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +236,7 @@ int main(void)
         cmocka_unit_test(pods),
         cmocka_unit_test(other_kinds),
         cmocka_unit_test(printer_columns),
+        cmocka_unit_test(rows_show_their_objects_as_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,12 +100,57 @@ static void objects(void **state)
     json_decref(set);
 }
 
+static void filters(void **state)
+{
+    static const char *const known[] = {"spec.nodeName", NULL};
+    static const char *const none[] = {NULL};
+    json_t *object = json_pack("{s:{s:s, s:{s:s}}, s:{s:s}}", "metadata", "name", "x", "labels",
+                               "app", "web", "spec", "nodeName", "n1");
+    struct error err = {0};
+    struct arena arena;
+    struct kube_filter filter;
+
+    (void)state;
+    arena_init(&arena, 0);
+    assert_int_equal(kube_filter_parse(SLICE(""), SLICE(""), none, &arena, &filter, &err), 0);
+    assert_true(kube_filter_is_empty(&filter));
+    assert_true(kube_filter_match(&filter, object));
+    filter.ns = "a";
+    assert_false(kube_filter_match(&filter, object));
+    filter.ns = "";
+    assert_true(kube_filter_match(&filter, object));
+    kube_filter_add_name(&filter, "y", &arena);
+    assert_false(kube_filter_is_empty(&filter));
+    assert_false(kube_filter_match(&filter, object));
+
+    assert_int_equal(kube_filter_parse(SLICE("app=web"), SLICE("spec.nodeName=n1"), known, &arena,
+                                       &filter, &err),
+                     0);
+    assert_true(kube_filter_match(&filter, object));
+    kube_filter_add_name(&filter, "x", &arena);
+    assert_true(kube_filter_match(&filter, object));
+    assert_int_equal(
+        kube_filter_parse(SLICE("app=db"), SLICE("spec.nodeName=n1"), known, &arena, &filter, &err),
+        0);
+    assert_false(kube_filter_match(&filter, object));
+
+    assert_int_equal(kube_filter_parse(SLICE(""), SLICE("spec.x=1"), known, &arena, &filter, &err),
+                     ERR_INVALID);
+    assert_string_equal(err.reason, "field label not supported: spec.x");
+    assert_int_equal(kube_filter_parse(SLICE(""), SLICE("spec.x=1"), none, &arena, &filter, &err),
+                     ERR_INVALID);
+    assert_non_null(strstr(err.reason, "\"spec.x\" is not a known field selector"));
+    json_decref(object);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels),
         cmocka_unit_test(fields),
         cmocka_unit_test(objects),
+        cmocka_unit_test(filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

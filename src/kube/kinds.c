@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry of kinds. See kinds.h. */
-#include "sandbox/kinds.h"
+#include "kube/kinds.h"
 
 #include "api/openapi.h"
 #include "base/mem.h"
 
 #include <ctype.h>
 #include <stdlib.h>
-
-static int version_rank(const char *version, long *ret_major, long *ret_minor);
 
 static struct kind *kind_new(const char *group, const char *version, const char *kind_name)
 {
@@ -35,7 +33,7 @@ static void kind_bucket_set(struct kinds *kinds, struct kind *kind)
 {
     char *name = mem_printf("%s/%s", kind->group, kind->plural);
 
-    kind->bucket = store_bucket_get(kinds->store, name);
+    kind->bucket = kinds->bucket_get(name, kinds->ctx);
     mem_free(name);
 }
 
@@ -79,12 +77,12 @@ static void kinds_sort(struct kinds *kinds)
     qsort(kinds->items.items, kinds->items.count, sizeof *kinds->items.items, kind_order);
 }
 
-void kinds_init(struct kinds *kinds, struct store *store)
+void kinds_init(struct kinds *kinds, void *(*bucket_get)(const char *name, void *ctx), void *ctx)
 {
     size_t count;
     const struct api_kind *all = api_kinds(&count);
 
-    *kinds = (struct kinds){.store = store};
+    *kinds = (struct kinds){.bucket_get = bucket_get, .ctx = ctx};
     for (size_t i = 0; i < count; i++) {
         if (is_built_in(&all[i]))
             builtin_add(kinds, &all[i]);
@@ -268,22 +266,6 @@ json_t *kinds_verbs(const struct kind *kind)
     return openapi_strings_new(kinds_is_metrics(kind) ? read : create);
 }
 
-/* Subresources of single kinds; status and scale come from flags. */
-static const struct subresource_row {
-    const char *group, *plural, *name, *kind_group, *kind_version, *kind, *verbs;
-} subresource_rows[] = {
-    {"", "namespaces", "finalize", NULL, NULL, "Namespace", "update"},
-    {"", "pods", "log", NULL, NULL, "Pod", "get"},
-    {"", "pods", "exec", NULL, NULL, "PodExecOptions", "create,get"},
-    {"", "pods", "attach", NULL, NULL, "PodAttachOptions", "create,get"},
-    {"", "pods", "portforward", NULL, NULL, "PodPortForwardOptions", "create,get"},
-    {"", "pods", "proxy", NULL, NULL, "PodProxyOptions", "create,delete,get,patch,update"},
-    {"", "pods", "binding", NULL, NULL, "Binding", "create"},
-    {"", "pods", "ephemeralcontainers", NULL, NULL, "Pod", "get,patch,update"},
-    {"", "pods", "eviction", "policy", "v1", "Eviction", "create"},
-    {"", "serviceaccounts", "token", "authentication.k8s.io", "v1", "TokenRequest", "create"},
-};
-
 void kinds_each_subresource(const struct kind *kind,
                             void (*on_sub)(const char *name, const char *group, const char *version,
                                            const char *kind_name, const char *verbs, void *ctx),
@@ -293,12 +275,10 @@ void kinds_each_subresource(const struct kind *kind,
         on_sub("status", NULL, NULL, kind->kind, "get,patch,update", ctx);
     if (kind->has_scale)
         on_sub("scale", "autoscaling", "v1", "Scale", "get,patch,update", ctx);
-    for (size_t i = 0; i < ARRAY_LEN(subresource_rows); i++) {
-        const struct subresource_row *row = &subresource_rows[i];
+    for (size_t i = 0; kind->api != NULL && i < kind->api->subresource_count; i++) {
+        const struct api_subresource *sub = &kind->api->subresources[i];
 
-        if (kind->api != NULL && strcmp(row->plural, kind->plural) == 0 &&
-            strcmp(row->group, kind->group) == 0)
-            on_sub(row->name, row->kind_group, row->kind_version, row->kind, row->verbs, ctx);
+        on_sub(sub->name, sub->group, sub->version, sub->kind, sub->verbs, ctx);
     }
 }
 
@@ -323,6 +303,13 @@ bool kinds_has_subresource(const struct kind *kind, const char *name)
 
     kinds_each_subresource(kind, search_on_sub, &search);
     return search.found;
+}
+
+const char *const *kinds_field_labels(const struct kind *kind)
+{
+    static const char *const none[] = {NULL};
+
+    return kind->api ? kind->api->field_labels : none;
 }
 
 /* Rank 2 for GA, 1 for beta, 0 for alpha, -1 for other names. */
