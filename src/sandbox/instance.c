@@ -1,50 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names, numbers and folders of an instance.
- *
- * The registry is the folder ROOT/.instances: a file "<k>" holds the name whose number is k. It is
- * made with O_EXCL, so two `up` at once get two numbers; nothing else has to be locked.
+/* Names, numbers and folders of an instance; its number is held in ROOT/.instances (base/slots.h).
  */
 #include "sandbox/instance.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/formats.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "base/slots.h"
 
 enum { FIRST_OCTET = 64, OCTETS_EACH = 4, FIRST_PORT = 6443, LOOK_MS = 200 };
 
 static int name_check(const char *name, struct error *err);
 static const char *root_path(void);
-static int number_find(const char *name, unsigned *ret);
-static int number_take(const char *name, unsigned *ret, struct error *err);
+static const char *registry_path(char out[INSTANCE_PATH_SIZE]);
+static bool link_exists(unsigned number);
 static int derive(const char *name, unsigned number, struct instance *ret, struct error *err);
 static int make_folders(const struct instance *instance, struct error *err);
 
 int instance_open(const char *name, bool create, struct instance *ret, struct error *err)
 {
+    char registry[INSTANCE_PATH_SIZE];
     unsigned number;
     int rc = name_check(name, err);
 
     if (rc < 0)
         return rc;
-    rc = number_find(name, &number);
+    rc = slots_find(registry_path(registry), INSTANCE_COUNT_MAX, name, &number);
     if (rc < 0 && !create)
         return err_set(err, ERR_NOT_FOUND,
                        "no sandbox \"%s\" here: weft sandbox up --name %s makes it", name, name);
-    if (rc < 0) {
-        rc = number_take(name, &number, err);
-        if (rc < 0)
-            return rc;
-    }
+    if (rc < 0)
+        rc = slots_take(registry, INSTANCE_COUNT_MAX, name, link_exists, &number, err);
+    if (rc == ERR_LIMIT)
+        return err_set(err, rc, "there are %d sandboxes on this machine already",
+                       INSTANCE_COUNT_MAX);
+    if (rc < 0)
+        return rc;
     rc = derive(name, number, ret, err);
     if (rc < 0 || !create)
         return rc;
@@ -94,33 +93,26 @@ int instance_supervise(const struct instance *in, struct error *err)
 
 int instance_remove(const struct instance *instance, struct error *err)
 {
-    char path[INSTANCE_PATH_SIZE];
+    char registry[INSTANCE_PATH_SIZE];
     int rc = file_remove_tree(instance->state_path, err);
 
-    if (rc < 0)
-        return rc;
-    snprintf(path, sizeof path, "%s/.instances/%u", root_path(), instance->number);
-    if (unlink(path) < 0 && errno != ENOENT)
-        return err_set(err, err_from_errno(errno), "cannot remove %s: %s", path, strerror(errno));
-    snprintf(path, sizeof path, "%s/.instances", root_path());
-    if (rmdir(path) == 0) /* stays while other instances are there */
-        rmdir(root_path());
-    return 0;
+    if (rc == 0)
+        rc = slots_drop(registry_path(registry), instance->number, err);
+    if (rc == 0)
+        (void)rmdir(root_path()); /* stays while other instances are there */
+    return rc;
 }
 
 static int name_check(const char *name, struct error *err)
 {
     size_t len = strlen(name);
 
-    for (size_t i = 0; i < len; i++)
-        if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
-            (name[i] != '-' || i == 0 || i + 1 == len))
-            return err_set_path(err, ERR_INVALID, "--name",
-                                "\"%s\" may hold lower-case letters, digits and inner '-' only",
-                                name);
     if (len == 0 || len > INSTANCE_NAME_MAX)
         return err_set_path(err, ERR_INVALID, "--name", "\"%s\" must have 1 to %d characters", name,
                             INSTANCE_NAME_MAX);
+    if (format_name_wrong(FORMAT_LABEL, name) != NULL)
+        return err_set_path(err, ERR_INVALID, "--name",
+                            "\"%s\" may hold lower-case letters, digits and inner '-' only", name);
     return 0;
 }
 
@@ -131,54 +123,19 @@ static const char *root_path(void)
     return root && root[0] == '/' ? root : "/var/lib/weft";
 }
 
-static bool number_is_of(unsigned number, const char *name)
+static const char *registry_path(char out[INSTANCE_PATH_SIZE])
 {
-    char path[INSTANCE_PATH_SIZE];
-    SCOPED(buf_deinit) struct buf text;
-
-    buf_init(&text, 256);
-    snprintf(path, sizeof path, "%s/.instances/%u", root_path(), number);
-    return file_read(path, &text, NULL) >= 0 && slice_eq_str(slice_trim(buf_slice(&text)), name);
+    snprintf(out, INSTANCE_PATH_SIZE, "%.200s/.instances", root_path());
+    return out;
 }
 
-static int number_find(const char *name, unsigned *ret)
+/* Of a sandbox below another WEFT_STATE. */
+static bool link_exists(unsigned number)
 {
-    for (unsigned number = 0; number < INSTANCE_COUNT_MAX; number++) {
-        if (number_is_of(number, name)) {
-            *ret = number;
-            return 0;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
+    char path[64];
 
-static int number_take(const char *name, unsigned *ret, struct error *err)
-{
-    char path[INSTANCE_PATH_SIZE];
-    int rc;
-
-    snprintf(path, sizeof path, "%s/.instances", root_path());
-    rc = file_make_dirs(path, 0755, err);
-    if (rc < 0)
-        return rc;
-    for (unsigned number = 0; number < INSTANCE_COUNT_MAX; number++) {
-        SCOPED(fd_drop) int fd = -1;
-
-        snprintf(path, sizeof path, "/sys/class/net/weft-%u", number);
-        if (file_exists(path))
-            continue; /* of a sandbox below another WEFT_STATE */
-        snprintf(path, sizeof path, "%s/.instances/%u", root_path(), number);
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (fd < 0 && errno == EEXIST)
-            continue;
-        if (fd < 0 || write(fd, name, strlen(name)) != (ssize_t)strlen(name))
-            return err_set(err, err_from_errno(errno), "cannot write %s: %s", path,
-                           strerror(errno));
-        *ret = number;
-        return 0;
-    }
-    return err_set(err, ERR_LIMIT, "there are %d sandboxes on this machine already",
-                   INSTANCE_COUNT_MAX);
+    snprintf(path, sizeof path, "/sys/class/net/weft-%u", number);
+    return file_exists(path);
 }
 
 static void derive_addresses(struct instance *in)
