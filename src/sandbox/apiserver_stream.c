@@ -13,6 +13,7 @@
  * Owns    the call, until the relay has ended
  */
 #include "http/relay.h"
+#include "kube/pod_target.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- the relay's events --- */
@@ -40,68 +41,6 @@ static void on_relay_close(void *ctx)
 
 static const struct http_relay_events relay_events = {.on_refused = on_refused,
                                                       .on_close = on_relay_close};
-
-/* --- checks --- */
-
-static const char *const container_lists[] = {"initContainers", "containers",
-                                              "ephemeralContainers"};
-
-static bool container_exists(const json_t *spec, const char *name)
-{
-    for (size_t n = 0; n < ARRAY_LEN(container_lists); n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container)
-        {
-            if (strcmp(json_path_string_or(container, "name", ""), name) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* "[istio-init app proxy]" in the call's arena. */
-static const char *container_names(struct apiserver_call *call, const json_t *spec)
-{
-    struct buf names;
-    const char *text;
-
-    buf_init(&names, 0);
-    for (size_t n = 0; n < 2; n++) {
-        size_t i;
-        json_t *container;
-
-        json_array_foreach(json_object_get(spec, container_lists[n]), i, container) buf_printf(
-            &names, "%s%s", names.len ? " " : "", json_path_string_or(container, "name", ""));
-    }
-    text = arena_slice_str(&call->arena, buf_slice(&names));
-    buf_deinit(&names);
-    return text;
-}
-
-/* The container to use, or NULL with a failure set. */
-static const char *container_pick(struct apiserver_call *call, const json_t *pod)
-{
-    const json_t *spec = json_object_get(pod, "spec");
-    struct slice asked = apiserver_call_query(call, "container");
-    const char *name;
-
-    if (asked.len == 0 && json_array_size(json_object_get(spec, "containers")) == 1)
-        return arena_strdup(&call->arena, json_path_string_or(spec, "containers[0].name", ""));
-    if (asked.len == 0) {
-        apiserver_fail(call, 400, "BadRequest",
-                       "a container name must be specified for pod %s, choose one of: [%s]",
-                       call->name, container_names(call, spec));
-        return NULL;
-    }
-    name = arena_slice_str(&call->arena, asked);
-    if (container_exists(spec, name))
-        return name;
-    apiserver_fail(call, 400, "BadRequest", "container %s is not valid for pod %s", name,
-                   call->name);
-    return NULL;
-}
 
 /* --- start --- */
 
@@ -152,15 +91,16 @@ static int stream_start(struct apiserver_call *call, struct http_stream *client)
 {
     const struct store_object *pod = store_get(call->kind->bucket, call->ns, call->name);
     const char *container = "";
+    struct error err = {0};
 
     if (strcmp(call->subresource, "proxy") == 0)
         return apiserver_proxy_start(call, client);
     if (pod == NULL)
         return apiserver_fail_not_found(call, call->kind, call->name);
-    if (strcmp(call->subresource, "portforward") != 0)
-        container = container_pick(call, pod->tree);
-    if (container == NULL)
-        return ERR_INVALID;
+    if (strcmp(call->subresource, "portforward") != 0 &&
+        kube_pod_target(pod->tree, apiserver_call_query(call, "container"), &call->arena,
+                        &container, &err) != 0)
+        return apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
     if (json_path_string_or(pod->tree, "spec.nodeName", "")[0] == '\0')
         return apiserver_fail(call, 400, "BadRequest", "pod %s does not have a host assigned",
                               call->name);
