@@ -231,7 +231,6 @@ int sandbox_apiserver_start(struct loop *loop, const struct sandbox_apiserver_op
 
     server->loop = loop;
     list_init(&server->calls);
-    list_init(&server->watches);
     list_init(&server->webhook_pools);
     arena_init(&server->memory, 0);
     server->field_sets = json_object();

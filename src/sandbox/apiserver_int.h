@@ -45,7 +45,6 @@ struct sandbox_apiserver {
     struct http_pool *node_pool; /* to the node agent, made with the first use */
     struct list webhook_pools;   /* of apiserver_webhook.c */
     struct list calls;           /* unfinished, for the end */
-    struct list watches;         /* open watch streams */
     struct store_watch crd_watch;
     json_t *groups;      /* of apiserver_discovery.c; NULL until it is asked for */
     json_t *field_sets;  /* pool of kube_managed_share */
@@ -180,7 +179,6 @@ json_t *apiserver_read_shown(struct apiserver_call *call, const json_t *object, 
 
 /* Answers the stream itself and keeps it until it ends. Takes the call. */
 void apiserver_watch_start(struct apiserver_call *call, struct http_stream *stream);
-void apiserver_watch_close_all(struct sandbox_apiserver *server);
 
 /* --- apiserver_write.c, apiserver_delete.c --- */
 

@@ -11,8 +11,6 @@
 #include "kube/list.h"
 #include "sandbox/apiserver_int.h"
 
-#include <stdio.h>
-
 /* --- one object --- */
 
 json_t *apiserver_read_present(const struct kind *kind, const struct store_object *object)
@@ -165,11 +163,9 @@ static void page_fill(struct apiserver_call *call, struct list_page *page)
 
 static json_t *page_metadata(const struct list_page *page)
 {
-    char revision[24];
-    json_t *metadata = json_object();
+    json_t *metadata = json_pack("{s:o}", "resourceVersion",
+                                 json_sprintf("%llu", (unsigned long long)page->revision));
 
-    snprintf(revision, sizeof revision, "%llu", (unsigned long long)page->revision);
-    json_set_string(metadata, "resourceVersion", revision);
     if (page->token[0])
         json_set_string(metadata, "continue", page->token);
     if (page->token[0] && kube_filter_is_empty(&page->filter))

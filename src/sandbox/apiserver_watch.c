@@ -12,6 +12,7 @@
  */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kube/watch.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdio.h>
@@ -19,7 +20,6 @@
 enum { WATCH_BOOKMARK_MS = 60 * 1000, WATCH_TIMEOUT_MIN_S = 1800 };
 
 struct watch {
-    struct list node; /* in server->watches */
     struct apiserver_call *call;
     struct http_stream *stream; /* NULL once it closed */
     struct store_watch store_watch;
@@ -30,8 +30,6 @@ struct watch {
     struct buf line;
 };
 
-static const char *const change_names[] = {"ADDED", "MODIFIED", "DELETED"};
-
 static void watch_free(struct watch *watch)
 {
     struct loop *loop = watch->call->server->loop;
@@ -39,7 +37,6 @@ static void watch_free(struct watch *watch)
     store_watch_remove(&watch->store_watch);
     loop_timer_stop(loop, &watch->timeout);
     loop_timer_stop(loop, &watch->bookmark);
-    list_remove(&watch->node);
     buf_deinit(&watch->line);
     apiserver_call_free(watch->call);
     mem_free(watch);
@@ -60,35 +57,27 @@ static void watch_send(struct watch *watch, bool end)
 }
 
 /* The object in the form that the client asked for. */
-static void line_object(struct watch *watch, const struct store_object *object, const json_t *tree)
-{
-    json_t *shown = apiserver_read_shown(watch->call, tree, !watch->header_sent);
-
-    watch->header_sent = true;
-    if (shown == NULL && object != NULL && tree == object->tree)
-        buf_append(&watch->line, object->text);
-    else
-        json_format(shown ? shown : tree, JSON_FORMAT_COMPACT, &watch->line);
-    json_decref(shown);
-}
-
 static void send_event(struct watch *watch, const char *type, const struct store_object *object,
                        uint64_t revision)
 {
     json_t *tree = apiserver_read_present(watch->call->kind, object);
+    json_t *shown;
 
     if (revision != object->revision) { /* it left the selector's set at that revision */
         json_t *copy = json_deep_copy(tree);
-        char text[24];
 
-        snprintf(text, sizeof text, "%llu", (unsigned long long)revision);
-        json_path_set(copy, "metadata.resourceVersion", json_string(text));
+        json_path_set(copy, "metadata.resourceVersion",
+                      json_sprintf("%llu", (unsigned long long)revision));
         json_decref(tree);
         tree = copy;
     }
-    buf_printf(&watch->line, "{\"type\":\"%s\",\"object\":", type);
-    line_object(watch, object, tree);
-    buf_append_str(&watch->line, "}\n");
+    shown = apiserver_read_shown(watch->call, tree, !watch->header_sent);
+    watch->header_sent = true;
+    if (shown == NULL && tree == object->tree)
+        kube_watch_line(type, object->text, &watch->line);
+    else
+        kube_watch_line_tree(type, shown ? shown : tree, &watch->line);
+    json_decref(shown);
     json_decref(tree);
     watch_send(watch, false);
 }
@@ -97,12 +86,8 @@ static void send_bookmark(struct watch *watch, bool initial_end)
 {
     const struct kind *kind = watch->call->kind;
 
-    buf_printf(&watch->line,
-               "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
-               "\"metadata\":{\"resourceVersion\":\"%llu\",\"creationTimestamp\":null%s}}}\n",
-               kind->kind, kind->api_version,
-               (unsigned long long)store_revision(watch->call->server->store),
-               initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+    kube_watch_bookmark(kind->api_version, kind->kind, store_revision(watch->call->server->store),
+                        initial_end, &watch->line);
     watch_send(watch, false);
 }
 
@@ -115,35 +100,27 @@ static void send_expired(struct watch *watch, uint64_t revision)
              (unsigned long long)revision,
              (unsigned long long)store_revision(watch->call->server->store));
     status = apiserver_status_new(410, "Expired", text, NULL);
-    buf_append_str(&watch->line, "{\"type\":\"ERROR\",\"object\":");
-    json_format(status, JSON_FORMAT_COMPACT, &watch->line);
-    buf_append_str(&watch->line, "}\n");
+    kube_watch_line_tree("ERROR", status, &watch->line);
     json_decref(status);
     watch_send(watch, true);
 }
 
 /* --- events of the store --- */
 
-static bool watch_wants(const struct watch *watch, const struct store_object *object)
-{
-    return object != NULL && kube_filter_match(&watch->filter, object->tree);
-}
-
 static void watch_on_event(const struct store_event *event, void *ctx)
 {
     struct watch *watch = ctx;
-    bool was = event->change != STORE_ADDED && watch_wants(watch, event->old);
-    bool is = watch_wants(watch, event->object);
+    bool is_gone = event->change == STORE_DELETED;
+    const json_t *old = event->old ? event->old->tree : NULL;
+    const json_t *now = is_gone ? NULL : event->object->tree;
+    const char *type = kube_watch_type(&watch->filter, old, now);
 
-    if (event->change == STORE_DELETED) {
-        if (was)
-            send_event(watch, change_names[STORE_DELETED], event->object, event->revision);
-    } else if (is) {
-        send_event(watch, change_names[was ? STORE_MODIFIED : STORE_ADDED], event->object,
-                   event->revision);
-    } else if (was) {
-        send_event(watch, change_names[STORE_DELETED], event->old, event->revision);
-    }
+    if (type == NULL)
+        return;
+    if (strcmp(type, "DELETED") == 0 && !is_gone) /* told as it was when it was in sight */
+        send_event(watch, type, event->old, event->revision);
+    else
+        send_event(watch, type, event->object, event->revision);
 }
 
 static void watch_on_behind(void *ctx)
@@ -213,7 +190,7 @@ static void send_initial(struct watch *watch)
     for (size_t i = 0; i < store_bucket_count(bucket); i++) {
         const struct store_object *object = store_bucket_at(bucket, i);
 
-        if (watch_wants(watch, object))
+        if (kube_filter_match(&watch->filter, object->tree))
             send_event(watch, "ADDED", object, object->revision);
     }
 }
@@ -276,7 +253,6 @@ void apiserver_watch_start(struct apiserver_call *call, struct http_stream *stre
     bool initial;
 
     watch->call = call;
-    list_append(&call->server->watches, &watch->node);
     buf_init(&watch->line, 2 * STORE_TEXT_MAX);
     loop_timer_init(&watch->timeout, watch_on_timeout, watch);
     loop_timer_init(&watch->bookmark, watch_on_bookmark, watch);
@@ -288,13 +264,4 @@ void apiserver_watch_start(struct apiserver_call *call, struct http_stream *stre
     }
     watch->stream = stream;
     watch_begin(watch, revision, initial);
-}
-
-void apiserver_watch_close_all(struct sandbox_apiserver *server)
-{
-    LIST_EACH (node, &server->watches) {
-        struct watch *watch = CONTAINER_OF(node, struct watch, node);
-
-        store_watch_remove(&watch->store_watch);
-    }
 }
