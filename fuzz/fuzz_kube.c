@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client may send to an API server: protobuf bodies, selectors, patches,
- * field sets and server-side apply. The first byte chooses.
+/* What a client may send to an API server: protobuf bodies, selectors and
+ * continue tokens, patches, field sets and server-side apply. The first byte chooses.
  */
 #include "api/schema.h"
+#include "kube/list.h"
 #include "kube/managed.h"
 #include "kube/patch.h"
 #include "kube/protobuf.h"
@@ -10,8 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a list is asked with. A token that is one of ours is the same after another round. */
 static void selectors(struct slice text)
 {
+    struct kube_list_place place, again;
     struct kube_selector selector;
     struct arena arena;
 
@@ -20,6 +23,11 @@ static void selectors(struct slice text)
         (void)kube_selector_match(&selector, NULL);
     if (kube_selector_parse_fields(text, &arena, &selector, NULL) == 0)
         (void)kube_selector_match_fields(&selector, NULL);
+    if (kube_list_token_parse(text, &arena, &place) == 0) {
+        text = slice_str(kube_list_token_new(&place, &arena));
+        ASSERT(kube_list_token_parse(text, &arena, &again) == 0);
+        ASSERT(again.revision == place.revision && strcmp(again.name, place.name) == 0);
+    }
     arena_deinit(&arena);
 }
 

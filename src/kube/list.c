@@ -13,7 +13,7 @@ const char *kube_list_token_new(const struct kube_list_place *next, struct arena
     const char *text =
         arena_printf(arena, "%llu/%s/%s", (unsigned long long)next->revision, next->ns, next->name);
 
-    buf_init(&token, TOKEN_MAX);
+    buf_init(&token, 0);
     base64_url_encode(slice_str(text), &token);
     return arena_slice_str(arena, buf_slice(&token));
 }
