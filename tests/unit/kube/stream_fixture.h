@@ -97,7 +97,7 @@ static void client_send(struct streams *s, struct slice bytes)
     }
 }
 
-static void client_message(struct streams *s, struct slice payload)
+static inline void client_message(struct streams *s, struct slice payload)
 {
     static const uint8_t mask[4] = {1, 2, 3, 4};
     struct buf out;
