@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/installed.h"
+#include "kube/object.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
@@ -25,8 +26,7 @@ int control_pods(struct kube_client *client, const char *ns, const char *revisio
 
     json_array_foreach(list, i, pod)
     {
-        if (strcmp(json_path_string_or(pod, "status.phase", ""), "Running") == 0 &&
-            !json_path_get(pod, "metadata.deletionTimestamp"))
+        if (json_path_is(pod, "status.phase", "Running") && !kube_is_deleting(pod))
             json_array_append(running, pod);
     }
     if (rc >= 0 && json_array_size(running) == 0)

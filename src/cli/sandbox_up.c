@@ -15,6 +15,7 @@
 #include "cli/common.h"
 #include "cli/sandbox_int.h"
 #include "io/process.h"
+#include "kube/object.h"
 #include "sandbox/net.h"
 
 enum {
@@ -331,19 +332,6 @@ static int step_bookinfo(struct up *up, struct error *err)
     return rc;
 }
 
-static bool pod_is_ready(const json_t *pod)
-{
-    json_t *condition;
-    size_t i;
-
-    json_array_foreach(json_path_get(pod, "status.conditions"), i, condition)
-    {
-        if (strcmp(json_path_string_or(condition, "type", ""), "Ready") == 0)
-            return strcmp(json_path_string_or(condition, "status", ""), "True") == 0;
-    }
-    return false;
-}
-
 static int pods_are_ready(struct up *up, struct error *err)
 {
     static const char *const spaces[] = {"istio-system", "bookinfo"};
@@ -357,7 +345,7 @@ static int pods_are_ready(struct up *up, struct error *err)
 
         json_array_foreach(pods, j, pod)
         {
-            if (!pod_is_ready(pod)) {
+            if (!kube_pod_is_ready(pod)) {
                 err_set(err, ERR_AGAIN, "pod %s/%s is not ready", spaces[i], kube_name(pod));
                 return 0;
             }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "control/reconcile.h"
+#include "kube/object.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 
@@ -41,7 +42,7 @@ static bool namespace_is_ours(const json_t *ns)
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         if (strcmp(kube_name(ns), ignored[i]) == 0)
             return false;
-    return !json_path_get(ns, "metadata.deletionTimestamp");
+    return !kube_is_deleting(ns);
 }
 
 static void map_write(struct roots *roots, const char *ns, const json_t *live)

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "control/reconcile.h"
+#include "kube/object.h"
 #include "wire/json.h"
 
 static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RULE, MESH_GATEWAY,
@@ -89,19 +90,6 @@ void status_update(struct status *status, struct mesh *mesh)
 
 /* --- writing --- */
 
-static const json_t *condition_of(const json_t *object)
-{
-    size_t i;
-    json_t *condition;
-
-    json_array_foreach(json_path_get(object, "status.conditions"), i, condition)
-    {
-        if (strcmp(json_path_string_or(condition, "type", ""), "PassedAnalysis") == 0)
-            return condition;
-    }
-    return NULL;
-}
-
 /* Whether the object says already what it should: no condition at all is as good as "passed". */
 static bool is_told(const json_t *condition, const char *message)
 {
@@ -147,7 +135,7 @@ static void run(void *ctx)
             char *key = key_of(kinds[i], kube_namespace(object), kube_name(object));
             const char *message = map_get_str(&status->wanted, key);
 
-            if (!is_told(condition_of(object), message))
+            if (!is_told(kube_condition(object, "PassedAnalysis"), message))
                 status_write(status, kube_cache_resource(cache), object, message);
             mem_free(key);
         }

@@ -3,6 +3,7 @@
 #include "kube/deletion.h"
 
 #include "base/clock.h"
+#include "kube/object.h"
 #include "wire/json.h"
 
 enum { POD_GRACE_S = 30 };
@@ -70,7 +71,7 @@ json_t *kube_deletion_apply(const json_t *object, const struct kube_deletion *de
 
 bool kube_deletion_is_due(const json_t *object)
 {
-    if (json_path_get(object, "metadata.deletionTimestamp") == NULL)
+    if (!kube_is_deleting(object))
         return false;
     if (is_core(object, "Namespace") &&
         json_array_size(json_path_get(object, "spec.finalizers")) > 0)

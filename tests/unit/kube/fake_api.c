@@ -318,6 +318,16 @@ char *fake_api_url(const struct fake_api *api)
     return mem_printf("http://%s", addr_format(&api->addr, text));
 }
 
+struct kube_client *fake_api_client(const struct fake_api *api)
+{
+    SCOPED(mem_drop) char *url = fake_api_url(api);
+    const struct kube_config config = {.server = url};
+    struct kube_client *client = NULL;
+
+    assert_int_equal(kube_client_new(api->loop, &config, "test", &client, NULL), 0);
+    return client;
+}
+
 char *fake_api_kubeconfig(const struct fake_api *api, const char *folder)
 {
     SCOPED(mem_drop) char *url = fake_api_url(api);

@@ -11,6 +11,7 @@
 
 #include "http/server.h"
 #include "io/loop.h"
+#include "kube/client.h"
 
 enum { FAKE_WATCHES = 32 };
 
@@ -44,6 +45,8 @@ json_t *fake_api_get(const struct fake_api *api, const char *path);
 void fake_api_end_watches(struct fake_api *api);
 /* "http://127.0.0.1:port"; mem_free it. */
 char *fake_api_url(const struct fake_api *api);
+/* A client on the API's own loop; kube_client_free it first. */
+struct kube_client *fake_api_client(const struct fake_api *api);
 /* Writes a kubeconfig for it into the folder; returns the file's name, mem_free it. */
 char *fake_api_kubeconfig(const struct fake_api *api, const char *folder);
 

@@ -9,6 +9,7 @@
 #include "kube/autoscale.h"
 #include "kube/object.h"
 #include "wire/json.h"
+#include "objects.h"
 
 enum { NOW_MS = 1000000, PODS_MAX = 4 };
 
@@ -20,19 +21,11 @@ enum { NOW_MS = 1000000, PODS_MAX = 4 };
     "\"target\": {\"type\": \"AverageValue\", \"averageValue\": \"64\"}}}]"
 #define OTHER "[{\"type\": \"External\"}]"
 
-static json_t *json_of(const char *text)
-{
-    json_t *value = NULL;
-
-    assert_int_equal(json_parse(slice_str(text), NULL, &value, NULL), 0);
-    return value;
-}
-
 static json_t *hpa_new(const char *metrics)
 {
     return json_pack("{s:{s:{s:s,s:s},s:i,s:i,s:o},s:{s:s}}", "spec", "scaleTargetRef", "kind",
                      "Deployment", "name", "web", "minReplicas", 2, "maxReplicas", 5, "metrics",
-                     json_of(metrics), "status", "lastScaleTime", "2020-01-01T00:00:00Z");
+                     object_of(metrics), "status", "lastScaleTime", "2020-01-01T00:00:00Z");
 }
 
 static json_t *target_new(int replicas)
@@ -289,9 +282,9 @@ static void current_metrics(void **state)
     struct autoscale look = {hpa, target, pods, 3, metrics, history, 5000, NOW_MS};
     struct autoscale_outcome out;
     SCOPED(json_drop)
-    json_t *wanted = json_of("[{\"type\": \"Resource\", \"resource\": {\"name\": \"cpu\","
-                             "\"current\": {\"averageValue\": \"48m\","
-                             "\"averageUtilization\": 48}}}]");
+    json_t *wanted = object_of("[{\"type\": \"Resource\", \"resource\": {\"name\": \"cpu\","
+                               "\"current\": {\"averageValue\": \"48m\","
+                               "\"averageUtilization\": 48}}}]");
 
     (void)state;
     json_path_set(leaving, "metadata.deletionTimestamp", kube_time(NOW_MS));

@@ -23,13 +23,10 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
-    struct kube_config config = {0};
 
     assert_int_equal(loop_new(&f->loop), 0);
     fake_api_init(&f->api, f->loop);
-    config.server = fake_api_url(&f->api);
-    assert_int_equal(kube_client_new(f->loop, &config, "test", &f->client, NULL), 0);
-    mem_free(config.server);
+    f->client = fake_api_client(&f->api);
     *state = f;
     return 0;
 }

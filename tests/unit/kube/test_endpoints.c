@@ -7,16 +7,9 @@
 #include "kube/endpoints.h"
 #include "kube/object.h"
 #include "wire/json.h"
+#include "objects.h"
 
 enum { NOW_MS = 7000, PODS = 5 };
-
-static json_t *json_of(const char *text)
-{
-    json_t *value = NULL;
-
-    assert_int_equal(json_parse(slice_str(text), NULL, &value, NULL), 0);
-    return value;
-}
 
 struct fixture {
     json_t *service;
@@ -41,14 +34,14 @@ static int set_up(void **state)
     struct fixture *f = &fixture;
 
     memset(f, 0, sizeof *f);
-    f->service =
-        json_of("{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"web\","
-                "\"namespace\": \"shop\", \"uid\": \"s1\", \"labels\": {\"tier\": \"front\"}},"
-                "\"spec\": {\"clusterIP\": \"None\", \"selector\": {\"app\": \"web\"}, \"ports\":"
-                "[{\"name\": \"http\", \"port\": 80, \"targetPort\": \"http\"},"
-                " {\"name\": \"raw\", \"port\": 81, \"targetPort\": 9000, \"protocol\": \"UDP\"},"
-                " {\"name\": \"lost\", \"port\": 82, \"targetPort\": \"nowhere\"},"
-                " {\"name\": \"same\", \"port\": 83}]}}");
+    f->service = object_of(
+        "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"web\","
+        "\"namespace\": \"shop\", \"uid\": \"s1\", \"labels\": {\"tier\": \"front\"}},"
+        "\"spec\": {\"clusterIP\": \"None\", \"selector\": {\"app\": \"web\"}, \"ports\":"
+        "[{\"name\": \"http\", \"port\": 80, \"targetPort\": \"http\"},"
+        " {\"name\": \"raw\", \"port\": 81, \"targetPort\": 9000, \"protocol\": \"UDP\"},"
+        " {\"name\": \"lost\", \"port\": 82, \"targetPort\": \"nowhere\"},"
+        " {\"name\": \"same\", \"port\": 83}]}}");
     f->pods[0] = pod_new("ready", "10.0.0.1", "Running", true);
     f->pods[1] = pod_new("unready", "10.0.0.2", "Running", false);
     f->pods[2] = pod_new("leaving", "10.0.0.3", "Running", true);
@@ -88,7 +81,7 @@ static void which_pods(void **state)
 static void check_endpoint(const json_t *slice, size_t i, const char *ip, const char *conditions)
 {
     const json_t *endpoint = json_array_get(json_object_get(slice, "endpoints"), i);
-    SCOPED(json_drop) json_t *wanted = json_of(conditions);
+    SCOPED(json_drop) json_t *wanted = object_of(conditions);
 
     assert_string_equal(json_path_string(endpoint, "addresses[0]"), ip);
     assert_true(json_equal(json_object_get(endpoint, "conditions"), wanted));
@@ -102,9 +95,9 @@ static void slice_of_pods(void **state)
     struct fixture *f = *state;
     SCOPED(json_drop) json_t *slice = endpoints_slice(&f->endpoints, NULL);
     SCOPED(json_drop)
-    json_t *ports = json_of("[{\"name\": \"http\", \"port\": 8080, \"protocol\": \"TCP\"},"
-                            " {\"name\": \"raw\", \"port\": 9000, \"protocol\": \"UDP\"},"
-                            " {\"name\": \"same\", \"port\": 83, \"protocol\": \"TCP\"}]");
+    json_t *ports = object_of("[{\"name\": \"http\", \"port\": 8080, \"protocol\": \"TCP\"},"
+                              " {\"name\": \"raw\", \"port\": 9000, \"protocol\": \"UDP\"},"
+                              " {\"name\": \"same\", \"port\": 83, \"protocol\": \"TCP\"}]");
 
     assert_int_equal(json_array_size(json_object_get(slice, "endpoints")), 3);
     check_endpoint(slice, 0, "10.0.0.1",

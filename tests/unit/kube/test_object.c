@@ -4,26 +4,19 @@
 
 #include "kube/object.h"
 #include "wire/json.h"
+#include "objects.h"
 
 enum { NOW_MS = 1764496801 /* milliseconds: 1970-01-21T10:08:16Z */ };
-
-static json_t *json_of(const char *text)
-{
-    json_t *value = NULL;
-
-    assert_int_equal(json_parse(slice_str(text), NULL, &value, NULL), 0);
-    return value;
-}
 
 static void owners(void **state)
 {
     SCOPED(json_drop)
-    json_t *owner = json_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\","
-                            "\"metadata\": {\"name\": \"web\", \"uid\": \"u1\"}}");
-    SCOPED(json_drop) json_t *twin = json_of("{\"metadata\": {\"name\": \"web\"}}");
+    json_t *owner = object_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\","
+                              "\"metadata\": {\"name\": \"web\", \"uid\": \"u1\"}}");
+    SCOPED(json_drop) json_t *twin = object_of("{\"metadata\": {\"name\": \"web\"}}");
     SCOPED(json_drop)
-    json_t *pod = json_of("{\"metadata\": {\"name\": \"a\", \"ownerReferences\":"
-                          "[{\"kind\": \"Node\", \"name\": \"n\", \"uid\": \"u0\"}]}}");
+    json_t *pod = object_of("{\"metadata\": {\"name\": \"a\", \"ownerReferences\":"
+                            "[{\"kind\": \"Node\", \"name\": \"n\", \"uid\": \"u0\"}]}}");
     SCOPED(json_drop) json_t *refs = kube_owner_refs(owner);
 
     (void)state;
@@ -42,8 +35,8 @@ static void owners(void **state)
 static void metadata(void **state)
 {
     SCOPED(json_drop)
-    json_t *pod = json_of("{\"metadata\": {\"uid\": \"u1\", \"generation\": 3,"
-                          "\"deletionTimestamp\": \"2025-11-30T10:00:00Z\"}}");
+    json_t *pod = object_of("{\"metadata\": {\"uid\": \"u1\", \"generation\": 3,"
+                            "\"deletionTimestamp\": \"2025-11-30T10:00:00Z\"}}");
     SCOPED(json_drop) json_t *bare = json_object();
 
     (void)state;
@@ -62,19 +55,19 @@ static void metadata(void **state)
 static void conditions(void **state)
 {
     SCOPED(json_drop)
-    json_t *former = json_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"Old\","
-                             "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
-                             " {\"type\": \"Able\", \"status\": \"False\","
-                             "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"}]");
+    json_t *former = object_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"Old\","
+                               "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
+                               " {\"type\": \"Able\", \"status\": \"False\","
+                               "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"}]");
     SCOPED(json_drop) json_t *list = json_array();
     SCOPED(json_drop)
-    json_t *wanted = json_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"New\","
-                             "  \"message\": \"m\","
-                             "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
-                             " {\"type\": \"Able\", \"status\": \"True\","
-                             "  \"lastTransitionTime\": \"1970-01-21T10:08:16Z\"},"
-                             " {\"type\": \"Third\", \"status\": \"False\", \"reason\": \"R\","
-                             "  \"lastTransitionTime\": \"1970-01-21T10:08:16Z\"}]");
+    json_t *wanted = object_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"New\","
+                               "  \"message\": \"m\","
+                               "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
+                               " {\"type\": \"Able\", \"status\": \"True\","
+                               "  \"lastTransitionTime\": \"1970-01-21T10:08:16Z\"},"
+                               " {\"type\": \"Third\", \"status\": \"False\", \"reason\": \"R\","
+                               "  \"lastTransitionTime\": \"1970-01-21T10:08:16Z\"}]");
     json_t *entry;
 
     (void)state;
@@ -93,8 +86,8 @@ static void conditions(void **state)
 static void condition_status(void **state)
 {
     SCOPED(json_drop)
-    json_t *node = json_of("{\"status\": {\"conditions\": [{\"type\": \"Ready\", \"status\": "
-                           "\"Unknown\"}, {\"type\": \"Able\", \"status\": \"True\"}]}}");
+    json_t *node = object_of("{\"status\": {\"conditions\": [{\"type\": \"Ready\", \"status\": "
+                             "\"Unknown\"}, {\"type\": \"Able\", \"status\": \"True\"}]}}");
 
     (void)state;
     assert_non_null(kube_condition(node, "Ready"));
@@ -125,7 +118,7 @@ static void pods(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *pod = json_pack("{s:o}", "status", json_of(cases[i].status));
+        SCOPED(json_drop) json_t *pod = json_pack("{s:o}", "status", object_of(cases[i].status));
 
         if (kube_pod_is_ready(pod) != cases[i].ready || kube_pod_has_ended(pod) != cases[i].ended ||
             kube_pod_ready_since_ms(pod) != cases[i].since_ms)
@@ -148,22 +141,20 @@ static void times(void **state)
 static void int_or_percent(void **state)
 {
     static const struct {
-        const char *value; /* JSON; "null": none at all */
+        const char *value; /* JSON; "": none at all */
         const char *fallback;
         int64_t down, up; /* of 10 */
     } cases[] = {
-        {"3", NULL, 3, 3},       {"\"25%\"", NULL, 2, 3}, {"\"100%\"", NULL, 10, 10},
-        {"null", "25%", 2, 3},   {"null", NULL, 0, 0},    {"0", "25%", 0, 0},
-        {"\"0%\"", "25%", 0, 0},
+        {"3", NULL, 3, 3}, {"\"25%\"", NULL, 2, 3}, {"\"100%\"", NULL, 10, 10}, {"", "25%", 2, 3},
+        {"", NULL, 0, 0},  {"0", "25%", 0, 0},      {"\"0%\"", "25%", 0, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *value = json_of(cases[i].value);
-        const json_t *given = json_is_null(value) ? NULL : value;
+        SCOPED(json_drop) json_t *value = object_of(cases[i].value);
 
-        if (kube_int_or_percent(given, 10, false, cases[i].fallback) != cases[i].down ||
-            kube_int_or_percent(given, 10, true, cases[i].fallback) != cases[i].up)
+        if (kube_int_or_percent(value, 10, false, cases[i].fallback) != cases[i].down ||
+            kube_int_or_percent(value, 10, true, cases[i].fallback) != cases[i].up)
             fail_msg("%s", cases[i].value);
     }
 }

@@ -8,24 +8,17 @@
 #include "kube/object.h"
 #include "kube/replicas.h"
 #include "wire/json.h"
+#include "objects.h"
 
 enum { NOW_MS = 100000 };
 
-static json_t *json_of(const char *text)
-{
-    json_t *value = NULL;
-
-    assert_int_equal(json_parse(slice_str(text), NULL, &value, NULL), 0);
-    return value;
-}
-
 static json_t *set_new(void)
 {
-    return json_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\", \"metadata\":"
-                   "{\"name\": \"web\", \"uid\": \"u1\", \"generation\": 4},"
-                   "\"spec\": {\"minReadySeconds\": 10, \"template\": {\"metadata\":"
-                   "{\"name\": \"x\", \"labels\": {\"app\": \"web\"}}, \"spec\": {\"a\": 1}}},"
-                   "\"status\": {\"readyReplicas\": 9, \"conditions\": []}}");
+    return object_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\", \"metadata\":"
+                     "{\"name\": \"web\", \"uid\": \"u1\", \"generation\": 4},"
+                     "\"spec\": {\"minReadySeconds\": 10, \"template\": {\"metadata\":"
+                     "{\"name\": \"x\", \"labels\": {\"app\": \"web\"}}, \"spec\": {\"a\": 1}}},"
+                     "\"status\": {\"readyReplicas\": 9, \"conditions\": []}}");
 }
 
 /* ready_s: when it became ready, in seconds since 1970; 0: it is not. */
@@ -58,9 +51,10 @@ static void counts_and_order(void **state)
     struct replicas *replicas = MEM_NEW(struct replicas);
     SCOPED(json_drop) json_t *status = NULL;
     SCOPED(json_drop)
-    json_t *wanted = json_of("{\"replicas\": 6, \"fullyLabeledReplicas\": 5, \"readyReplicas\": 4,"
-                             "\"availableReplicas\": 3, \"observedGeneration\": 4,"
-                             "\"conditions\": []}");
+    json_t *wanted =
+        object_of("{\"replicas\": 6, \"fullyLabeledReplicas\": 5, \"readyReplicas\": 4,"
+                  "\"availableReplicas\": 3, \"observedGeneration\": 4,"
+                  "\"conditions\": []}");
 
     (void)state;
     json_path_set(pods[8], "metadata.deletionTimestamp", kube_time(NOW_MS));

@@ -4,16 +4,9 @@
 
 #include "kube/rollout.h"
 #include "wire/json.h"
+#include "objects.h"
 
 enum { SETS_MAX = 3, STEPS_MAX = 200 };
-
-static json_t *json_of(const char *text)
-{
-    json_t *value = NULL;
-
-    assert_int_equal(json_parse(slice_str(text), NULL, &value, NULL), 0);
-    return value;
-}
 
 static const struct {
     const char *what;
@@ -131,7 +124,7 @@ static void limits_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *deployment = json_pack("{s:o}", "spec", json_of(cases[i].spec));
+        SCOPED(json_drop) json_t *deployment = json_pack("{s:o}", "spec", object_of(cases[i].spec));
         struct rollout_limits limits = rollout_limits_read(deployment);
 
         if (limits.replicas != cases[i].limits.replicas || limits.surge != cases[i].limits.surge ||
@@ -144,10 +137,10 @@ static void limits_read(void **state)
 static void sets_read(void **state)
 {
     SCOPED(json_drop)
-    json_t *object = json_of("{\"metadata\": {\"annotations\":"
-                             "{\"deployment.kubernetes.io/revision\": \"7\"}},"
-                             "\"spec\": {\"replicas\": 3}, \"status\": {\"replicas\": 2,"
-                             "\"readyReplicas\": 1, \"availableReplicas\": 1}}");
+    json_t *object = object_of("{\"metadata\": {\"annotations\":"
+                               "{\"deployment.kubernetes.io/revision\": \"7\"}},"
+                               "\"spec\": {\"replicas\": 3}, \"status\": {\"replicas\": 2,"
+                               "\"readyReplicas\": 1, \"availableReplicas\": 1}}");
     SCOPED(json_drop) json_t *bare = json_object();
     struct rollout_set set = rollout_set_read(object);
 
@@ -165,12 +158,13 @@ static void sets_read(void **state)
 static void templates(void **state)
 {
     SCOPED(json_drop)
-    json_t *deployment = json_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\":"
-                                 "{\"app\": \"web\"}}, \"spec\": {\"a\": 1, \"b\": 2}}}}");
+    json_t *deployment = object_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\":"
+                                   "{\"app\": \"web\"}}, \"spec\": {\"a\": 1, \"b\": 2}}}}");
     SCOPED(json_drop)
-    json_t *set = json_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\": {\"app\": \"web\","
-                          "\"pod-template-hash\": \"x\"}, \"creationTimestamp\": null},"
-                          "\"spec\": {\"b\": 2, \"a\": 1}}}}");
+    json_t *set =
+        object_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\": {\"app\": \"web\","
+                  "\"pod-template-hash\": \"x\"}, \"creationTimestamp\": null},"
+                  "\"spec\": {\"b\": 2, \"a\": 1}}}}");
     SCOPED(json_drop) json_t *left = rollout_template(deployment);
     SCOPED(json_drop) json_t *right = rollout_template(set);
     char left_hash[ROLLOUT_HASH_SIZE], right_hash[ROLLOUT_HASH_SIZE];

@@ -3,6 +3,7 @@
  * want ConfigMaps.
  */
 #include "test.h"
+#include "until.h"
 
 #include <stdio.h>
 
@@ -13,7 +14,7 @@
 #include "kube/work.h"
 #include "wire/json.h"
 
-enum { WAIT_MS = 10000, MANY = 100 };
+enum { MANY = 100 };
 
 struct fixture {
     struct loop *loop;
@@ -25,21 +26,13 @@ struct fixture {
     bool again;
 };
 
-static void set_up_client(struct fixture *f)
-{
-    struct kube_config config = {.server = fake_api_url(&f->api)};
-
-    assert_int_equal(kube_client_new(f->loop, &config, "test", &f->client, NULL), 0);
-    mem_free(config.server);
-}
-
 static int set_up(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
 
     assert_int_equal(loop_new(&f->loop), 0);
     fake_api_init(&f->api, f->loop);
-    set_up_client(f);
+    f->client = fake_api_client(&f->api);
     *state = f;
     return 0;
 }
@@ -56,16 +49,6 @@ static int tear_down(void **state)
     mem_free(f);
     return 0;
 }
-
-#define WAIT_FOR(f, condition)                                                                     \
-    do {                                                                                           \
-        uint64_t start_ms_ = clock_monotonic_ms();                                                 \
-        while (!(condition)) {                                                                     \
-            if (clock_monotonic_ms() - start_ms_ > WAIT_MS)                                        \
-                fail_msg("waited in vain for: %s", #condition);                                    \
-            loop_run_once((f)->loop, 20);                                                          \
-        }                                                                                          \
-    } while (0)
 
 static void watch(struct fixture *f, const struct work_kind *const *kinds, size_t count)
 {
@@ -155,10 +138,10 @@ static void writes_once(void **state)
     pod_put(f, "b", 3);
     watch(f, maps_only, 1);
     assert_int_equal(f->syncs, 0); /* never within the start */
-    WAIT_FOR(f, maps_told(f, "a") == 1 && maps_told(f, "b") == 3);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 1 && maps_told(f, "b") == 3);
     assert_int_equal(map_count(f), 4);
-    WAIT_FOR(f, json_path_int(work_get(f->queue, KUBE_RESOURCE_POD, "demo", "b"), "status.maps",
-                              0) == 3);
+    LOOP_UNTIL(f->loop, json_path_int(work_get(f->queue, KUBE_RESOURCE_POD, "demo", "b"),
+                                      "status.maps", 0) == 3);
     assert_int_equal(f->api.write_count, 4 + 2);
     assert_int_equal(f->results, 4 + 2);
     assert_int_equal(work_count(f->queue, KUBE_RESOURCE_CONFIG_MAP), 4);
@@ -173,9 +156,9 @@ static void owners_look_again(void **state)
 
     pod_put(f, "a", 2);
     watch(f, maps_only, 1);
-    WAIT_FOR(f, maps_told(f, "a") == 2);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 2);
     fake_api_delete(&f->api, "/api/v1/namespaces/demo/configmaps/a-1");
-    WAIT_FOR(f, map_count(f) == 2);
+    LOOP_UNTIL(f->loop, map_count(f) == 2);
 }
 
 /* More than may be under way at once. */
@@ -185,7 +168,7 @@ static void many_calls(void **state)
 
     pod_put(f, "a", MANY);
     watch(f, maps_only, 1);
-    WAIT_FOR(f, maps_told(f, "a") == MANY);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == MANY);
     assert_int_equal(map_count(f), MANY);
     assert_int_equal(f->api.write_count, MANY + 1);
 }
@@ -197,14 +180,15 @@ static void failures_rest(void **state)
 
     watch(f, maps_only, 1);
     pod_put(f, "a", 0);
-    WAIT_FOR(f, maps_told(f, "a") == 0);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 0);
     pod_put(f, "a", 1);
-    WAIT_FOR(f, json_path_int(work_get(f->queue, KUBE_RESOURCE_POD, "demo", "a"), "spec.wants", 0));
+    LOOP_UNTIL(f->loop,
+               json_path_int(work_get(f->queue, KUBE_RESOURCE_POD, "demo", "a"), "spec.wants", 0));
     fake_api_down(&f->api);
     for (int i = 0; i < 5; i++)
         loop_run_once(f->loop, 20);
     fake_api_up(&f->api);
-    WAIT_FOR(f, maps_told(f, "a") == 1);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 1);
 }
 
 /* The end of an object is told once. */
@@ -214,11 +198,11 @@ static void object_goes(void **state)
 
     pod_put(f, "a", 0);
     watch(f, maps_only, 1);
-    WAIT_FOR(f, maps_told(f, "a") == 0);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 0);
     fake_api_delete(&f->api, "/api/v1/namespaces/demo/pods/a");
-    WAIT_FOR(f, f->gone_syncs == 1);
+    LOOP_UNTIL(f->loop, f->gone_syncs == 1);
     pod_put(f, "a", 0); /* a new one of that name starts anew */
-    WAIT_FOR(f, maps_told(f, "a") == 0);
+    LOOP_UNTIL(f->loop, maps_told(f, "a") == 0);
     assert_int_equal(f->gone_syncs, 1);
 }
 
@@ -254,13 +238,13 @@ static void again_and_spec_only(void **state)
     f->again = true;
     pod_put(f, "a", 1);
     watch(f, counting_only, 1);
-    WAIT_FOR(f, f->answers == 2);
+    LOOP_UNTIL(f->loop, f->answers == 2);
     assert_int_equal(f->syncs, 2);
     pod_put(f, "a", 1); /* the spec is the same */
     pod_put(f, "b", 1);
-    WAIT_FOR(f, f->answers == 4); /* of b: twice */
+    LOOP_UNTIL(f->loop, f->answers == 4); /* of b: twice */
     pod_put(f, "a", 2);
-    WAIT_FOR(f, f->answers == 5);
+    LOOP_UNTIL(f->loop, f->answers == 5);
     assert_int_equal(f->syncs, 5);
 }
 
@@ -271,10 +255,10 @@ static void read_answers(void **state)
     fake_api_put(&f->api, "/api/v1/namespaces/demo/services/a", json_object());
     pod_put(f, "a", 1);
     watch(f, counting_only, 1);
-    WAIT_FOR(f, f->answers == 1);
+    LOOP_UNTIL(f->loop, f->answers == 1);
     assert_int_equal(f->answer_code, 0);
     pod_put(f, "b", 1); /* without a Service */
-    WAIT_FOR(f, f->answers == 2);
+    LOOP_UNTIL(f->loop, f->answers == 2);
     assert_int_equal(f->answer_code, ERR_NOT_FOUND);
 }
 
@@ -286,14 +270,14 @@ static void marks(void **state)
     pod_put(f, "a", 1);
     pod_put(f, "b", 1);
     watch(f, NULL, 0);
-    WAIT_FOR(f, work_count(f->queue, KUBE_RESOURCE_POD) == 2);
+    LOOP_UNTIL(f->loop, work_count(f->queue, KUBE_RESOURCE_POD) == 2);
     assert_int_equal(f->syncs, 0);
     work_mark(f->queue, &counting, "demo", "a");
     work_mark(f->queue, &counting, "demo", "a");
-    WAIT_FOR(f, f->answers == 1);
+    LOOP_UNTIL(f->loop, f->answers == 1);
     work_mark_all(f->queue, &counting, "other");
     work_mark_all(f->queue, &counting, NULL);
-    WAIT_FOR(f, f->answers == 3);
+    LOOP_UNTIL(f->loop, f->answers == 3);
     assert_int_equal(f->syncs, 3);
 }
 
@@ -304,7 +288,7 @@ static void ends_in_between(void **state)
 
     pod_put(f, "a", MANY);
     watch(f, maps_only, 1);
-    WAIT_FOR(f, f->syncs == 1);
+    LOOP_UNTIL(f->loop, f->syncs == 1);
     work_queue_free(TAKE(f->queue));
 }
 
