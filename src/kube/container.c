@@ -167,9 +167,8 @@ void container_run_failed(struct container *c, const char *reason, int64_t realt
 {
     tell(c, true, "Failed", "Error: %s", reason);
     c->started_ms = realtime_ms;
-    container_exit(c, EXIT_START_ERROR, realtime_ms);
+    container_exit(c, EXIT_START_ERROR, realtime_ms, false, reason);
     c->ended.reason = "StartError";
-    c->ended.message = mem_strdup(reason);
 }
 
 void container_run(struct container *c, const char *image_id, bool image_was_present,
@@ -199,33 +198,20 @@ void container_end_set(struct container_end *end, int exit_code, int64_t started
     end->exit_code = exit_code;
     end->started_ms = started_ms;
     end->finished_ms = finished_ms;
-    end->reason = out_of_memory ? "OOMKilled" : exit_code == 0 ? "Completed" : "Error";
+    end->reason = exit_code == 0                              ? "Completed"
+                  : out_of_memory && exit_code == EXIT_KILLED ? "OOMKilled"
+                                                              : "Error";
     end->message = message[0] ? mem_strdup(message) : NULL;
 }
 
-void container_exit(struct container *c, int exit_code, int64_t finished_ms)
+void container_exit(struct container *c, int exit_code, int64_t finished_ms, bool out_of_memory,
+                    const char *message)
 {
-    container_end_set(&c->ended, exit_code, c->started_ms, finished_ms, false, "");
+    container_end_set(&c->ended, exit_code, c->started_ms, finished_ms, out_of_memory, message);
     snprintf(c->ended.id, sizeof c->ended.id, "%s", c->id);
     c->state = CONTAINER_EXITED;
     c->started = false;
     c->ready = false;
-}
-
-void container_end_explain(struct container *c, const char *id, bool out_of_memory,
-                           const char *message)
-{
-    struct container_end *ends[] = {&c->ended, &c->last};
-
-    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-        if (!ends[i]->valid || strcmp(ends[i]->id, id) != 0)
-            continue;
-        if (message[0] && !ends[i]->message)
-            ends[i]->message = mem_strdup(message);
-        if (out_of_memory && ends[i]->exit_code == EXIT_KILLED)
-            ends[i]->reason = "OOMKilled";
-        return;
-    }
 }
 
 void container_run_again(struct container *c, uint64_t start_at_ms)

@@ -92,12 +92,9 @@ void container_run_failed(struct container *container, const char *reason, int64
 /* It runs. `image_was_present`: nothing had to be pulled. */
 void container_run(struct container *container, const char *image_id, bool image_was_present,
                    int64_t started_ms);
-/* Its process has ended. */
-void container_exit(struct container *container, int exit_code, int64_t finished_ms);
-/* What became known of an end later: killed for want of memory, its termination message ("": none;
- * the first one stays). `id` names the run; one that is neither of the two is passed over. */
-void container_end_explain(struct container *container, const char *id, bool out_of_memory,
-                           const char *message);
+/* Its process has ended; killed for want of memory, perhaps, and with last words ("": none). */
+void container_exit(struct container *container, int exit_code, int64_t finished_ms,
+                    bool out_of_memory, const char *message);
 /* EXITED: the next run waits for its time, which comes later each time. */
 void container_restart(struct container *container, uint64_t now_ms);
 /* EXITED: the next run may start at `start_at_ms`, whatever the policy. */

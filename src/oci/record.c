@@ -41,8 +41,7 @@ int oci_record_start(const char *bundle, const struct oci_record *record, struct
     return file_put(bundle, "meta.json", meta, err);
 }
 
-/* What the program and conmon left. */
-static void leavings_read(const char *bundle, struct oci_record *record)
+void oci_record_leavings(const char *bundle, struct oci_record *record)
 {
     SCOPED(mem_drop) char *message = mem_printf("%s/termination-log", bundle);
     SCOPED(mem_drop) char *oom = mem_printf("%s/oom", bundle);
@@ -56,17 +55,15 @@ static void leavings_read(const char *bundle, struct oci_record *record)
     record->out_of_memory = file_exists(oom);
 }
 
-void oci_record_end(const char *bundle, struct oci_record *record)
+void oci_record_end(const char *bundle, const struct oci_record *record)
 {
-    SCOPED(json_drop) json_t *ended = NULL;
+    SCOPED(json_drop)
+    json_t *ended = json_pack("{s:i,s:I,s:I,s:b,s:o}", "exitCode", record->exit_code, "startedMs",
+                              (json_int_t)record->started_ms, "finishedMs",
+                              (json_int_t)record->finished_ms, "oom", (int)record->out_of_memory,
+                              "message", json_string_slice(slice_str(record->message)));
     struct error err = {0};
 
-    leavings_read(bundle, record);
-    record->has_ended = true;
-    ended = json_pack("{s:i,s:I,s:I,s:b,s:o}", "exitCode", record->exit_code, "startedMs",
-                      (json_int_t)record->started_ms, "finishedMs", (json_int_t)record->finished_ms,
-                      "oom", (int)record->out_of_memory, "message",
-                      json_string_slice(slice_str(record->message)));
     if (file_put(bundle, "ended.json", ended, &err) < 0)
         log_debug(node, "%s", err.reason);
 }

@@ -5,7 +5,7 @@
  *   meta.json          written at the start: image, time
  *   termination-log    a file that is mounted into the container: its last words
  *   oom                made by conmon: memory ran out
- *   ended.json         written at the end, with what the two above say
+ *   ended.json         written at the end, with what the two above said
  *
  * Runs of one container are numbered from 0, a folder each: RUNS/0, RUNS/1 ... are bundles.
  *
@@ -35,9 +35,10 @@ struct oci_record {
 /* Notes a start: image_id and started_ms. */
 MUST_USE int oci_record_start(const char *bundle, const struct oci_record *record,
                               struct error *err);
-/* Notes the end: started_ms, exit_code and finished_ms, as they are given, and fills the rest from
- * what the program and conmon left. A record that cannot be written is as good as none. */
-void oci_record_end(const char *bundle, struct oci_record *record);
+/* Fills out_of_memory and message from what the program and conmon left. Quick: two small files. */
+void oci_record_leavings(const char *bundle, struct oci_record *record);
+/* Notes the end, all but image_id. A record that cannot be written is as good as none. */
+void oci_record_end(const char *bundle, const struct oci_record *record);
 /* What is known. ERR_NOT_FOUND: neither start nor end is on record. */
 MUST_USE int oci_record_read(const char *bundle, struct oci_record *ret);
 /* The number of the latest run whose start is on record, below the folder of a container's runs.

@@ -216,8 +216,9 @@ static struct run_job *run_job_new(struct node_container *c, const char *signal_
     return job;
 }
 
-static void run_job_end(struct run_job *job)
+static void run_job_end(void *ctx)
 {
+    struct run_job *job = ctx;
     struct node_container *c = job->container;
 
     c->pod->jobs--;
@@ -247,25 +248,20 @@ static void clear_run(void *ctx)
         job->rc = file_remove_tree(job->old_bundle, &job->err);
 }
 
-static void clear_done(void *ctx)
-{
-    struct run_job *job = ctx;
-
-    container_end_explain(job->container->life, job->id, job->record.out_of_memory,
-                          job->record.message);
-    run_job_end(job);
-}
-
 static void clear_start(struct node_container *c)
 {
+    const struct container_end *ended = &c->life->ended;
     struct run_job *job = run_job_new(c, NULL);
 
-    job->record.exit_code = c->life->ended.exit_code;
-    job->record.started_ms = c->life->ended.started_ms;
-    job->record.finished_ms = c->life->ended.finished_ms;
+    job->record = (struct oci_record){.exit_code = ended->exit_code,
+                                      .started_ms = ended->started_ms,
+                                      .finished_ms = ended->finished_ms,
+                                      .out_of_memory = strcmp(ended->reason, "OOMKilled") == 0};
+    snprintf(job->record.message, sizeof job->record.message, "%s",
+             ended->message ? ended->message : "");
     if (c->life->attempt >= 2)
         node_container_bundle(c, c->life->attempt - 2, job->old_bundle);
-    run_job_start(job, clear_run, clear_done);
+    run_job_start(job, clear_run, run_job_end);
 }
 
 static void run_over(struct node_container *c)
@@ -279,7 +275,12 @@ static void run_over(struct node_container *c)
 
 void node_container_exited(struct node_container *c, int exit_code, int64_t finished_ms)
 {
-    container_exit(c->life, exit_code, finished_ms);
+    char bundle[INSTANCE_PATH_SIZE];
+    struct oci_record record = {0};
+
+    node_container_bundle(c, c->life->attempt, bundle);
+    oci_record_leavings(bundle, &record);
+    container_exit(c->life, exit_code, finished_ms, record.out_of_memory, record.message);
     run_over(c);
 }
 

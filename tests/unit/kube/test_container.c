@@ -71,9 +71,9 @@ static void policies_say_what_is_started_again(void **state)
         struct world w;
 
         begin(&w, cases[i].pod, cases[i].list, cases[i].more);
-        container_exit(&w.c, 0, 0);
+        container_exit(&w.c, 0, 0, false, "");
         assert_int_equal(container_is_to_restart(&w.c), cases[i].after_0);
-        container_exit(&w.c, 1, 0);
+        container_exit(&w.c, 1, 0, false, "");
         assert_int_equal(container_is_to_restart(&w.c), cases[i].after_1);
         end(&w);
     }
@@ -116,7 +116,7 @@ static void restarts_back_off(void **state)
     for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
         w.c.state = CONTAINER_RUNNING;
         w.c.started_ms = 1000;
-        container_exit(&w.c, 1, 1000 + runs[i].ran_ms);
+        container_exit(&w.c, 1, 1000 + runs[i].ran_ms, false, "");
         container_restart(&w.c, 7);
         assert_int_equal(w.c.state, CONTAINER_WAITING);
         assert_int_equal(w.c.attempt, i + 1);
@@ -159,7 +159,7 @@ static void a_pull_backs_off_on_its_own(void **state)
     container_pull_failed(&w.c, "no such image", 11000);
     assert_int_equal(w.c.start_at_ms, 31000);
     container_run(&w.c, "", false, 0);
-    container_exit(&w.c, 1, 1);
+    container_exit(&w.c, 1, 1, false, "");
     container_restart(&w.c, 40000);
     assert_int_equal(w.c.start_at_ms, 40000);
     end(&w);
@@ -194,29 +194,30 @@ static void a_start_that_fails_says_why(void **state)
     end(&w);
 }
 
-static void ends_are_explained_later(void **state)
+static void ends_have_reasons_and_last_words(void **state)
 {
+    static const struct {
+        int exit_code;
+        bool out_of_memory;
+        const char *reason;
+    } cases[] = {
+        {0, false, "Completed"}, {0, true, "Completed"}, {1, false, "Error"},
+        {1, true, "Error"},      {137, false, "Error"},  {137, true, "OOMKilled"},
+    };
     struct world w;
 
     (void)state;
     begin(&w, "", "containers", "");
     snprintf(w.c.id, sizeof w.c.id, "run0");
-    container_exit(&w.c, 0, 1);
-    assert_true(container_ended_well(&w.c));
-    assert_string_equal(w.c.ended.reason, "Completed");
-    snprintf(w.c.id, sizeof w.c.id, "run1");
-    container_run_again(&w.c, 1);
-    container_exit(&w.c, 137, 1);
-    assert_string_equal(w.c.ended.reason, "Error");
-    container_end_explain(&w.c, "run1", true, "too large");
-    assert_string_equal(w.c.ended.reason, "OOMKilled");
-    assert_string_equal(w.c.ended.message, "too large");
-    container_end_explain(&w.c, "run0", true, "done");
-    assert_string_equal(w.c.last.reason, "Completed"); /* 0 is no kill */
-    assert_string_equal(w.c.last.message, "done");
-    container_end_explain(&w.c, "run0", false, "again");
-    assert_string_equal(w.c.last.message, "done");
-    container_end_explain(&w.c, "another", true, "x");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        container_exit(&w.c, cases[i].exit_code, 1, cases[i].out_of_memory, "last words");
+        assert_string_equal(w.c.ended.reason, cases[i].reason);
+        assert_string_equal(w.c.ended.message, "last words");
+        assert_string_equal(w.c.ended.id, "run0");
+        assert_int_equal(container_ended_well(&w.c), cases[i].exit_code == 0);
+    }
+    container_exit(&w.c, 0, 1, false, "");
+    assert_null(w.c.ended.message);
     end(&w);
 }
 
@@ -228,7 +229,7 @@ int main(void)
         cmocka_unit_test(restarts_back_off),
         cmocka_unit_test(a_pull_backs_off_on_its_own),
         cmocka_unit_test(a_start_that_fails_says_why),
-        cmocka_unit_test(ends_are_explained_later),
+        cmocka_unit_test(ends_have_reasons_and_last_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

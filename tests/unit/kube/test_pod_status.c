@@ -69,7 +69,7 @@ static void states_set(struct pod *pod, const char *letters)
                    : letter == 'r' || letter == 'R' ? CONTAINER_RUNNING
                                                     : CONTAINER_EXITED;
         if (letter == '0' || letter == '1')
-            container_exit(c, letter - '0', 0);
+            container_exit(c, letter - '0', 0, false, "");
     }
 }
 
