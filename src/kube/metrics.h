@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What pods and nodes use, as objects of metrics.k8s.io. Pure.
  *
- * Place   an agent that looks at control groups; kubectl top and autoscalers read the outcome
+ * Place   an agent that looks at what runs (io/cgroup.h); kubectl top and autoscalers read the
+ *         outcome
  * Spec    metrics.k8s.io/v1beta1 PodMetrics, NodeMetrics; names, labels, quantities as
  *         metrics-server writes them
  */
@@ -9,20 +10,25 @@
 #define WEFT_KUBE_METRICS_H
 
 #include "base/prelude.h"
-#include "io/cgroup.h"
 #include "wire/json.h"
 
-/* A container that runs; both borrowed. */
-struct metrics_container {
-    const char *name;
-    const struct cgroup_rate *rate;
+struct metrics_usage {
+    uint64_t cpu_nano;    /* billionths of a core, in the mean of the window */
+    uint64_t memory_size; /* bytes, at its end */
+    uint64_t window_ms;   /* 0: not known yet */
 };
 
-/* PodMetrics of `pod`, an object with its labels. NULL while no container runs, or one of them was
- * not looked at twice. New reference. */
+/* A container that runs. */
+struct metrics_container {
+    const char *name; /* borrowed */
+    struct metrics_usage usage;
+};
+
+/* PodMetrics of `pod`, an object with its labels. NULL while no container runs, or what one of them
+ * uses is not known. New reference. */
 json_t *metrics_pod(const json_t *pod, const struct metrics_container *containers, size_t count,
                     int64_t now_ms);
-/* NodeMetrics; NULL while the machine was not looked at twice. New reference. */
-json_t *metrics_node(const char *name, const struct cgroup_rate *rate, int64_t now_ms);
+/* NodeMetrics; NULL while what the machine uses is not known. New reference. */
+json_t *metrics_node(const char *name, const struct metrics_usage *usage, int64_t now_ms);
 
 #endif

@@ -54,6 +54,12 @@ void node_metrics_start(struct node *node)
 
 /* --- the answer --- */
 
+static struct metrics_usage usage_of(const struct cgroup_rate *rate)
+{
+    return (struct metrics_usage){
+        .cpu_nano = rate->cpu_nano, .memory_size = rate->memory_size, .window_ms = rate->window_ms};
+}
+
 static json_t *pod_json(const struct node_pod *pod, int64_t now_ms)
 {
     VEC(struct metrics_container) running = {0};
@@ -61,7 +67,7 @@ static json_t *pod_json(const struct node_pod *pod, int64_t now_ms)
 
     for (size_t i = 0; i < pod->container_count; i++) {
         const struct metrics_container container = {.name = pod->lives[i].name,
-                                                    .rate = &pod->containers[i].usage};
+                                                    .usage = usage_of(&pod->containers[i].usage)};
 
         if (pod->lives[i].state == CONTAINER_RUNNING)
             VEC_PUSH(&running, container);
@@ -74,7 +80,8 @@ static json_t *pod_json(const struct node_pod *pod, int64_t now_ms)
 json_t *node_metrics_json(const struct node *node)
 {
     int64_t now_ms = clock_realtime_ms();
-    json_t *own = metrics_node(node->instance->node_name, &node->usage, now_ms);
+    struct metrics_usage usage = usage_of(&node->usage);
+    json_t *own = metrics_node(node->instance->node_name, &usage, now_ms);
     json_t *pods = json_array();
 
     MAP_EACH (entry, &node->pods) {

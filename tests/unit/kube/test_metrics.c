@@ -4,9 +4,9 @@
 
 #include "kube/metrics.h"
 
-static const struct cgroup_rate once = {.at_ms = 1};
-static const struct cgroup_rate quarter = {
-    .at_ms = 2, .window_ms = 5004, .cpu_nano = 250000999, .memory_size = 3 * 1024 + 5};
+static const struct metrics_usage unknown;
+static const struct metrics_usage quarter = {
+    .window_ms = 5004, .cpu_nano = 250000999, .memory_size = 3 * 1024 + 5};
 
 static json_t *pod_parse(void)
 {
@@ -21,7 +21,7 @@ static json_t *pod_parse(void)
 
 static void a_pod_has_its_labels_and_containers(void **state)
 {
-    const struct metrics_container containers[] = {{"a", &quarter}, {"b", &quarter}};
+    const struct metrics_container containers[] = {{"a", quarter}, {"b", quarter}};
     SCOPED(json_drop) json_t *pod = pod_parse();
     SCOPED(json_drop) json_t *metrics = metrics_pod(pod, containers, 2, 60000);
     static const struct {
@@ -48,14 +48,14 @@ static void a_pod_has_its_labels_and_containers(void **state)
 
 static void what_is_not_known_is_not_told(void **state)
 {
-    const struct metrics_container containers[] = {{"a", &quarter}, {"b", &once}};
+    const struct metrics_container containers[] = {{"a", quarter}, {"b", unknown}};
     SCOPED(json_drop) json_t *pod = pod_parse();
     SCOPED(json_drop) json_t *node = metrics_node("n1", &quarter, 0);
 
     (void)state;
     assert_null(metrics_pod(pod, containers, 2, 0));
     assert_null(metrics_pod(pod, containers, 0, 0));
-    assert_null(metrics_node("n1", &once, 0));
+    assert_null(metrics_node("n1", &unknown, 0));
     assert_string_equal(json_path_string(node, "kind"), "NodeMetrics");
     assert_string_equal(json_path_string(node, "usage.cpu"), "250000u");
     assert_null(json_path_get(node, "metadata.namespace"));
