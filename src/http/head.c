@@ -90,6 +90,14 @@ struct slice http_headers_joined(const struct http_headers *headers, struct aren
     return slice_make(text, size - 1);
 }
 
+struct slice http_headers_bearer(const struct http_headers *headers)
+{
+    struct slice value = http_headers_value(headers, SLICE("authorization"));
+
+    return slice_starts_with_nocase(value, SLICE("bearer ")) ? slice_trim(slice_from(value, 7))
+                                                             : SLICE("");
+}
+
 size_t http_headers_remove(struct http_headers *headers, struct slice name)
 {
     size_t kept = 0;

@@ -29,6 +29,8 @@ struct slice http_headers_value(const struct http_headers *headers, struct slice
  * data NULL: absent. */
 struct slice http_headers_joined(const struct http_headers *headers, struct arena *arena,
                                  struct slice name);
+/* The token of "authorization: Bearer TOKEN"; empty when there is none. Borrowed. */
+struct slice http_headers_bearer(const struct http_headers *headers);
 /* Removes all of that name; returns how many. */
 size_t http_headers_remove(struct http_headers *headers, struct slice name);
 /* Deep copy into another arena. */

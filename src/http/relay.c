@@ -140,6 +140,25 @@ static void client_on_close(struct http_stream *stream, void *ctx)
 
 /* --- start --- */
 
+struct http_head http_relay_head(const struct http_head *asked, const char *authority,
+                                 struct slice path, struct arena *arena)
+{
+    struct http_head head = {.method = asked->method,
+                             .scheme = SLICE("http"),
+                             .authority = slice_str(authority),
+                             .path = path,
+                             .protocol = asked->protocol,
+                             .content_length = -1};
+
+    for (size_t i = 0; i < asked->headers.count; i++) {
+        const struct http_header *header = &asked->headers.items[i];
+
+        if (!slice_eq_str(header->name, "authorization"))
+            http_headers_add(&head.headers, arena, header->name, header->value);
+    }
+    return head;
+}
+
 int http_relay_start(struct http_stream *client, struct http_pool *pool,
                      const struct http_head *head, const struct http_relay_events *events,
                      void *ctx)

@@ -22,6 +22,11 @@ struct http_relay_events {
     void (*on_close)(void *ctx);
 };
 
+/* A request to pass on: what the client asked, to another authority and path (both borrowed),
+ * without its credentials, which are this server's business. Headers are copied into the arena. */
+struct http_head http_relay_head(const struct http_head *asked, const char *authority,
+                                 struct slice path, struct arena *arena);
+
 /* Sends `head`, and then what the client sends. On failure nothing happened and the client's events
  * are as before. `events` is kept. */
 MUST_USE int http_relay_start(struct http_stream *client, struct http_pool *pool,

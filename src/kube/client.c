@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "io/resolver.h"
+#include "kube/status.h"
 #include "wire/json.h"
 
 enum {
@@ -276,26 +277,6 @@ static size_t headers_fill(struct kube_client *client, const char *content_type,
 
 /* --- calls --- */
 
-static int code_of_status(unsigned status, const json_t *object)
-{
-    static const struct {
-        unsigned status;
-        int code;
-    } table[] = {
-        {400, ERR_INVALID},  {401, ERR_DENIED},  {403, ERR_DENIED},  {404, ERR_NOT_FOUND},
-        {409, ERR_CONFLICT}, {410, ERR_EXPIRED}, {422, ERR_INVALID}, {429, ERR_AGAIN},
-        {503, ERR_AGAIN},    {504, ERR_TIMEOUT},
-    };
-    const char *reason = json_get_string(object, "reason");
-
-    if (status == 409 && reason && strcmp(reason, "AlreadyExists") == 0)
-        return ERR_EXISTS;
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].status == status)
-            return table[i].code;
-    return ERR_INTERNAL;
-}
-
 static int call_send(struct kube_call *call);
 
 static void on_fetched(const struct http_fetch_result *fetched, void *ctx)
@@ -322,7 +303,7 @@ static void on_fetched(const struct http_fetch_result *fetched, void *ctx)
 
             snprintf(text, sizeof text, "HTTP status %u: %.200s", result.status,
                      fetched->body.len ? "no Status" : "no body");
-            result.code = code_of_status(result.status, object);
+            result.code = kube_status_error(result.status, object);
             result.reason = message ? message : text;
         }
     }

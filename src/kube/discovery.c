@@ -223,6 +223,17 @@ json_t *kube_discovery_document(const json_t *groups, const struct kube_path *pa
     return groups_document(groups, path->is_core, is_aggregated);
 }
 
+json_t *kube_discovery_version(unsigned minor, const char *git_version)
+{
+    return json_pack("{s:s, s:o, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "major",
+                     "1", "minor", json_sprintf("%u", minor), "emulationMajor", "1",
+                     "emulationMinor", json_sprintf("%u", minor), "minCompatibilityMajor", "1",
+                     "minCompatibilityMinor", json_sprintf("%u", minor - 1), "gitVersion",
+                     git_version, "gitCommit", "", "gitTreeState", "clean", "buildDate",
+                     "2026-01-01T00:00:00Z", "goVersion", "none", "compiler", "gcc", "platform",
+                     "linux/amd64");
+}
+
 json_t *kube_discovery_openapi_index(const json_t *groups, uint64_t hash)
 {
     json_t *paths = json_object();

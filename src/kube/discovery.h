@@ -45,6 +45,8 @@ bool kube_discovery_has(const json_t *groups, const char *group, const char *ver
  * that), a group, or a version. `address` is the server's, "host:port". NULL: there is none. */
 json_t *kube_discovery_document(const json_t *groups, const struct kube_path *path,
                                 bool is_aggregated, const char *address);
+/* /version of a server that behaves as Kubernetes 1.MINOR and calls itself `git_version`. */
+json_t *kube_discovery_version(unsigned minor, const char *git_version);
 /* /openapi/v3: each version's document, its URL with `hash`, which changes when a document may. */
 json_t *kube_discovery_openapi_index(const json_t *groups, uint64_t hash);
 

@@ -249,6 +249,14 @@ json_t *kinds_categories(const struct kind *kind)
                      : array_copy(json_path_get(kind->crd, "spec.names.categories"));
 }
 
+struct kube_type kinds_type(const struct kind *kind)
+{
+    if (kind->api != NULL)
+        return (struct kube_type){.api = kind->api->schema};
+    return (struct kube_type){.open = json_path_get(kind->crd_version, "schema.openAPIV3Schema"),
+                              .is_root = true};
+}
+
 bool kinds_is_metrics(const struct kind *kind)
 {
     return strcmp(kind->group, "metrics.k8s.io") == 0;

@@ -14,6 +14,7 @@
 #include "base/prelude.h"
 #include "base/slice.h"
 #include "base/vec.h"
+#include "kube/type.h"
 #include "wire/json.h"
 
 enum { KINDS_MAX = 1000 };
@@ -66,6 +67,8 @@ void kinds_crd_remove(struct kinds *kinds, const json_t *crd);
 /* Short names, categories: a fresh JSON array. */
 json_t *kinds_short_names(const struct kind *kind);
 json_t *kinds_categories(const struct kind *kind);
+/* The schema of its objects; borrows from the kind. */
+struct kube_type kinds_type(const struct kind *kind);
 /* Virtual, and only read: what pods and nodes use. */
 bool kinds_is_metrics(const struct kind *kind);
 /* The verbs of the resource itself: a fresh JSON array. */

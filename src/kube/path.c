@@ -79,3 +79,27 @@ int kube_path_parse(struct slice path, struct arena *arena, struct kube_path *re
     ret->has_rest = segments.at < segments.count;
     return 0;
 }
+
+enum kube_path_verb kube_path_verb(const struct kube_path *path, struct slice method, bool is_watch)
+{
+    static const struct {
+        const char *method;
+        enum kube_path_verb collection, object, subresource;
+    } rows[] = {
+        {"GET", KUBE_VERB_LIST, KUBE_VERB_GET, KUBE_VERB_GET},
+        {"POST", KUBE_VERB_CREATE, KUBE_VERB_NONE, KUBE_VERB_CREATE},
+        {"PUT", KUBE_VERB_NONE, KUBE_VERB_UPDATE, KUBE_VERB_UPDATE},
+        {"PATCH", KUBE_VERB_NONE, KUBE_VERB_PATCH, KUBE_VERB_PATCH},
+        {"DELETE", KUBE_VERB_DELETE_COLLECTION, KUBE_VERB_DELETE, KUBE_VERB_DELETE},
+    };
+
+    if (is_watch && slice_eq_str(method, "GET"))
+        return KUBE_VERB_WATCH;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (slice_eq_str(method, rows[i].method))
+            return path->subresource[0] ? rows[i].subresource
+                   : path->name[0]      ? rows[i].object
+                                        : rows[i].collection;
+    }
+    return KUBE_VERB_NONE;
+}

@@ -35,5 +35,20 @@ struct kube_path {
 /* `path` is without its query. A path below neither /api nor /apis: ERR_NOT_FOUND; ERR_INVALID: a
  * malformed escape; ERR_LIMIT: too many segments. */
 MUST_USE int kube_path_parse(struct slice path, struct arena *arena, struct kube_path *ret);
+enum kube_path_verb {
+    KUBE_VERB_NONE, /* the method is not allowed there */
+    KUBE_VERB_GET,
+    KUBE_VERB_LIST,
+    KUBE_VERB_WATCH,
+    KUBE_VERB_CREATE,
+    KUBE_VERB_UPDATE,
+    KUBE_VERB_PATCH,
+    KUBE_VERB_DELETE,
+    KUBE_VERB_DELETE_COLLECTION,
+};
+
+/* What an HTTP method means at the path; `is_watch`: by a parameter, or the path. */
+enum kube_path_verb kube_path_verb(const struct kube_path *path, struct slice method,
+                                   bool is_watch);
 
 #endif

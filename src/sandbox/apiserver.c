@@ -91,7 +91,7 @@ static void first_create(struct sandbox_apiserver *server, const char *group, co
         return;
     }
     call = apiserver_call_new(server);
-    call->verb = APISERVER_CREATE;
+    call->verb = KUBE_VERB_CREATE;
     call->kind = kind;
     call->ns = ns;
     call->user = (struct apiserver_user){

@@ -46,10 +46,10 @@ static void admission_step(struct apiserver_call *call);
 static const char *call_operation(const struct apiserver_call *call)
 {
     switch (call->verb) {
-    case APISERVER_CREATE:
+    case KUBE_VERB_CREATE:
         return "CREATE";
-    case APISERVER_UPDATE:
-    case APISERVER_PATCH:
+    case KUBE_VERB_UPDATE:
+    case KUBE_VERB_PATCH:
         return call->old == NULL ? "CREATE" : "UPDATE"; /* an apply may make the object */
     default:
         return "DELETE";

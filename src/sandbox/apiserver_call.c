@@ -51,15 +51,7 @@ struct slice apiserver_call_query(struct apiserver_call *call, const char *name)
 
 bool apiserver_call_query_bool(struct apiserver_call *call, const char *name)
 {
-    /* as Go reads them: the Python client says "True" */
-    static const char *const truths[] = {"true", "1", "True", "TRUE", "t", "T"};
-    struct slice value = apiserver_call_query(call, name);
-
-    for (size_t i = 0; i < ARRAY_LEN(truths); i++) {
-        if (slice_eq_str(value, truths[i]))
-            return true;
-    }
-    return false;
+    return url_query_is_true(&call->arena, call->query, name);
 }
 
 bool apiserver_call_is_dry_run(struct apiserver_call *call)
@@ -102,7 +94,7 @@ static bool subresource_is_plain(const struct apiserver_call *call)
 void apiserver_call_run(struct apiserver_call *call)
 {
     if (kinds_is_metrics(call->kind) &&
-        (call->verb == APISERVER_GET || call->verb == APISERVER_LIST)) {
+        (call->verb == KUBE_VERB_GET || call->verb == KUBE_VERB_LIST)) {
         apiserver_metrics_run(call);
         return;
     }
@@ -116,24 +108,25 @@ void apiserver_call_run(struct apiserver_call *call)
         return;
     }
     switch (call->verb) {
-    case APISERVER_GET:
+    case KUBE_VERB_GET:
         apiserver_read_get(call);
         return;
-    case APISERVER_LIST:
+    case KUBE_VERB_LIST:
         apiserver_read_list(call);
         return;
-    case APISERVER_CREATE:
-    case APISERVER_UPDATE:
-    case APISERVER_PATCH:
+    case KUBE_VERB_CREATE:
+    case KUBE_VERB_UPDATE:
+    case KUBE_VERB_PATCH:
         apiserver_write_start(call);
         return;
-    case APISERVER_DELETE:
+    case KUBE_VERB_DELETE:
         apiserver_delete_start(call);
         return;
-    case APISERVER_DELETE_COLLECTION:
+    case KUBE_VERB_DELETE_COLLECTION:
         apiserver_delete_collection(call);
         return;
-    case APISERVER_WATCH: /* needs a stream: apiserver_watch_start */
+    case KUBE_VERB_WATCH: /* needs a stream: apiserver_watch_start */
+    case KUBE_VERB_NONE:
         break;
     }
     run_method_refused(call);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kube/deletion.h"
+#include "kube/status.h"
 #include "sandbox/apiserver_int.h"
 
 static void delete_admitted(struct apiserver_call *call);
@@ -55,7 +56,7 @@ static int check_preconditions(struct apiserver_call *call, const struct store_o
     if (kind->group[0])
         json_set_string(details, "group", kind->group);
     call->status = 409;
-    call->result = apiserver_status_new(409, "Conflict", text, details);
+    call->result = kube_status_new(409, "Conflict", text, details);
     mem_free(text);
     return ERR_CONFLICT;
 }
@@ -134,7 +135,7 @@ static void delete_admitted(struct apiserver_call *call)
     else if (left != NULL || shows_object(call->kind))
         call->answer = store_object_ref(left ? left : call->old);
     else
-        call->result = apiserver_status_success(call->kind, call->old->tree);
+        call->result = kube_status_deleted(call->kind->qualified, call->old->tree);
     apiserver_call_finish(call);
 }
 

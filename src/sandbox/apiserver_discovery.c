@@ -110,16 +110,6 @@ static json_t *openapi_v3(struct apiserver_call *call, struct slice rest)
 
 /* --- dispatch --- */
 
-static json_t *version_document(void)
-{
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "major",
-                     "1", "minor", "34", "emulationMajor", "1", "emulationMinor", "34",
-                     "minCompatibilityMajor", "1", "minCompatibilityMinor", "33", "gitVersion",
-                     "v1.34.4+weft", "gitCommit", "", "gitTreeState", "clean", "buildDate",
-                     "2026-01-01T00:00:00Z", "goVersion", "none", "compiler", "gcc", "platform",
-                     "linux/amd64");
-}
-
 /* A version that a known group lacks is answered by the API, an unknown group by nobody. */
 static void api_run(struct apiserver_call *call, const struct kube_path *path, bool is_aggregated)
 {
@@ -151,7 +141,7 @@ bool apiserver_discovery_run(struct apiserver_call *call, struct slice target,
     else if (slice_starts_with(target, v3))
         call->result = openapi_v3(call, slice_from(target, v3.len));
     else if (slice_eq_str(target, "/version"))
-        call->result = version_document();
+        call->result = kube_discovery_version(34, "v1.34.4+weft");
     else if (slice_eq_str(target, "/openid/v1/jwks"))
         call->result = apiserver_auth_jwks(call->server->auth);
     else if (slice_eq_str(target, "/.well-known/openid-configuration"))

@@ -10,10 +10,9 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kube/discovery.h"
+#include "kube/status.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/yaml.h"
-
-#include <stdio.h>
 
 struct request {
     struct sandbox_apiserver *server;
@@ -47,13 +46,7 @@ static void warnings_add(struct apiserver_call *call, struct http_head *head, st
         struct buf text;
 
         buf_init(&text, 4096);
-        buf_append_str(&text, "299 - \"");
-        for (const char *c = json_string_value(warning); *c; c++) {
-            if (*c == '"' || *c == '\\')
-                buf_append_char(&text, '\\');
-            buf_append_char(&text, (unsigned char)*c < ' ' ? ' ' : *c);
-        }
-        buf_append_char(&text, '"');
+        kube_warning_append(&text, json_string_value(warning));
         http_headers_add(&head->headers, arena, SLICE("warning"),
                          arena_slice_dup(arena, buf_slice(&text)));
         buf_deinit(&text);
@@ -87,7 +80,7 @@ static void send_json(struct apiserver_call *call, struct http_stream *stream, c
                       const char *type)
 {
     struct buf body;
-    bool yaml = call->accept == APISERVER_YAML;
+    bool yaml = call->accept == KUBE_ACCEPT_YAML;
 
     buf_init(&body, 256 * 1024 * 1024);
     if (yaml)
@@ -105,12 +98,17 @@ static void send_object(struct apiserver_call *call, struct http_stream *stream)
     json_t *tree = apiserver_read_present(call->kind, call->answer);
     json_t *shown = apiserver_read_shown(call, tree, true);
 
-    if (shown == NULL && call->accept == APISERVER_JSON && tree == call->answer->tree)
+    if (shown == NULL && call->accept == KUBE_ACCEPT_JSON && tree == call->answer->tree)
         send_body(call, stream, "application/json", call->answer->text);
     else
         send_json(call, stream, shown ? shown : tree, "application/json");
     json_decref(shown);
     json_decref(tree);
+}
+
+static void send_text(struct http_stream *stream, unsigned status, const char *text)
+{
+    http_stream_respond(stream, status, "text/plain; charset=utf-8", slice_str(text));
 }
 
 void apiserver_http_respond(struct apiserver_call *call, struct http_stream *stream)
@@ -175,49 +173,15 @@ static bool resource_find(struct apiserver_call *call, const struct kube_path *p
     return true;
 }
 
-static bool verb_parse(struct apiserver_call *call, struct slice method, bool watch)
-{
-    static const struct verb_row {
-        const char *method;
-        enum apiserver_verb one, all;
-    } rows[] = {
-        {"GET", APISERVER_GET, APISERVER_LIST},
-        {"POST", APISERVER_CREATE, APISERVER_CREATE},
-        {"PUT", APISERVER_UPDATE, APISERVER_UPDATE},
-        {"PATCH", APISERVER_PATCH, APISERVER_PATCH},
-        {"DELETE", APISERVER_DELETE, APISERVER_DELETE_COLLECTION},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (!slice_eq_str(method, rows[i].method))
-            continue;
-        call->verb = call->name[0] ? rows[i].one : rows[i].all;
-        if (i == 0 && (watch || apiserver_call_query_bool(call, "watch")))
-            call->verb = APISERVER_WATCH;
-        if (call->verb == APISERVER_CREATE)
-            return call->name[0] == '\0' || call->subresource[0];
-        return call->verb < APISERVER_UPDATE || call->verb > APISERVER_PATCH || call->name[0];
-    }
-    return false;
-}
-
 /* --- who, and may they --- */
-
-static struct slice bearer_token(struct http_stream *stream)
-{
-    struct slice value = header_value(stream, "authorization");
-
-    return slice_starts_with_nocase(value, SLICE("bearer ")) ? slice_trim(slice_from(value, 7))
-                                                             : SLICE("");
-}
 
 static int user_check(struct apiserver_call *call, struct http_stream *stream, struct slice path)
 {
     struct conn *conn = http_stream_conn(stream);
     struct error err = {0};
-    int rc =
-        apiserver_auth_user(call->server, &call->arena, conn ? conn_peer_cert_der(conn) : SLICE(""),
-                            bearer_token(stream), &call->user, &err);
+    int rc = apiserver_auth_user(
+        call->server, &call->arena, conn ? conn_peer_cert_der(conn) : SLICE(""),
+        http_headers_bearer(&http_stream_head(stream)->headers), &call->user, &err);
 
     if (rc != 0)
         return apiserver_fail(call, 401, "Unauthorized", "Unauthorized");
@@ -228,28 +192,6 @@ static int user_check(struct apiserver_call *call, struct http_stream *stream, s
     return apiserver_fail(
         call, 403, "Forbidden", "forbidden: User \"system:anonymous\" cannot %s path \"%.*s\"",
         slice_eq_str(http_stream_head(stream)->method, "GET") ? "get" : "change", SLICE_ARG(path));
-}
-
-static enum apiserver_accept accept_parse(struct slice accept)
-{
-    if (slice_find(accept, SLICE("as=Table")) >= 0)
-        return APISERVER_TABLE;
-    if (slice_find(accept, SLICE("as=PartialObjectMetadata")) >= 0)
-        return APISERVER_PARTIAL;
-    return slice_starts_with(accept, SLICE("application/yaml")) ? APISERVER_YAML : APISERVER_JSON;
-}
-
-/* Objects are given as JSON, YAML or not at all; the parameters (as=Table) are accept_parse's. */
-static bool accept_is_served(struct slice accept)
-{
-    static const char *const types[] = {"*/*", "application/*", "application/json",
-                                        "application/yaml", "application/vnd.kubernetes.protobuf"};
-
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (slice_find(accept, slice_str(types[i])) >= 0)
-            return true;
-    }
-    return accept.len == 0;
 }
 
 /* --- requests --- */
@@ -307,23 +249,24 @@ static void hand_over(struct request *request,
     start(call, stream);
 }
 
-static void resource_run(struct request *request, bool watch, bool end)
+static void resource_run(struct request *request, const struct kube_path *path, bool end)
 {
     struct apiserver_call *call = request->call;
     struct http_stream *stream = request->stream;
 
+    call->verb = kube_path_verb(path, http_stream_head(stream)->method,
+                                path->is_watch || apiserver_call_query_bool(call, "watch"));
     if (is_node_stream(call)) {
         hand_over(request, apiserver_stream_start);
-    } else if (!accept_is_served(header_value(stream, "accept"))) {
+    } else if (call->accept == KUBE_ACCEPT_NONE) {
         apiserver_fail(call, 406, "NotAcceptable",
-                       "406: Not Acceptable\n\nAvailable representations: application/json, "
-                       "application/yaml, application/vnd.kubernetes.protobuf");
+                       "406: Not Acceptable\n\nAvailable representations: " KUBE_MEDIA_OBJECTS);
         respond_now(request);
-    } else if (!verb_parse(call, http_stream_head(stream)->method, watch)) {
+    } else if (call->verb == KUBE_VERB_NONE) {
         apiserver_fail(call, 405, "MethodNotAllowed",
                        "the server does not allow this method on the requested resource");
         respond_now(request);
-    } else if (call->verb == APISERVER_WATCH && !call->kind->is_virtual) {
+    } else if (call->verb == KUBE_VERB_WATCH && !call->kind->is_virtual) {
         hand_over(request, apiserver_watch_start);
     } else if (end) {
         run_call(request);
@@ -352,37 +295,32 @@ static void discovery_run(struct request *request, struct slice target,
                          slice_find(header_value(request->stream, "accept"),
                                     slice_str(KUBE_DISCOVERY_AGGREGATED)) >= 0;
 
-    call->accept = APISERVER_JSON;
+    call->accept = KUBE_ACCEPT_JSON;
     if (slice_eq_str(target, "/openapi/v2"))
         http_stream_respond(request->stream, 200,
                             "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
                             slice_make(openapi_v2, sizeof openapi_v2 - 1));
     else if (!apiserver_discovery_run(call, target, path, is_aggregated))
-        http_stream_respond(request->stream, 404, "text/plain; charset=utf-8",
-                            SLICE("404 page not found\n"));
+        send_text(request->stream, 404, "404 page not found\n");
     else
         send_json(call, request->stream, call->result,
                   is_aggregated ? "application/json;" KUBE_DISCOVERY_AGGREGATED
                                 : "application/json");
 }
 
-static bool health_run(struct http_stream *stream, struct slice path)
+/* Anybody may ask. */
+static bool health_run(struct apiserver_call *call, struct http_stream *stream, struct slice target)
 {
-    static const char *const names[] = {"/healthz", "/livez", "/readyz"};
-    char text[128];
+    static const char *const targets[] = {"/healthz", "/livez", "/readyz"};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        struct slice query;
-        struct slice ignored;
-
-        if (!slice_eq_str(path, names[i]))
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        if (!slice_eq_str(target, targets[i]))
             continue;
-        url_target_split(http_stream_head(stream)->path, &ignored, &query);
-        if (slice_find(query, SLICE("verbose")) >= 0)
-            snprintf(text, sizeof text, "[+]ping ok\n[+]store ok\n%s check passed\n", names[i] + 1);
-        else
-            snprintf(text, sizeof text, "ok");
-        http_stream_respond(stream, 200, "text/plain; charset=utf-8", slice_str(text));
+        send_text(stream, 200,
+                  slice_find(call->query, SLICE("verbose")) < 0
+                      ? "ok"
+                      : arena_printf(&call->arena, "[+]ping ok\n[+]store ok\n%s check passed\n",
+                                     targets[i] + 1));
         return true;
     }
     return false;
@@ -400,9 +338,9 @@ static void request_on_head(struct http_stream *stream, struct http_head *head, 
     url_target_split(head->path, &target, &call->query);
     call->query = arena_slice_dup(&call->arena, call->query);
     target = arena_slice_dup(&call->arena, target);
-    call->accept = accept_parse(header_value(stream, "accept"));
+    call->accept = kube_media_accept(header_value(stream, "accept"));
     call->user_agent = arena_slice_dup(&call->arena, header_value(stream, "user-agent"));
-    if (health_run(stream, target))
+    if (health_run(call, stream, target))
         return;
     if (user_check(call, stream, target) != 0) {
         respond_now(request);
@@ -410,7 +348,7 @@ static void request_on_head(struct http_stream *stream, struct http_head *head, 
     }
     is_api = kube_path_parse(target, &call->arena, &path) == 0;
     if (is_api && resource_find(call, &path))
-        resource_run(request, path.is_watch, end);
+        resource_run(request, &path, end);
     else if (call->status != 0)
         respond_now(request);
     else

@@ -19,6 +19,7 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "kube/kinds.h"
+#include "kube/media.h"
 #include "kube/path.h"
 #include "kube/selector.h"
 #include "sandbox/apiserver.h"
@@ -62,25 +63,12 @@ struct apiserver_user {
     json_t *extra;                            /* may be NULL; borrowed */
 };
 
-enum apiserver_verb {
-    APISERVER_GET,
-    APISERVER_LIST,
-    APISERVER_WATCH,
-    APISERVER_CREATE,
-    APISERVER_UPDATE,
-    APISERVER_PATCH,
-    APISERVER_DELETE,
-    APISERVER_DELETE_COLLECTION,
-};
-
-enum apiserver_accept { APISERVER_JSON, APISERVER_YAML, APISERVER_TABLE, APISERVER_PARTIAL };
-
 struct apiserver_call {
     struct sandbox_apiserver *server;
     struct arena arena; /* lives as long as the call */
     struct list node;   /* in server->calls */
     /* request */
-    enum apiserver_verb verb;
+    enum kube_path_verb verb;
     const struct kind *kind;
     const char *ns;          /* "" for cluster-scoped or all */
     const char *name;        /* "" for collections */
@@ -88,7 +76,7 @@ struct apiserver_call {
     struct slice query;      /* not decoded */
     struct slice content_type;
     struct slice user_agent; /* empty: a call of the server's own */
-    enum apiserver_accept accept;
+    enum kube_accept accept;
     struct apiserver_user user;
     json_t *body;    /* decoded; owned */
     json_t *unknown; /* texts of unknown and repeated fields, or NULL; owned */
@@ -145,16 +133,10 @@ void apiserver_invalid_add(struct apiserver_call *call, const char *reason, cons
 int apiserver_invalid_finish(struct apiserver_call *call);
 /* The same about another object than the call's: "Scale.autoscaling" and its name. */
 int apiserver_invalid_finish_as(struct apiserver_call *call, const char *what, const char *name);
-/* A Status: fresh reference. details may be NULL (taken). */
-json_t *apiserver_status_new(unsigned status, const char *reason, const char *message,
-                             json_t *details);
-/* {"status":"Success"} with details of what was deleted. */
-json_t *apiserver_status_success(const struct kind *kind, const json_t *object);
 
 /* --- apiserver_body.c --- */
 
-/* Decodes JSON, YAML or protobuf into call->body; `schema_kind` tells the message of a protobuf
- * body (NULL: by the envelope's own kind). An empty body leaves NULL. Sets a failure. */
+/* Decodes JSON, YAML or protobuf into call->body. An empty body leaves NULL. Sets a failure. */
 MUST_USE int apiserver_body_decode(struct apiserver_call *call, struct slice content_type,
                                    struct slice body);
 
@@ -195,8 +177,6 @@ int apiserver_options_fail(struct apiserver_call *call, const char *reason, cons
                            const char *message);
 
 /* --- apiserver_managed.c: who owns which field --- */
-
-#define APISERVER_APPLY_TYPE "application/apply-patch+yaml"
 
 bool apiserver_managed_is_apply(const struct apiserver_call *call);
 /* call->body applied to call->old (NULL: it is new): a fresh object. Sets a failure. */

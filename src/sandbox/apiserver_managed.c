@@ -8,19 +8,12 @@
 #include "api/check.h"
 #include "base/clock.h"
 #include "kube/managed.h"
+#include "kube/status.h"
 #include "sandbox/apiserver_int.h"
 
 enum { MANAGER_MAX = 128 };
 
 /* --- who writes what --- */
-
-static struct kube_type type_of(const struct kind *kind)
-{
-    if (kind->api != NULL)
-        return (struct kube_type){.api = kind->api->schema};
-    return (struct kube_type){.open = json_path_get(kind->crd_version, "schema.openAPIV3Schema"),
-                              .is_root = true};
-}
 
 static const char *manager_of(struct apiserver_call *call)
 {
@@ -53,15 +46,15 @@ void apiserver_managed_update(struct apiserver_call *call)
     struct kube_writer writer = writer_of(call);
 
     if (!apiserver_managed_is_apply(call))
-        kube_managed_update(type_of(call->kind), call->old ? call->old->tree : NULL, call->object,
-                            &writer);
+        kube_managed_update(kinds_type(call->kind), call->old ? call->old->tree : NULL,
+                            call->object, &writer);
 }
 
 /* --- apply --- */
 
 bool apiserver_managed_is_apply(const struct apiserver_call *call)
 {
-    return slice_eq_str(call->content_type, APISERVER_APPLY_TYPE);
+    return slice_eq_str(call->content_type, KUBE_MEDIA_APPLY);
 }
 
 /* What an apply says about itself. */
@@ -100,7 +93,7 @@ static int fail_typed(struct apiserver_call *call, const char *path, const char 
         call->kind->api_version, call->kind->kind, path[0] ? "." : "", path, reason);
 
     call->status = 500;
-    call->result = apiserver_status_new(500, "", text, NULL);
+    call->result = kube_status_new(500, "", text, NULL);
     return ERR_INVALID;
 }
 
@@ -135,8 +128,8 @@ static json_t *config_of(struct apiserver_call *call)
 static int fail_conflicts(struct apiserver_call *call, struct kube_conflicts *conflicts)
 {
     call->status = 409;
-    call->result = apiserver_status_new(409, "Conflict", conflicts->message,
-                                        json_pack("{s:O}", "causes", conflicts->causes));
+    call->result = kube_status_new(409, "Conflict", conflicts->message,
+                                   json_pack("{s:O}", "causes", conflicts->causes));
     kube_conflicts_deinit(conflicts);
     return ERR_CONFLICT;
 }
@@ -157,7 +150,7 @@ int apiserver_managed_apply(struct apiserver_call *call, json_t **ret)
         return ERR_INVALID;
     }
     config = config_of(call);
-    rc = kube_managed_apply(type_of(call->kind), base, config, &writer, ret, &conflicts, &err);
+    rc = kube_managed_apply(kinds_type(call->kind), base, config, &writer, ret, &conflicts, &err);
     json_decref(config);
     json_decref(base);
     if (rc == ERR_CONFLICT)

@@ -26,7 +26,7 @@ static void answer_list(struct apiserver_call *call, json_t *items)
     json_t *item;
     size_t i;
 
-    if (call->accept == APISERVER_TABLE) {
+    if (call->accept == KUBE_ACCEPT_TABLE) {
         call->result = apiserver_read_table_new(call->kind, true);
         json_array_foreach(items, i, item) apiserver_read_table_add(call, call->result, item);
     } else {
@@ -52,7 +52,7 @@ static void on_fetched(const struct http_fetch_result *result, void *ctx)
             if (is_wanted(call, &filter, item))
                 json_array_append(wanted, item);
         }
-        if (call->verb == APISERVER_LIST || call->accept == APISERVER_TABLE)
+        if (call->verb == KUBE_VERB_LIST || call->accept == KUBE_ACCEPT_TABLE)
             answer_list(call, wanted);
         else if (json_array_size(wanted) == 1)
             call->result = json_incref(json_array_get(wanted, 0));

@@ -61,19 +61,11 @@ static int relay_start(struct apiserver_call *call, struct http_stream *client,
     const struct http_pool_options options = {
         .addr = *addr, .codec = HTTP_CODEC_HTTP1, .requests_per_conn_max = 1};
     const struct http_head *asked = http_stream_head(client);
-    struct http_head head = {.method = asked->method,
-                             .scheme = SLICE("http"),
-                             .authority = slice_str(call->name),
-                             .path = path_within(asked->path),
-                             .content_length = -1};
+    struct http_head head =
+        http_relay_head(asked, call->name, path_within(asked->path), &call->arena);
     struct proxied *proxied = MEM_NEW(struct proxied);
     int rc;
 
-    for (size_t i = 0; i < asked->headers.count; i++) {
-        if (!slice_eq_str(asked->headers.items[i].name, "authorization"))
-            http_headers_add(&head.headers, &call->arena, asked->headers.items[i].name,
-                             asked->headers.items[i].value);
-    }
     proxied->call = call;
     rc = http_pool_new(call->server->loop, &options, &proxied->pool);
     if (rc == 0)

@@ -64,9 +64,9 @@ json_t *apiserver_read_shown(struct apiserver_call *call, const json_t *object, 
 {
     json_t *table;
 
-    if (call->accept == APISERVER_PARTIAL)
+    if (call->accept == KUBE_ACCEPT_PARTIAL)
         return table_partial_new(object);
-    if (call->accept != APISERVER_TABLE)
+    if (call->accept != KUBE_ACCEPT_TABLE)
         return NULL;
     table = apiserver_read_table_new(call->kind, header);
     json_path_set(table, "metadata.resourceVersion",
@@ -230,10 +230,10 @@ static void page_answer_text(struct apiserver_call *call, const struct list_page
 
 static void page_answer_tree(struct apiserver_call *call, const struct list_page *page)
 {
-    bool partial = call->accept == APISERVER_PARTIAL;
+    bool partial = call->accept == KUBE_ACCEPT_PARTIAL;
     json_t *items;
 
-    if (call->accept == APISERVER_TABLE) {
+    if (call->accept == KUBE_ACCEPT_TABLE) {
         call->result = apiserver_read_table_new(call->kind, true);
     } else {
         call->result =
@@ -246,7 +246,7 @@ static void page_answer_tree(struct apiserver_call *call, const struct list_page
     for (size_t i = 0; i < page->found.count; i++) {
         json_t *tree = apiserver_read_present(call->kind, page->found.items[i]);
 
-        if (call->accept == APISERVER_TABLE)
+        if (call->accept == KUBE_ACCEPT_TABLE)
             apiserver_read_table_add(call, call->result, tree);
         else if (partial)
             json_array_append_new(items, table_partial_new(tree));
@@ -283,7 +283,7 @@ static int list_run(struct apiserver_call *call, struct list_page *page)
     if (rc != 0)
         return rc;
     page_fill(call, page);
-    if (call->accept == APISERVER_JSON)
+    if (call->accept == KUBE_ACCEPT_JSON)
         page_answer_text(call, page);
     else
         page_answer_tree(call, page);

@@ -67,20 +67,10 @@ static const char *node_path(struct apiserver_call *call, const char *container)
 static int node_start(struct apiserver_call *call, struct http_stream *client,
                       const char *container)
 {
-    const struct http_head *asked = http_stream_head(client);
     struct http_pool *pool = apiserver_node_pool(call->server);
-    struct http_head head = {.method = asked->method,
-                             .scheme = SLICE("http"),
-                             .authority = SLICE("node"),
-                             .path = slice_str(node_path(call, container)),
-                             .protocol = asked->protocol,
-                             .content_length = -1};
+    struct http_head head = http_relay_head(http_stream_head(client), "node",
+                                            slice_str(node_path(call, container)), &call->arena);
 
-    for (size_t i = 0; i < asked->headers.count; i++) {
-        if (!slice_eq_str(asked->headers.items[i].name, "authorization"))
-            http_headers_add(&head.headers, &call->arena, asked->headers.items[i].name,
-                             asked->headers.items[i].value);
-    }
     if (pool == NULL || http_relay_start(client, pool, &head, &relay_events, call) != 0)
         return apiserver_fail(call, 503, "ServiceUnavailable", "the node agent is not reachable");
     return 0;

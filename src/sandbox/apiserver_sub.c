@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "kube/pod.h"
+#include "kube/status.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- scale --- */
@@ -107,7 +108,7 @@ static void eviction_on_deleted(struct apiserver_call *call, void *ctx)
         eviction->result = TAKE(call->result);
     } else {
         eviction->status = 201;
-        eviction->result = apiserver_status_new(201, "", "", NULL);
+        eviction->result = kube_status_new(201, "", "", NULL);
     }
     apiserver_call_free(call);
     apiserver_call_finish(eviction);
@@ -190,7 +191,7 @@ static void run_eviction(struct apiserver_call *call)
         return;
     }
     deletion = apiserver_call_new(call->server);
-    deletion->verb = APISERVER_DELETE;
+    deletion->verb = KUBE_VERB_DELETE;
     deletion->kind = call->kind;
     deletion->ns = arena_strdup(&deletion->arena, call->ns);
     deletion->name = arena_strdup(&deletion->arena, call->name);
@@ -262,7 +263,7 @@ static const struct sub_row {
 bool apiserver_sub_run(struct apiserver_call *call)
 {
     for (size_t i = 0; i < ARRAY_LEN(sub_rows); i++) {
-        if (call->verb == APISERVER_CREATE && strcmp(sub_rows[i].plural, call->kind->plural) == 0 &&
+        if (call->verb == KUBE_VERB_CREATE && strcmp(sub_rows[i].plural, call->kind->plural) == 0 &&
             strcmp(sub_rows[i].subresource, call->subresource) == 0) {
             sub_rows[i].run(call);
             return true;

@@ -12,6 +12,7 @@
  */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kube/status.h"
 #include "kube/watch.h"
 #include "sandbox/apiserver_int.h"
 
@@ -99,7 +100,7 @@ static void send_expired(struct watch *watch, uint64_t revision)
     snprintf(text, sizeof text, "too old resource version: %llu (%llu)",
              (unsigned long long)revision,
              (unsigned long long)store_revision(watch->call->server->store));
-    status = apiserver_status_new(410, "Expired", text, NULL);
+    status = kube_status_new(410, "Expired", text, NULL);
     kube_watch_line_tree("ERROR", status, &watch->line);
     json_decref(status);
     watch_send(watch, true);

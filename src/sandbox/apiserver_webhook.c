@@ -7,6 +7,7 @@
  *
  * A pooled connection may have died with the server behind it, so a broken call is made once more.
  */
+#include "kube/options.h"
 #include "sandbox/apiserver_webhook.h"
 
 #include "base/mem.h"
@@ -243,15 +244,8 @@ static json_t *user_info(const struct apiserver_user *user)
 
 static json_t *options_object(struct apiserver_call *call)
 {
-    static const char *const names[] = {
-        [APISERVER_CREATE] = "CreateOptions",
-        [APISERVER_UPDATE] = "UpdateOptions",
-        [APISERVER_PATCH] = "PatchOptions",
-        [APISERVER_DELETE] = "DeleteOptions",
-    };
     struct slice manager = apiserver_call_query(call, "fieldManager");
-    const char *name = call->verb < ARRAY_LEN(names) ? names[call->verb] : NULL;
-    json_t *options = json_pack("{s:s, s:s}", "kind", name ? name : "DeleteOptions", "apiVersion",
+    json_t *options = json_pack("{s:s, s:s}", "kind", kube_options_kind(call->verb), "apiVersion",
                                 "meta.k8s.io/v1");
 
     if (manager.len > 0)

@@ -77,7 +77,7 @@ static int check_envelope(struct apiserver_call *call, json_t *object)
 /* What and which the object is. A scale is of another kind than the object that it is of. */
 static int check_identity(struct apiserver_call *call, json_t *object)
 {
-    struct kube_place place = {call->kind->namespaced, call->verb == APISERVER_UPDATE, call->ns,
+    struct kube_place place = {call->kind->namespaced, call->verb == KUBE_VERB_UPDATE, call->ns,
                                call->name};
     struct error err = {0};
     int rc = is_sub(call, "scale") ? 0 : check_envelope(call, object);
@@ -193,7 +193,7 @@ static int patch_strategic(struct apiserver_call *call, json_t *object)
         return apiserver_fail(call, 415, "UnsupportedMediaType",
                               "the body of the request was in an unknown format - accepted media "
                               "types include: application/json-patch+json, "
-                              "application/merge-patch+json, " APISERVER_APPLY_TYPE);
+                              "application/merge-patch+json, " KUBE_MEDIA_APPLY);
     if (kube_patch_strategic(object, call->body, call->kind->api->schema, &err) != 0)
         return apiserver_fail(call, 400, "BadRequest", "%s: %s", err.path, err.reason);
     return 0;
@@ -240,7 +240,7 @@ static int update_wanted(struct apiserver_call *call, json_t **ret)
     json_t *object;
     int rc = 0;
 
-    if (call->verb == APISERVER_UPDATE) {
+    if (call->verb == KUBE_VERB_UPDATE) {
         object = json_deep_copy(call->body);
         if (object == NULL)
             rc = apiserver_fail(call, 400, "BadRequest", "the body of the request was empty");
@@ -265,7 +265,7 @@ static int update_wanted(struct apiserver_call *call, json_t **ret)
 
 static int fail_uid(struct apiserver_call *call, const char *uid, const char *old_uid)
 {
-    if (call->verb == APISERVER_UPDATE)
+    if (call->verb == KUBE_VERB_UPDATE)
         return apiserver_fail_conflict(
             call,
             "StorageError: invalid object, Code: 4, Key: /registry/%s%s%s/%s%s%s, "
@@ -287,14 +287,14 @@ static int check_preconditions(struct apiserver_call *call, const json_t *wanted
 
     if (uid[0] && strcmp(uid, old_uid) != 0)
         return fail_uid(call, uid, old_uid);
-    if (call->kind->api == NULL && call->verb == APISERVER_UPDATE && revision[0] == '\0') {
+    if (call->kind->api == NULL && call->verb == KUBE_VERB_UPDATE && revision[0] == '\0') {
         apiserver_invalid_add(call, "FieldValueInvalid", "metadata.resourceVersion",
                               "Invalid value: 0: must be specified for an update");
         return apiserver_invalid_finish_as(call, call->kind->qualified, call->name);
     }
     if (revision[0] == '\0' || strcmp(revision, "0") == 0)
         return 0;
-    if (call->verb == APISERVER_UPDATE ||
+    if (call->verb == KUBE_VERB_UPDATE ||
         json_path_get(call->body, "metadata.resourceVersion") != NULL)
         call->revision_given = true;
     if (strtoull(revision, NULL, 10) != call->old->revision)
@@ -362,7 +362,7 @@ static int prepare_update(struct apiserver_call *call)
     json_t *wanted;
     int rc = 0;
 
-    if (call->verb == APISERVER_UPDATE && call->body != NULL)
+    if (call->verb == KUBE_VERB_UPDATE && call->body != NULL)
         rc = check_identity(call, call->body);
     if (rc != 0)
         return rc;
@@ -418,7 +418,7 @@ static void write_attempt(struct apiserver_call *call)
 
     attempt_reset(call);
     call->attempt++;
-    rc = call->verb == APISERVER_CREATE ? prepare_create(call) : prepare_update(call);
+    rc = call->verb == KUBE_VERB_CREATE ? prepare_create(call) : prepare_update(call);
     if (rc != 0) {
         apiserver_call_finish(call);
         return;
@@ -444,7 +444,7 @@ static void write_mutated(struct apiserver_call *call)
     }
     if (!is_sub(call, "status"))
         apiserver_schema_default(call);
-    if (call->verb == APISERVER_CREATE)
+    if (call->verb == KUBE_VERB_CREATE)
         kube_metadata_name(call->object);
     apiserver_schema_check(call);
     check_metadata(call);
@@ -535,7 +535,7 @@ static void write_validated(struct apiserver_call *call)
         return;
     }
     rc = commit(call, &stored);
-    if (rc == ERR_NOT_FOUND || (rc == ERR_EXISTS && call->verb != APISERVER_CREATE))
+    if (rc == ERR_NOT_FOUND || (rc == ERR_EXISTS && call->verb != KUBE_VERB_CREATE))
         rc = ERR_CONFLICT;
     if (rc == ERR_CONFLICT && !call->revision_given && call->attempt < APISERVER_ATTEMPTS_MAX) {
         write_attempt(call);

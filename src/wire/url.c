@@ -176,3 +176,15 @@ struct slice url_query_value(struct arena *arena, struct slice query, const char
             return value;
     return (struct slice){0};
 }
+
+bool url_query_is_true(struct arena *arena, struct slice query, const char *name)
+{
+    static const char *const truths[] = {"true", "1", "True", "TRUE", "t", "T"};
+    struct slice value = url_query_value(arena, query, name);
+
+    for (size_t i = 0; i < ARRAY_LEN(truths); i++) {
+        if (slice_eq_str(value, truths[i]))
+            return true;
+    }
+    return false;
+}

@@ -39,5 +39,7 @@ bool url_query_next(struct arena *arena, struct slice *query, struct slice *ret_
                     struct slice *ret_value);
 /* The first value of that name, decoded; data NULL when absent. */
 struct slice url_query_value(struct arena *arena, struct slice query, const char *name);
+/* Whether its first value says yes, as Go's strconv.ParseBool has it ("true", "1", "t"...). */
+bool url_query_is_true(struct arena *arena, struct slice query, const char *name);
 
 #endif

@@ -164,12 +164,24 @@ static void openapi_index(void **state)
     json_decref(groups);
 }
 
+static void version(void **state)
+{
+    json_t *document = kube_discovery_version(34, "v1.34.9");
+
+    (void)state;
+    assert_string_equal(json_path_string(document, "major"), "1");
+    assert_string_equal(json_path_string(document, "minor"), "34");
+    assert_string_equal(json_path_string(document, "minCompatibilityMinor"), "33");
+    assert_string_equal(json_path_string(document, "gitVersion"), "v1.34.9");
+    json_decref(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(old_lists),     cmocka_unit_test(old_subresources),
         cmocka_unit_test(aggregated),    cmocka_unit_test(what_is_not_there),
-        cmocka_unit_test(openapi_index),
+        cmocka_unit_test(openapi_index), cmocka_unit_test(version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

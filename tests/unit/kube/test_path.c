@@ -69,9 +69,49 @@ static void paths(void **state)
     }
 }
 
+static void verbs(void **state)
+{
+    static const struct {
+        const char *method, *path;
+        bool is_watch;
+        enum kube_path_verb verb;
+    } verb_cases[] = {
+        {"GET", "/api/v1/pods", false, KUBE_VERB_LIST},
+        {"GET", "/api/v1/pods", true, KUBE_VERB_WATCH},
+        {"GET", "/api/v1/nodes/n", true, KUBE_VERB_WATCH},
+        {"GET", "/api/v1/nodes/n", false, KUBE_VERB_GET},
+        {"POST", "/api/v1/nodes", false, KUBE_VERB_CREATE},
+        {"POST", "/api/v1/nodes", true, KUBE_VERB_CREATE},
+        {"POST", "/api/v1/nodes/n", false, KUBE_VERB_NONE},
+        {"POST", "/api/v1/namespaces/a/pods/p/eviction", false, KUBE_VERB_CREATE},
+        {"PUT", "/api/v1/nodes", false, KUBE_VERB_NONE},
+        {"PUT", "/api/v1/nodes/n/status", false, KUBE_VERB_UPDATE},
+        {"PATCH", "/api/v1/nodes", false, KUBE_VERB_NONE},
+        {"PATCH", "/api/v1/nodes/n", false, KUBE_VERB_PATCH},
+        {"DELETE", "/api/v1/nodes", false, KUBE_VERB_DELETE_COLLECTION},
+        {"DELETE", "/api/v1/nodes/n", false, KUBE_VERB_DELETE},
+        {"OPTIONS", "/api/v1/nodes", false, KUBE_VERB_NONE},
+        {"get", "/api/v1/nodes", false, KUBE_VERB_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(verb_cases); i++) {
+        struct arena arena;
+        struct kube_path path;
+        enum kube_path_verb verb;
+
+        arena_init(&arena, 0);
+        assert_int_equal(kube_path_parse(slice_str(verb_cases[i].path), &arena, &path), 0);
+        verb = kube_path_verb(&path, slice_str(verb_cases[i].method), verb_cases[i].is_watch);
+        if (verb != verb_cases[i].verb)
+            fail_msg("%s %s: %d", verb_cases[i].method, verb_cases[i].path, verb);
+        arena_deinit(&arena);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(paths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(paths), cmocka_unit_test(verbs)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

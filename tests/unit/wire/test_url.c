@@ -65,6 +65,11 @@ static void query_parameters_are_found(void **state)
     assert_non_null(url_query_value(&arena, query, "flag").data);
     assert_null(url_query_value(&arena, query, "none").data);
     assert_null(url_query_value(&arena, (struct slice){0}, "none").data);
+    assert_true(url_query_is_true(&arena, query, "watch"));
+    assert_true(url_query_is_true(&arena, SLICE("a=0&b=T"), "b"));
+    assert_false(url_query_is_true(&arena, SLICE("a=0&b=yes"), "b"));
+    assert_false(url_query_is_true(&arena, query, "flag"));
+    assert_false(url_query_is_true(&arena, query, "none"));
     arena_deinit(&arena);
 }
 
