@@ -26,7 +26,7 @@ SCALARS = {  # notation: (enum api_type, C type, has a has_ flag)
     "any": ("ANY", None, False),
 }
 FLAGS = {"cluster": None, "status": "STATUS", "scale": "SCALE", "generation": "GENERATION", "idle": "IDLE",
-         "virtual": "VIRTUAL"}
+         "virtual": "VIRTUAL", "body": "BODY"}
 
 
 # Columns whose cells src/api/table_cells.c computes.

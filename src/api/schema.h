@@ -118,6 +118,7 @@ enum api_kind_flag {
     API_KIND_SCALE = 8,       /* has the subresource scale */
     API_KIND_GENERATION = 16, /* metadata.generation counts changes of the spec */
     API_KIND_IDLE = 64,       /* stored by the sandbox, which does not act on it */
+    API_KIND_BODY = 128,      /* exists as a subresource's body only: discovery does not list it */
     API_KIND_VIRTUAL = 32, /* only created, never stored (reviews, TokenRequest, DeleteOptions) */
 };
 

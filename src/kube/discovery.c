@@ -204,6 +204,12 @@ static json_t *groups_document(const json_t *groups, bool is_core, bool is_aggre
                            list);
 }
 
+bool kube_discovery_is_aggregated(const struct kube_path *path, struct slice accept)
+{
+    return path != NULL && !path->group[0] && !path->version[0] &&
+           slice_find(accept, slice_str(KUBE_DISCOVERY_AGGREGATED)) >= 0;
+}
+
 json_t *kube_discovery_document(const json_t *groups, const struct kube_path *path,
                                 bool is_aggregated, const char *address)
 {

@@ -41,6 +41,9 @@ void kube_discovery_add_sub(json_t *resource, const char *name, const char *grou
 
 /* Whether the group has that version; version "": whether the group is there. */
 bool kube_discovery_has(const json_t *groups, const char *group, const char *version);
+/* Whether that is the path of a document that there is in the aggregated form too, and a client
+ * which accepts that wants it so. `path` may be NULL. */
+bool kube_discovery_is_aggregated(const struct kube_path *path, struct slice accept);
 /* The document of a path that names no resource: the groups (aggregated, when the client accepts
  * that), a group, or a version. `address` is the server's, "host:port". NULL: there is none. */
 json_t *kube_discovery_document(const json_t *groups, const struct kube_path *path,

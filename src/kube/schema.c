@@ -59,6 +59,27 @@ void kube_schema_decode(struct kube_type type, const char *version, json_t *obje
     api_check_decode(type.api, version, object, on_error, ctx);
 }
 
+void kube_schema_unknown_add(json_t **texts, const char *what, const char *path)
+{
+    if (*texts == NULL)
+        *texts = json_array();
+    if (json_array_size(*texts) < API_PROBLEMS_MAX)
+        json_array_append_new(*texts, json_sprintf("%s field \"%.480s\"", what, path));
+}
+
+char *kube_schema_unknown_text(const json_t *texts)
+{
+    struct buf text;
+    size_t i;
+    json_t *item;
+
+    buf_init(&text, 0);
+    buf_append_str(&text, "strict decoding error: ");
+    json_array_foreach(texts, i, item)
+        buf_printf(&text, "%s%s", i ? ", " : "", json_string_value(item));
+    return buf_take(&text);
+}
+
 void kube_schema_default(struct kube_type type, json_t *object)
 {
     if (type.api != NULL) {

@@ -24,6 +24,12 @@
 /* `type` is of a whole object. `version` is the kind's, for the names of types in messages. */
 void kube_schema_decode(struct kube_type type, const char *version, json_t *object,
                         api_on_decode_error *on_error, void *ctx);
+/* Gathers `WHAT field "PATH"`, "unknown" or "duplicate", in *texts (made when NULL), as far as
+ * API_PROBLEMS_MAX goes. */
+void kube_schema_unknown_add(json_t **texts, const char *what, const char *path);
+/* What fieldValidation=Strict says of them, "strict decoding error: ..."; mem_free it. */
+char *kube_schema_unknown_text(const json_t *texts);
+
 void kube_schema_default(struct kube_type type, json_t *object);
 /* `old` is the state that an update replaces, or NULL. */
 void kube_schema_check(struct kube_type type, const json_t *object, const json_t *old,

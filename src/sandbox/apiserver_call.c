@@ -93,6 +93,17 @@ static bool subresource_is_plain(const struct apiserver_call *call)
 
 void apiserver_call_run(struct apiserver_call *call)
 {
+    /* a watch needs a stream: apiserver_watch_start */
+    static void (*const runs[])(struct apiserver_call * call) = {
+        [KUBE_VERB_GET] = apiserver_read_get,
+        [KUBE_VERB_LIST] = apiserver_read_list,
+        [KUBE_VERB_CREATE] = apiserver_write_start,
+        [KUBE_VERB_UPDATE] = apiserver_write_start,
+        [KUBE_VERB_PATCH] = apiserver_write_start,
+        [KUBE_VERB_DELETE] = apiserver_delete_start,
+        [KUBE_VERB_DELETE_COLLECTION] = apiserver_delete_collection,
+    };
+
     if (kinds_is_metrics(call->kind) &&
         (call->verb == KUBE_VERB_GET || call->verb == KUBE_VERB_LIST)) {
         apiserver_metrics_run(call);
@@ -107,27 +118,8 @@ void apiserver_call_run(struct apiserver_call *call)
             run_method_refused(call);
         return;
     }
-    switch (call->verb) {
-    case KUBE_VERB_GET:
-        apiserver_read_get(call);
-        return;
-    case KUBE_VERB_LIST:
-        apiserver_read_list(call);
-        return;
-    case KUBE_VERB_CREATE:
-    case KUBE_VERB_UPDATE:
-    case KUBE_VERB_PATCH:
-        apiserver_write_start(call);
-        return;
-    case KUBE_VERB_DELETE:
-        apiserver_delete_start(call);
-        return;
-    case KUBE_VERB_DELETE_COLLECTION:
-        apiserver_delete_collection(call);
-        return;
-    case KUBE_VERB_WATCH: /* needs a stream: apiserver_watch_start */
-    case KUBE_VERB_NONE:
-        break;
-    }
-    run_method_refused(call);
+    if (runs[call->verb] != NULL)
+        runs[call->verb](call);
+    else
+        run_method_refused(call);
 }

@@ -13,24 +13,11 @@
 #include "kube/schema.h"
 #include "sandbox/apiserver_int.h"
 
-#include <stdio.h>
-
 /* --- decoding --- */
-
-static void unknown_add(struct apiserver_call *call, const char *what, const char *path)
-{
-    char text[512];
-
-    snprintf(text, sizeof text, "%s field \"%s\"", what, path);
-    if (call->unknown == NULL)
-        call->unknown = json_array();
-    if (json_array_size(call->unknown) < API_PROBLEMS_MAX)
-        json_array_append_new(call->unknown, json_string_slice(slice_str(text)));
-}
 
 static void on_duplicate(const char *path, void *ctx)
 {
-    unknown_add(ctx, "duplicate", path);
+    kube_schema_unknown_add(&((struct apiserver_call *)ctx)->unknown, "duplicate", path);
 }
 
 void apiserver_schema_duplicates(struct apiserver_call *call, struct slice text)
@@ -60,7 +47,7 @@ static void decode_on_error(const struct api_decode_error *error, void *ctx)
     struct apiserver_call *call = ctx;
 
     if (error->unknown_field != NULL)
-        unknown_add(call, "unknown", error->unknown_field);
+        kube_schema_unknown_add(&call->unknown, "unknown", error->unknown_field);
     else if (call->status == 0)
         fail_decoding(call, error->type_text);
 }
@@ -69,7 +56,7 @@ static void decode_on_error(const struct api_decode_error *error, void *ctx)
 static int unknown_judge(struct apiserver_call *call)
 {
     struct slice level = apiserver_call_query(call, "fieldValidation");
-    struct buf text;
+    char *text;
     size_t i;
     json_t *item;
 
@@ -80,12 +67,9 @@ static int unknown_judge(struct apiserver_call *call)
             apiserver_call_warn(call, "%s", json_string_value(item));
         return 0;
     }
-    buf_init(&text, 0);
-    buf_printf(&text, "strict decoding error: ");
-    json_array_foreach(call->unknown, i, item)
-        buf_printf(&text, "%s%s", i ? ", " : "", json_string_value(item));
-    fail_decoding(call, text.data);
-    buf_deinit(&text);
+    text = kube_schema_unknown_text(call->unknown);
+    fail_decoding(call, text);
+    mem_free(text);
     return ERR_INVALID;
 }
 

@@ -124,6 +124,13 @@ static void aggregated(void **state)
         "\"responseKind\": {\"group\": \"\", \"version\": \"v1\", \"kind\": \"Node\"}, "
         "\"scope\": \"Cluster\", \"singularResource\": \"one\", \"verbs\": [\"get\"], " NAMES
         ", \"subresources\": []}]}]}]}");
+    assert_true(kube_discovery_is_aggregated(&(struct kube_path){.group = "", .version = ""},
+                                             SLICE("application/json;" KUBE_DISCOVERY_AGGREGATED)));
+    assert_false(kube_discovery_is_aggregated(&(struct kube_path){.group = "", .version = ""},
+                                              SLICE("application/json")));
+    assert_false(kube_discovery_is_aggregated(&(struct kube_path){.group = "sea", .version = ""},
+                                              SLICE(KUBE_DISCOVERY_AGGREGATED)));
+    assert_false(kube_discovery_is_aggregated(NULL, SLICE(KUBE_DISCOVERY_AGGREGATED)));
     assert_string_equal(json_path_string(groups, "[1].metadata.name"), "sea");
     assert_string_equal(json_path_string(groups, "[1].versions[1].version"), "v1");
     assert_string_equal(

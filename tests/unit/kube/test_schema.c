@@ -128,13 +128,30 @@ static void check(void **state)
     json_decref(boat);
 }
 
+static void unknown_fields(void **state)
+{
+    json_t *texts = NULL;
+    char *text;
+
+    (void)state;
+    kube_schema_unknown_add(&texts, "unknown", "spec.\xff");
+    kube_schema_unknown_add(&texts, "duplicate", "spec.a");
+    kube_schema_unknown_add(&texts, "unknown", "spec.b");
+    text = kube_schema_unknown_text(texts);
+    assert_non_null(strstr(text, "duplicate field \"spec.a\", unknown field \"spec.b\""));
+    assert_int_equal(strncmp(text, "strict decoding error: ", 23), 0);
+    free(text);
+    for (size_t i = 0; i < 2 * (size_t)API_PROBLEMS_MAX; i++)
+        kube_schema_unknown_add(&texts, "unknown", "x");
+    assert_int_equal(json_array_size(texts), API_PROBLEMS_MAX);
+    json_decref(texts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decode),
-        cmocka_unit_test(wrong_types),
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(check),
+        cmocka_unit_test(decode), cmocka_unit_test(wrong_types),    cmocka_unit_test(defaults),
+        cmocka_unit_test(check),  cmocka_unit_test(unknown_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
