@@ -5,28 +5,21 @@
  *   /version, /openid/v1/jwks
  *   /openapi/v3[/...]          per group-version: a PATCH with fieldValidation for every kind, and
  *                              the schemas for kubectl explain (kube-api reference, section 1)
- *
- * /openapi/v2 is an empty document, in apiserver_http.c.
+ *   /openapi/v2                the same of all of them at once
  *
  * Place   apiserver_http.c, for paths that are no resources
  * Owns    server->groups: what kube/discovery.c gathered, until a definition changes
  */
 #include "api/openapi.h"
+#include "api/openapi_v2.h"
 #include "kube/discovery.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- resources --- */
 
-/* Kinds that exist as subresources' bodies only. */
 static bool is_listed(const struct kind *kind)
 {
-    static const char *const hidden[] = {"tokenrequests", "evictions", "bindings", "scales"};
-
-    for (size_t i = 0; i < ARRAY_LEN(hidden); i++) {
-        if (strcmp(kind->plural, hidden[i]) == 0)
-            return false;
-    }
-    return kind->served;
+    return kind->served && !(kind->api != NULL && kind->api->flags & API_KIND_BODY);
 }
 
 struct gathering {
@@ -72,8 +65,9 @@ const json_t *apiserver_discovery_groups(struct sandbox_apiserver *server)
     return server->groups;
 }
 
-/* --- OpenAPI v3 --- */
+/* --- OpenAPI --- */
 
+/* `path` NULL: of all versions of all groups. */
 static json_t *openapi_document(const struct sandbox_apiserver *server,
                                 const struct kube_path *path)
 {
@@ -82,8 +76,8 @@ static json_t *openapi_document(const struct sandbox_apiserver *server,
     for (size_t i = 0; i < server->kinds.items.count; i++) {
         const struct kind *kind = server->kinds.items.items[i];
 
-        if (!kind->served || strcmp(kind->group, path->group) != 0 ||
-            strcmp(kind->version, path->version) != 0)
+        if (!kind->served || (path != NULL && (strcmp(kind->group, path->group) != 0 ||
+                                               strcmp(kind->version, path->version) != 0)))
             continue;
         if (kind->api != NULL)
             openapi_kind_add(document, kind->api, kind->version);
@@ -106,6 +100,15 @@ static json_t *openapi_v3(struct apiserver_call *call, struct slice rest)
     if (kube_path_parse(rest, &call->arena, &path) != 0 || path.plural[0])
         return NULL;
     return openapi_document(call->server, &path);
+}
+
+static json_t *openapi_v2(const struct sandbox_apiserver *server)
+{
+    json_t *v3 = openapi_document(server, NULL);
+    json_t *v2 = v3 ? openapi_v2_new(v3) : NULL;
+
+    json_decref(v3);
+    return v2;
 }
 
 /* --- dispatch --- */
@@ -140,6 +143,8 @@ bool apiserver_discovery_run(struct apiserver_call *call, struct slice target,
         api_run(call, path, is_aggregated);
     else if (slice_starts_with(target, v3))
         call->result = openapi_v3(call, slice_from(target, v3.len));
+    else if (slice_eq_str(target, "/openapi/v2"))
+        call->result = openapi_v2(call->server);
     else if (slice_eq_str(target, "/version"))
         call->result = kube_discovery_version(34, "v1.34.4+weft");
     else if (slice_eq_str(target, "/openid/v1/jwks"))

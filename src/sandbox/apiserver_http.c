@@ -7,6 +7,7 @@
  * Place   http/server's on_stream
  * Owns    struct request: alive until the stream closed and its call is done
  */
+#include "api/openapi_v2.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kube/discovery.h"
@@ -201,6 +202,12 @@ static void respond_now(struct request *request)
     apiserver_http_respond(request->call, request->stream);
 }
 
+static void refuse(struct request *request, unsigned status, const char *reason, const char *why)
+{
+    apiserver_fail(request->call, status, reason, "%s", why);
+    respond_now(request);
+}
+
 static void run_call(struct request *request)
 {
     request->busy = true;
@@ -259,13 +266,11 @@ static void resource_run(struct request *request, const struct kube_path *path, 
     if (is_node_stream(call)) {
         hand_over(request, apiserver_stream_start);
     } else if (call->accept == KUBE_ACCEPT_NONE) {
-        apiserver_fail(call, 406, "NotAcceptable",
-                       "406: Not Acceptable\n\nAvailable representations: " KUBE_MEDIA_OBJECTS);
-        respond_now(request);
+        refuse(request, 406, "NotAcceptable",
+               "406: Not Acceptable\n\nAvailable representations: " KUBE_MEDIA_OBJECTS);
     } else if (call->verb == KUBE_VERB_NONE) {
-        apiserver_fail(call, 405, "MethodNotAllowed",
-                       "the server does not allow this method on the requested resource");
-        respond_now(request);
+        refuse(request, 405, "MethodNotAllowed",
+               "the server does not allow this method on the requested resource");
     } else if (call->verb == KUBE_VERB_WATCH && !call->kind->is_virtual) {
         hand_over(request, apiserver_watch_start);
     } else if (end) {
@@ -275,37 +280,26 @@ static void resource_run(struct request *request, const struct kube_path *path, 
     }
 }
 
-/* OpenAPI v2 without a single path, in the protobuf form that kubectl alone accepts:
- * Document{swagger(1) "2.0", info(2){title(1) "weft", version(2) "v1"}, paths(8){}}. It is asked
- * for kinds that v3 does not have; kubectl then goes on and names the unknown kind. */
-static const char openapi_v2[] = "\x0a\x03"
-                                 "2.0"
-                                 "\x12\x0a\x0a\x04"
-                                 "weft"
-                                 "\x12\x02"
-                                 "v1"
-                                 "\x42\x00";
-
 /* `path` is NULL for a target that is not below /api or /apis. */
 static void discovery_run(struct request *request, struct slice target,
                           const struct kube_path *path)
 {
     struct apiserver_call *call = request->call;
-    bool is_aggregated = path != NULL && !path->group[0] && !path->version[0] &&
-                         slice_find(header_value(request->stream, "accept"),
-                                    slice_str(KUBE_DISCOVERY_AGGREGATED)) >= 0;
+    struct http_stream *stream = request->stream;
+    struct slice accept = header_value(stream, "accept");
+    bool is_aggregated = kube_discovery_is_aggregated(path, accept);
 
     call->accept = KUBE_ACCEPT_JSON;
-    if (slice_eq_str(target, "/openapi/v2"))
-        http_stream_respond(request->stream, 200,
-                            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-                            slice_make(openapi_v2, sizeof openapi_v2 - 1));
-    else if (!apiserver_discovery_run(call, target, path, is_aggregated))
-        send_text(request->stream, 404, "404 page not found\n");
-    else
-        send_json(call, request->stream, call->result,
+    if (!apiserver_discovery_run(call, target, path, is_aggregated)) {
+        send_text(stream, 404, "404 page not found\n");
+    } else if (slice_eq_str(target, "/openapi/v2") && openapi_v2_wants_protobuf(accept) &&
+               openapi_v2_encode(call->result, &call->text) == 0) {
+        send_body(call, stream, OPENAPI_V2_PROTOBUF, buf_slice(&call->text));
+    } else {
+        send_json(call, stream, call->result,
                   is_aggregated ? "application/json;" KUBE_DISCOVERY_AGGREGATED
                                 : "application/json");
+    }
 }
 
 /* Anybody may ask. */

@@ -174,6 +174,25 @@ MUST_USE int proto_any_unpack(const struct pb_any *any, const struct proto_messa
                               struct arena *arena, void **ret, struct proto_report *report,
                               struct error *err);
 
+/* For messages without a table, field by field: a tag, then its value. A message or text in a field
+ * is a run of bytes: tag, begin, the bytes, end (proto_run_end puts the length in front). Nothing
+ * is appended when `out` is full: see its `failed`. */
+enum {
+    PROTO_WIRE_VARINT = 0,
+    PROTO_WIRE_64 = 1,
+    PROTO_WIRE_BYTES = 2,
+    PROTO_WIRE_GROUP = 3,
+    PROTO_WIRE_GROUP_END = 4,
+    PROTO_WIRE_32 = 5,
+};
+void proto_put_tag(struct buf *out, uint32_t number, unsigned wire);
+void proto_put_varint(struct buf *out, uint64_t value);
+/* 4 or 8 bytes as they lie in memory. */
+void proto_put_fixed(struct buf *out, const void *value, size_t size);
+/* Returns the run's start, for the end. */
+size_t proto_run_begin(struct buf *out);
+void proto_run_end(struct buf *out, size_t start);
+
 /* The declared name of an enum's number, or NULL. */
 const char *proto_enum_name(const struct proto_enum *values, int32_t number);
 

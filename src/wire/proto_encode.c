@@ -12,7 +12,7 @@
 
 enum { VARINT_MAX = 10 };
 
-static void varint_append(struct buf *out, uint64_t value)
+void proto_put_varint(struct buf *out, uint64_t value)
 {
     char *to = buf_reserve(out, VARINT_MAX);
     size_t len = 0;
@@ -38,14 +38,13 @@ static size_t varint_size(uint64_t value)
     return size;
 }
 
-/* Starts a run of bytes whose length comes later; returns where it starts. */
-static size_t run_begin(struct buf *out)
+size_t proto_run_begin(struct buf *out)
 {
     buf_append_char(out, 0);
     return out->len;
 }
 
-static void run_end(struct buf *out, size_t start)
+void proto_run_end(struct buf *out, size_t start)
 {
     size_t len = out->len - start;
     size_t more = varint_size(len) - 1;
@@ -65,17 +64,18 @@ static void run_end(struct buf *out, size_t start)
     *at = (char)len;
 }
 
-static void fixed_append(struct buf *out, const void *value, size_t size)
+void proto_put_fixed(struct buf *out, const void *value, size_t size)
 {
     /* little endian on the wire; every machine that weft builds for is, see below */
     buf_append(out, slice_make(value, size));
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fixed_append and fixed_read swap bytes");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "proto_put_fixed and fixed_read swap bytes");
 
-static void tag_append(struct buf *out, uint32_t number, unsigned wire)
+void proto_put_tag(struct buf *out, uint32_t number, unsigned wire)
 {
-    varint_append(out, (uint64_t)number << 3 | wire);
+    proto_put_varint(out, (uint64_t)number << 3 | wire);
 }
 
 /* The value as it goes into a varint. */
@@ -111,17 +111,17 @@ static void value_append(struct buf *out, const struct proto_field *field, const
 
     switch (proto_wire_type(field->type)) {
     case PROTO_WIRE_64:
-        fixed_append(out, at, 8);
+        proto_put_fixed(out, at, 8);
         break;
     case PROTO_WIRE_32:
-        fixed_append(out, at, 4);
+        proto_put_fixed(out, at, 4);
         break;
     case PROTO_WIRE_BYTES:
-        varint_append(out, text->len);
+        proto_put_varint(out, text->len);
         buf_append(out, *text);
         break;
     default:
-        varint_append(out, varint_value(field->type, at));
+        proto_put_varint(out, varint_value(field->type, at));
     }
 }
 
@@ -130,14 +130,14 @@ static void message_append(struct buf *out, const struct proto_message *desc, co
 /* One element with its tag. `at` points at the stored value (for a message, at the pointer). */
 static void element_append(struct buf *out, const struct proto_field *field, const void *at)
 {
-    tag_append(out, field->number, proto_wire_type(field->type));
+    proto_put_tag(out, field->number, proto_wire_type(field->type));
     if (field->type == PROTO_MESSAGE) {
-        size_t start = run_begin(out);
+        size_t start = proto_run_begin(out);
         const void *message = field->flags & PROTO_INLINE ? at : *(const void *const *)at;
 
         if (message) /* an element or oneof member left NULL counts as the empty message */
             message_append(out, field->message, message);
-        run_end(out, start);
+        proto_run_end(out, start);
         return;
     }
     value_append(out, field, at);
@@ -152,13 +152,13 @@ static void wrapper_append(struct buf *out, const struct proto_field *field, con
                      : memcmp(at, zeros, proto_field_size(field)) == 0;
     size_t start;
 
-    tag_append(out, field->number, PROTO_WIRE_BYTES);
-    start = run_begin(out);
+    proto_put_tag(out, field->number, PROTO_WIRE_BYTES);
+    start = proto_run_begin(out);
     if (!zero) {
-        tag_append(out, 1, proto_wire_type(field->type));
+        proto_put_tag(out, 1, proto_wire_type(field->type));
         value_append(out, field, at);
     }
-    run_end(out, start);
+    proto_run_end(out, start);
 }
 
 static void repeated_append(struct buf *out, const struct proto_field *field, const void *message)
@@ -175,11 +175,11 @@ static void repeated_append(struct buf *out, const struct proto_field *field, co
             element_append(out, field, items + i * size);
         return;
     }
-    tag_append(out, field->number, PROTO_WIRE_BYTES);
-    start = run_begin(out);
+    proto_put_tag(out, field->number, PROTO_WIRE_BYTES);
+    start = proto_run_begin(out);
     for (size_t i = 0; i < count && !out->failed; i++)
         value_append(out, field, items + i * size);
-    run_end(out, start);
+    proto_run_end(out, start);
 }
 
 static void message_append(struct buf *out, const struct proto_message *desc, const void *message)

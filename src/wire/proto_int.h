@@ -15,15 +15,6 @@ enum {
     PROTO_PATH_MAX = 1024,
 };
 
-enum {
-    PROTO_WIRE_VARINT = 0,
-    PROTO_WIRE_64 = 1,
-    PROTO_WIRE_BYTES = 2,
-    PROTO_WIRE_GROUP = 3,
-    PROTO_WIRE_GROUP_END = 4,
-    PROTO_WIRE_32 = 5,
-};
-
 /* A place in the message: linked frames on the stack, joined only when someone asks. */
 struct proto_path {
     const struct proto_path *parent;

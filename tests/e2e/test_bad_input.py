@@ -121,6 +121,15 @@ def test_explain(cluster):
     assert "does not exist" in cluster.fails("explain", "pod.spec.nothing")
 
 
+def test_explain_of_openapi_v2(cluster):
+    """The protobuf document of older clients, of a built-in and of a custom kind."""
+    told = cluster.out("explain", "deployment.spec.template.spec.containers.ports", "--output=plaintext-openapiv2")
+    for line in ("RESOURCE: ports <[]Object>", "containerPort\t<integer> -required-", "hostIP\t<string>"):
+        assert line in told, told
+    told = cluster.out("explain", "virtualservice.spec.http", "--output=plaintext-openapiv2")
+    assert "VERSION:  networking.istio.io/v1" in told and "timeout\t<string>" in told, told
+
+
 def virtual_service(name, host, destination, extra=""):
     return f"""
 apiVersion: networking.istio.io/v1
