@@ -162,7 +162,7 @@ static void service_update(struct node *node, const json_t *service)
 {
     const struct slices_source source = {.next = slice_next, .ctx = node};
 
-    net_rules_service_set(agent_of(node)->rules, service, &source);
+    service_rules_set(net_rules_change(agent_of(node)->rules), service, &source);
 }
 
 static void on_service(struct kube_cache *cache, enum kube_change change, json_t *object,
@@ -173,7 +173,7 @@ static void on_service(struct kube_cache *cache, enum kube_change change, json_t
     (void)cache;
     (void)old;
     if (change == KUBE_DELETED)
-        net_rules_service_remove(agent_of(node)->rules, object);
+        service_rules_remove(net_rules_change(agent_of(node)->rules), object);
     else
         service_update(node, object);
 }
@@ -195,7 +195,7 @@ static void on_slice(struct kube_cache *cache, enum kube_change change, json_t *
 
 void node_pod_address(struct node_pod *pod, bool present)
 {
-    net_rules_pod_set(agent_of(pod->node)->rules, pod->ip, present);
+    service_rules_pod_set(net_rules_change(agent_of(pod->node)->rules), pod->ip, present);
 }
 
 /* --- exits --- */

@@ -12,7 +12,7 @@
 #include "io/loop.h"
 #include "io/udp.h"
 #include "kube/dns_server.h"
-#include "sandbox/net_rules.h"
+#include "kube/service_rules.h"
 
 static json_t *parse(const char *text)
 {
@@ -83,7 +83,7 @@ static json_t *service_get(const char *ns, const char *name, void *ctx)
 static void every_address_leads_to_the_ready_endpoints(void **state)
 {
     const struct slices_source source = {.next = slice_next};
-    json_t *targets = net_rules_targets(services[0], &source, "10.3.0.2");
+    json_t *targets = service_rules_targets(services[0], &source, "10.3.0.2");
     json_t *expected = parse("{\"10.0.0.5 . tcp . 80\": \"10.1.0.3 . 8080, 10.1.0.9 . 8080\", "
                              "\"10.2.0.1 . tcp . 80\": \"10.1.0.3 . 8080, 10.1.0.9 . 8080\", "
                              "\"10.0.0.5 . udp . 53\": \"\", \"10.2.0.1 . udp . 53\": \"\"}");
@@ -92,7 +92,7 @@ static void every_address_leads_to_the_ready_endpoints(void **state)
     assert_true(json_equal(targets, expected));
     json_decref(targets);
     json_decref(expected);
-    targets = net_rules_targets(services[1], &source, "10.3.0.2");
+    targets = service_rules_targets(services[1], &source, "10.3.0.2");
     assert_int_equal(json_object_size(targets), 0);
     json_decref(targets);
 }
@@ -110,7 +110,7 @@ static void terminating_endpoints_serve_when_nothing_else_does(void **state)
         "\"endpoints\": [{\"addresses\": [\"10.1.0.9\"], \"conditions\": {\"ready\": false, "
         "\"serving\": true, \"terminating\": true}}, {\"addresses\": [\"10.1.0.8\"], "
         "\"conditions\": {\"ready\": false, \"serving\": false}}]}");
-    targets = net_rules_targets(services[0], &source, "10.3.0.2");
+    targets = service_rules_targets(services[0], &source, "10.3.0.2");
     assert_string_equal(json_get_string(targets, "10.0.0.5 . tcp . 80"), "10.1.0.9 . 8080");
     json_decref(targets);
     json_decref(slices[0]);
@@ -124,7 +124,7 @@ static void node_ports_and_affinity(void **state)
         "{\"metadata\": {\"name\": \"web\", \"namespace\": \"demo\"}, \"spec\": {\"clusterIP\": "
         "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"externalIPs\": [\"192.0.2.7\"], "
         "\"ports\": [{\"name\": \"http\", \"port\": 80, \"nodePort\": 30080}]}}");
-    json_t *targets = net_rules_targets(service, &source, "10.3.0.2");
+    json_t *targets = service_rules_targets(service, &source, "10.3.0.2");
     const char *wanted = "sticky 10.1.0.3 . 8080, 10.1.0.9 . 8080";
 
     (void)state;
@@ -134,6 +134,55 @@ static void node_ports_and_affinity(void **state)
     assert_string_equal(json_get_string(targets, "10.3.0.2 . tcp . 30080"), wanted);
     json_decref(targets);
     json_decref(service);
+}
+
+/* --- rules --- */
+
+static void text_check(struct service_rules *rules, const char *expected)
+{
+    SCOPED(mem_drop) char *text = service_rules_take(rules);
+
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    assert_null(service_rules_take(rules));
+}
+
+static void only_what_changed_is_written(void **state)
+{
+    static const struct service_rules_options options = {
+        .table = "t", .node_ip = "10.3.0.2", .reject_cidrs = {"10.0.0.0/16", "10.2.0.0/24"}};
+    const struct slices_source source = {.next = slice_next};
+    struct service_rules *rules = service_rules_new(&options);
+    SCOPED(mem_drop) char *start = service_rules_take(rules);
+    SCOPED(json_drop) json_t *changed = json_deep_copy(services[0]);
+    SCOPED(mem_drop) char *all = NULL;
+
+    (void)state;
+    assert_true(strncmp(start, "add table ip t\ndelete table ip t\ntable ip t {\n", 46) == 0);
+    assert_non_null(strstr(start, "ip daddr { 10.0.0.0/16, 10.2.0.0/24 } reject\n"));
+    json_object_del(json_object_get(changed, "status"), "loadBalancer");
+    json_array_remove(json_path_get(changed, "spec.ports"), 1);
+    service_rules_set(rules, changed, &source);
+    text_check(rules, "add chain ip t s_7f71ab030aa649f6\nflush chain ip t s_7f71ab030aa649f6\n"
+                      "add rule ip t s_7f71ab030aa649f6 meta l4proto tcp dnat to "
+                      "numgen random mod 2 map { 0 : 10.1.0.3 . 8080, 1 : 10.1.0.9 . 8080 }\n"
+                      "add element ip t services { 10.0.0.5 . tcp . 80 : goto "
+                      "s_7f71ab030aa649f6 }\n");
+    service_rules_set(rules, changed, &source); /* nothing new */
+    assert_null(service_rules_take(rules));
+    service_rules_pod_set(rules, "10.1.0.3", true);
+    service_rules_pod_set(rules, "10.1.0.3", true);
+    text_check(rules, "add element ip t hairpin { 10.1.0.3 . 10.1.0.3 }\n");
+    service_rules_restart(rules);
+    all = service_rules_take(rules);
+    assert_non_null(strstr(all, "services { 10.0.0.5 . tcp . 80 : goto s_7f71ab030aa649f6 }"));
+    assert_non_null(strstr(all, "hairpin { 10.1.0.3 . 10.1.0.3 }"));
+    service_rules_remove(rules, changed);
+    text_check(rules, "delete element ip t services { 10.0.0.5 . tcp . 80 }\n"
+                      "flush chain ip t s_7f71ab030aa649f6\n");
+    service_rules_pod_set(rules, "10.1.0.3", false);
+    text_check(rules, "delete element ip t hairpin { 10.1.0.3 . 10.1.0.3 }\n");
+    service_rules_free(rules);
 }
 
 static void the_zone_answers_as_kubernetes_does(void **state)
@@ -372,6 +421,7 @@ int main(void)
         cmocka_unit_test(every_address_leads_to_the_ready_endpoints),
         cmocka_unit_test(terminating_endpoints_serve_when_nothing_else_does),
         cmocka_unit_test(node_ports_and_affinity),
+        cmocka_unit_test(only_what_changed_is_written),
         cmocka_unit_test(the_zone_answers_as_kubernetes_does),
         cmocka_unit_test(names_of_the_zone_are_answered_and_others_forwarded),
         cmocka_unit_test(answers_come_over_tcp),
