@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kubectl attach: the living ends of a container's first program, by way of its conmon.
- *
- *   bundle/attach  packets: out of it one byte (2 stdout, 3 stderr) and text; into it the bytes of
- *                  stdin, whose end closes the program's
- *
- * What was written before the attachment is in the log, not here.
- */
+/* Sessions of attach, see attach.h. */
+#include "kube/attach.h"
+
 #include "base/mem.h"
 #include "io/packets.h"
 #include "kube/channels.h"
-#include "sandbox/node_http.h"
-#include "wire/url.h"
 
 enum { STDERR_TAG = 3 };
 
 struct session {
     struct channels *channels;
     struct packets *packets;
-    bool with_input;
-    char bundle[INSTANCE_PATH_SIZE];
+    struct attach_options options;
+    char *folder; /* what options.folder points to */
 };
 
 /* --- from the container --- */
@@ -49,7 +43,7 @@ static void on_input(struct slice bytes, void *ctx)
 {
     struct session *session = ctx;
 
-    if (session->with_input && packets_send(session->packets, bytes) == ERR_AGAIN)
+    if (session->options.with_input && packets_send(session->packets, bytes) == ERR_AGAIN)
         channels_read_pause(session->channels);
 }
 
@@ -57,13 +51,15 @@ static void on_input_end(void *ctx)
 {
     struct session *session = ctx;
 
-    if (session->with_input)
+    if (session->options.with_input)
         packets_send_end(session->packets);
 }
 
 static void on_resize(unsigned columns, unsigned rows, void *ctx)
 {
-    oci_container_resize(((struct session *)ctx)->bundle, columns, rows);
+    struct session *session = ctx;
+
+    session->options.resize(session->options.folder, columns, rows);
 }
 
 static void on_writable(void *ctx)
@@ -76,40 +72,33 @@ static void on_close(void *ctx)
     struct session *session = ctx;
 
     packets_free(session->packets);
+    mem_free(session->folder);
     mem_free(session);
 }
 
-void node_attach_serve(struct node *node, struct http_stream *stream,
-                       struct node_container *container, struct slice query)
+int attach_start(struct loop *loop, struct http_stream *stream,
+                 const struct attach_options *options, struct error *err)
 {
+    static const struct packets_events packets_events = {
+        .on_packet = on_packet, .on_sent = on_sent, .on_end = on_end};
     static const struct channels_events events = {.on_input = on_input,
                                                   .on_input_end = on_input_end,
                                                   .on_resize = on_resize,
                                                   .on_writable = on_writable,
                                                   .on_close = on_close};
-    static const struct packets_events packets_events = {
-        .on_packet = on_packet, .on_sent = on_sent, .on_end = on_end};
     struct session *session;
-    struct error err = {0};
+    int rc;
 
-    if (!channels_are_asked(stream)) {
-        node_http_refuse(stream, 400, "attach needs a WebSocket with v5.channel.k8s.io");
-        return;
-    }
-    if (container->life->state != CONTAINER_RUNNING) {
-        node_http_refuse(stream, 400, "container %s is not running", container->life->name);
-        return;
-    }
+    if (!channels_are_asked(stream))
+        return err_set(err, ERR_UNSUPPORTED, "attach needs a WebSocket with v5.channel.k8s.io");
     session = MEM_NEW(struct session);
-    session->with_input =
-        slice_eq_str(url_query_value(http_stream_arena(stream), query, "stdin"), "true");
-    node_container_bundle(container, container->life->attempt, session->bundle);
-    if (packets_connect(node->loop, session->bundle, "attach", &packets_events, session,
-                        &session->packets, &err) < 0) {
-        node_http_refuse(stream, 500, "%s", err.reason);
+    session->options = *options;
+    session->options.folder = session->folder = mem_strdup(options->folder);
+    rc = packets_connect(loop, options->folder, "attach", &packets_events, session,
+                         &session->packets, err);
+    if (rc == 0 && (rc = channels_accept(stream, &events, session, &session->channels)) < 0)
+        err_set(err, rc, "the client's stream takes no channels");
+    if (rc < 0)
         on_close(session);
-    } else if (channels_accept(stream, &events, session, &session->channels) < 0) {
-        http_stream_reset(stream, HTTP_RESET_LOCAL);
-        on_close(session);
-    }
+    return rc;
 }
