@@ -38,20 +38,13 @@ void node_container_init(struct node_container *c, struct node_pod *pod, struct 
     container_init(life, pod->first_object, spec, init, on_event, c);
     c->pod = pod;
     c->life = life;
-    for (size_t i = 0; i < PROBE_COUNT; i++) {
-        static const char *const keys[PROBE_COUNT] = {"startupProbe", "livenessProbe",
-                                                      "readinessProbe"};
-
-        c->probes[i].container = c;
-        c->probes[i].kind = (enum node_probe_kind)i;
-        c->probes[i].spec = json_object_get(spec, keys[i]);
-    }
+    node_probes_init(c);
 }
 
 void node_container_deinit(struct node_container *c)
 {
-    node_probes_stop(c);
-    node_action_cancel(c->hook);
+    pod_probes_stop(&c->probes);
+    pod_action_cancel(c->hook);
     container_deinit(c->life);
 }
 
@@ -140,7 +133,7 @@ static void start_failed(struct node_container *c, const struct node_start_resul
 
 static void hook_drop(struct node_container *c)
 {
-    node_action_cancel(c->hook);
+    pod_action_cancel(c->hook);
     c->hook = NULL;
     c->hook_running = false;
 }
@@ -166,7 +159,7 @@ static void post_start(struct node_container *c)
     if (!hook)
         return;
     c->hook_running = true;
-    rc = node_action_start(c, hook, HOOK_TIMEOUT_MS, true, on_post_start, c, &c->hook);
+    rc = pod_action_start(&c->target, hook, HOOK_TIMEOUT_MS, true, on_post_start, c, &c->hook);
     if (rc < 0)
         on_post_start(false, err_text(rc), c);
 }
@@ -186,7 +179,7 @@ void node_container_started(struct node_container *c, const struct node_start_re
     if (c->life->state != CONTAINER_RUNNING)
         return;
     post_start(c);
-    node_probes_start(c);
+    pod_probes_start(&c->probes, c->life->started);
 }
 
 /* --- the end --- */
@@ -266,7 +259,7 @@ static void clear_start(struct node_container *c)
 
 static void run_over(struct node_container *c)
 {
-    node_probes_stop(c);
+    pod_probes_stop(&c->probes);
     hook_drop(c);
     c->stop_stage = STOP_NONE;
     clear_start(c);
@@ -338,7 +331,7 @@ static void stop_begin(struct node_container *c)
         signal_send(c, "TERM");
         return;
     }
-    rc = node_action_start(c, hook, HOOK_TIMEOUT_MS, true, on_pre_stop, c, &c->hook);
+    rc = pod_action_start(&c->target, hook, HOOK_TIMEOUT_MS, true, on_pre_stop, c, &c->hook);
     if (rc < 0)
         on_pre_stop(false, err_text(rc), c);
 }
@@ -350,7 +343,7 @@ void node_container_stop(struct node_container *c, int64_t grace_s, const char *
     if (c->life->state != CONTAINER_RUNNING)
         return;
     if (c->stop_stage == STOP_NONE) {
-        node_probes_stop(c);
+        pod_probes_stop(&c->probes);
         c->kill_at_ms = kill_at_ms;
         if (strcmp(reason, "Stopping container") == 0) {
             node_event(c->pod, c, false, "Killing", "Stopping container %s", c->life->name);
@@ -425,7 +418,7 @@ void node_container_adopt(struct node_container *c)
                oci_container_is_running(&c->pod->node->instance->runtime, c->life->id)) {
         c->life->state = CONTAINER_RUNNING;
         c->life->started = true; /* as it was: a restart of the agent takes nobody out of service */
-        node_probes_start(c);
+        pod_probes_start(&c->probes, c->life->started);
         c->life->ready = true;
     } else {
         node_container_exited(c, code, finished_ms);

@@ -23,6 +23,7 @@
 #include "kube/cache.h"
 #include "kube/client.h"
 #include "kube/container.h"
+#include "kube/pod_probe.h"
 #include "kube/pod_view.h"
 #include "oci/container.h"
 #include "oci/record.h"
@@ -48,25 +49,6 @@ struct node {
     bool orphans_checked;     /* the first list of pods was compared with the disk */
 };
 
-/* --- probes --- */
-
-enum node_probe_kind { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS, PROBE_COUNT };
-
-struct node_container;
-
-struct node_probe {
-    struct node_container *container;
-    enum node_probe_kind kind;
-    const json_t *spec; /* borrowed from the pod's object; NULL: no such probe */
-    struct loop_timer timer;
-    unsigned failures; /* in a row */
-    unsigned successes;
-    bool succeeded_once;
-    uint64_t counted_ms; /* when a failure was counted last */
-    /* one attempt */
-    struct node_action *attempt; /* NULL: none runs */
-};
-
 /* --- containers --- */
 
 enum node_stop_stage { STOP_NONE, STOP_HOOK, STOP_TERM, STOP_KILL };
@@ -77,8 +59,9 @@ struct node_container {
     bool hook_running;      /* postStart */
     enum node_stop_stage stop_stage;
     uint64_t kill_at_ms;
-    struct node_action *hook; /* postStart or preStop that runs */
-    struct node_probe probes[PROBE_COUNT];
+    struct pod_action_target target; /* of hooks and probes */
+    struct pod_action *hook;         /* postStart or preStop that runs */
+    struct pod_probes probes;
     struct cgroup_rate usage;
 };
 
@@ -194,20 +177,8 @@ MUST_USE int node_start(struct node_container *container, struct error *err);
 void node_container_started(struct node_container *container,
                             const struct node_start_result *result);
 
-/* node_action.c: what a probe or (is_hook) a lifecycle hook does. `on_done` runs once, never within
- * this call, with the reason of a failure. ERR_UNSUPPORTED: none of the kinds known; ERR_INVALID:
- * no such port or command. A timeout of 0: none, for commands. */
-struct node_action;
-MUST_USE int node_action_start(struct node_container *container, const json_t *spec,
-                               uint64_t timeout_ms, bool is_hook,
-                               void (*on_done)(bool fine, const char *text, void *ctx), void *ctx,
-                               struct node_action **ret);
-/* NULL is fine; not after on_done ran. */
-void node_action_cancel(struct node_action *action);
-
-/* node_probe.c */
-void node_probes_start(struct node_container *container);
-void node_probes_stop(struct node_container *container);
+/* node_probe.c: `target` and `probes`. */
+void node_probes_init(struct node_container *container);
 
 /* node_metrics.c: looks at all that runs, again and again; what was seen (new reference). */
 void node_metrics_start(struct node *node);

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An action of a probe or of a lifecycle hook: exec, httpGet, tcpSocket, grpc, sleep.
- *
- * Place   node_probe.c, node_container.c
- * Owns    struct node_action until its end or cancellation
- */
+/* Actions of probes and hooks, see pod_action.h. */
+#include "kube/pod_action.h"
+
 #include <stdio.h>
 #include <strings.h>
 
 #include "base/mem.h"
 #include "http/check.h"
-#include "sandbox/node_int.h"
 
 enum { TEXT_SIZE = 512, HEADERS_MAX = 16, NAME_SIZE = 128 };
 
-struct node_action {
-    struct node_container *container;
+struct pod_action {
+    const struct pod_action_target *target;
     void (*on_done)(bool fine, const char *text, void *ctx);
     void *ctx;
     struct http_check *check;
@@ -22,18 +19,18 @@ struct node_action {
     struct loop_timer sleep;
 };
 
-static void action_end(struct node_action *action, bool fine, const char *text)
+static void action_end(struct pod_action *action, bool fine, const char *text)
 {
-    loop_timer_stop(action->container->pod->node->loop, &action->sleep);
+    loop_timer_stop(action->target->loop, &action->sleep);
     action->on_done(fine, text, action->ctx);
     mem_free(action);
 }
 
-void node_action_cancel(struct node_action *action)
+void pod_action_cancel(struct pod_action *action)
 {
     if (!action)
         return;
-    loop_timer_stop(action->container->pod->node->loop, &action->sleep);
+    loop_timer_stop(action->target->loop, &action->sleep);
     http_check_cancel(action->check);
     if (action->process) {
         process_kill(action->process, 9);
@@ -46,28 +43,23 @@ void node_action_cancel(struct node_action *action)
 
 static void on_checked(bool fine, const char *text, void *ctx)
 {
-    struct node_action *action = ctx;
+    struct pod_action *action = ctx;
 
     action->check = NULL;
     action_end(action, fine, text);
 }
 
 /* The number, or the container's port of that name; 0: none. */
-static unsigned port_get(const struct node_container *c, const json_t *port)
+static unsigned port_get(const json_t *container, const json_t *port)
 {
-    json_t *entry;
-    size_t i;
+    const json_t *named;
 
     if (json_is_integer(port))
         return (unsigned)json_integer_value(port) & 0xFFFF;
-    json_array_foreach(json_object_get(c->life->spec, "ports"), i, entry)
-    {
-        const char *name = json_get_string(entry, "name");
-
-        if (name && json_is_string(port) && strcmp(name, json_string_value(port)) == 0)
-            return (unsigned)json_get_int(entry, "containerPort", 0) & 0xFFFF;
-    }
-    return 0;
+    if (!json_is_string(port))
+        return 0;
+    named = json_array_find(json_object_get(container, "ports"), "name", json_string_value(port));
+    return (unsigned)json_get_int(named, "containerPort", 0) & 0xFFFF;
 }
 
 static size_t headers_gather(const json_t *spec, struct http_header headers[HEADERS_MAX],
@@ -100,14 +92,13 @@ static size_t headers_gather(const json_t *spec, struct http_header headers[HEAD
     return count;
 }
 
-static int check_begin(struct node_action *action, const json_t *spec,
-                       struct http_check_spec *check)
+static int check_begin(struct pod_action *action, const json_t *spec, struct http_check_spec *check)
 {
-    const struct node_container *c = action->container;
+    const struct pod_action_target *target = action->target;
     char names[HEADERS_MAX][NAME_SIZE];
     struct http_header headers[HEADERS_MAX];
-    unsigned port = port_get(c, json_object_get(spec, "port"));
-    const char *host = json_path_string_or(spec, "host", c->pod->ip);
+    unsigned port = port_get(target->container, json_object_get(spec, "port"));
+    const char *host = json_path_string_or(spec, "host", target->pod_ip);
 
     if (port == 0 || addr_parse_ip(slice_str(host), port, &check->addr) < 0)
         return ERR_INVALID;
@@ -116,14 +107,14 @@ static int check_begin(struct node_action *action, const json_t *spec,
     check->service = json_path_string_or(spec, "service", "");
     check->headers = headers;
     check->header_count = headers_gather(spec, headers, names, &check->authority);
-    return http_check_start(c->pod->node->loop, check, on_checked, action, &action->check);
+    return http_check_start(target->loop, check, on_checked, action, &action->check);
 }
 
 /* --- in the container --- */
 
 static void on_exec(const struct process_result *result, void *ctx)
 {
-    struct node_action *action = ctx;
+    struct pod_action *action = ctx;
     char text[TEXT_SIZE];
 
     action->process = NULL;
@@ -141,7 +132,7 @@ static void on_slept(void *ctx)
 
 /* --- start --- */
 
-static int action_begin(struct node_action *action, const json_t *spec, uint64_t timeout_ms,
+static int action_begin(struct pod_action *action, const json_t *spec, uint64_t timeout_ms,
                         bool is_hook)
 {
     static const struct {
@@ -149,7 +140,7 @@ static int action_begin(struct node_action *action, const json_t *spec, uint64_t
         enum http_check_kind kind;
     } checks[] = {
         {"httpGet", HTTP_CHECK_GET}, {"tcpSocket", HTTP_CHECK_CONNECT}, {"grpc", HTTP_CHECK_GRPC}};
-    struct loop *loop = action->container->pod->node->loop;
+    struct loop *loop = action->target->loop;
     const json_t *one;
 
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
@@ -160,8 +151,8 @@ static int action_begin(struct node_action *action, const json_t *spec, uint64_t
             return check_begin(action, one, &check);
     }
     if ((one = json_object_get(spec, "exec")))
-        return node_exec_start(action->container, json_object_get(one, "command"), timeout_ms,
-                               on_exec, action, &action->process, NULL);
+        return action->target->exec(json_object_get(one, "command"), timeout_ms, on_exec, action,
+                                    &action->process, action->target->ctx);
     if (!(one = json_object_get(spec, "sleep")))
         return ERR_UNSUPPORTED;
     loop_timer_start(loop, &action->sleep,
@@ -169,14 +160,15 @@ static int action_begin(struct node_action *action, const json_t *spec, uint64_t
     return 0;
 }
 
-int node_action_start(struct node_container *container, const json_t *spec, uint64_t timeout_ms,
-                      bool is_hook, void (*on_done)(bool fine, const char *text, void *ctx),
-                      void *ctx, struct node_action **ret)
+int pod_action_start(const struct pod_action_target *target, const json_t *spec,
+                     uint64_t timeout_ms, bool is_hook,
+                     void (*on_done)(bool fine, const char *text, void *ctx), void *ctx,
+                     struct pod_action **ret)
 {
-    struct node_action *action = MEM_NEW(struct node_action);
+    struct pod_action *action = MEM_NEW(struct pod_action);
     int rc;
 
-    action->container = container;
+    action->target = target;
     action->on_done = on_done;
     action->ctx = ctx;
     loop_timer_init(&action->sleep, on_slept, action);
