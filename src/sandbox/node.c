@@ -405,7 +405,9 @@ int node_run(const struct instance *instance, struct error *err)
 
     node->instance = instance;
     map_init(&node->pods, PODS_MAX);
-    rc = loop_new(&node->loop);
+    rc = addr_pool_init(&node->ips, instance->pod_gateway);
+    if (rc == 0)
+        rc = loop_new(&node->loop);
     if (rc < 0) {
         mem_free(agent);
         return err_set(err, rc, "cannot make an event loop");

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/prelude.h"
 #include "http/client.h"
+#include "io/addr_pool.h"
 #include "io/cgroup.h"
 #include "io/job.h"
 #include "io/loop.h"
@@ -24,6 +25,7 @@
 #include "kube/client.h"
 #include "kube/container.h"
 #include "kube/pod_probe.h"
+#include "kube/pod_tokens.h"
 #include "kube/pod_view.h"
 #include "oci/container.h"
 #include "oci/record.h"
@@ -41,9 +43,8 @@ struct node {
     struct kube_cache *secret_cache;
     struct pod_lookup lookup; /* over the caches */
     struct jobs jobs;
-    struct map pods; /* uid: struct node_pod */
-    uint8_t ip_used[65536 / 8];
-    uint32_t ip_last; /* the address handed out last (lower 16 bits) */
+    struct map pods;      /* uid: struct node_pod */
+    struct addr_pool ips; /* of the pods */
     struct loop_timer metrics;
     struct cgroup_rate usage; /* of the machine */
     bool orphans_checked;     /* the first list of pods was compared with the disk */
@@ -67,15 +68,6 @@ struct node_container {
 
 /* --- pods --- */
 
-struct node_token {
-    char *audience;
-    int64_t expiration_s;
-    char *token; /* NULL: asked for */
-    uint64_t refresh_at_ms;
-    struct kube_call *call;
-    struct node_pod *pod;
-};
-
 struct node_pod {
     struct node *node;
     char uid[64];
@@ -96,8 +88,7 @@ struct node_pod {
     struct container *lives;           /* of the same index */
     size_t container_count, init_count;
     json_t *volumes; /* object name: content, as written last */
-    struct node_token *tokens[16];
-    size_t token_count;
+    struct pod_tokens *tokens;
     char *setup_problem; /* event told last */
     uint64_t retry_at_ms;
     struct loop_timer timer;
@@ -136,7 +127,6 @@ void node_setup_sync(struct node_pod *pod);
 /* Writes volumes whose content changed. */
 void node_setup_refresh(struct node_pod *pod);
 void node_setup_remove(struct node_pod *pod);
-void node_tokens_free(struct node_pod *pod);
 /* Marks the address of an adopted pod as used. False when its network is gone (the machine was
  * started anew): then it is set up again. */
 bool node_setup_adopt(struct node_pod *pod);

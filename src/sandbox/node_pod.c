@@ -42,6 +42,14 @@ static void containers_init(struct node_pod *pod)
     }
 }
 
+static void on_token(void *ctx)
+{
+    struct node_pod *pod = ctx;
+
+    pod->retry_at_ms = 0;
+    node_pod_wake(pod);
+}
+
 struct node_pod *node_pod_new(struct node *node, json_t *object)
 {
     struct node_pod *pod = MEM_NEW(struct node_pod);
@@ -54,6 +62,7 @@ struct node_pod *node_pod_new(struct node *node, json_t *object)
     pod->name = kube_name(pod->first_object);
     pod->start_ms = clock_realtime_ms();
     pod->volumes = json_object();
+    pod->tokens = pod_tokens_new(node->client, object, on_token, pod);
     loop_timer_init(&pod->timer, on_timer, pod);
     loop_task_init(&pod->sync_task, pod_sync, pod);
     containers_init(pod);
@@ -71,7 +80,7 @@ void node_pod_free(struct node_pod *pod)
         node_container_deinit(&pod->containers[i]);
     mem_free(pod->containers);
     mem_free(pod->lives);
-    node_tokens_free(pod);
+    pod_tokens_free(pod->tokens);
     json_decref(pod->volumes);
     json_decref(pod->status);
     mem_free(pod->setup_problem);

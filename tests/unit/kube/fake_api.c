@@ -125,6 +125,13 @@ static void post(struct fake_api *api, struct http_stream *stream, const char *p
     SCOPED(mem_drop)
     char *full = mem_printf("%s/%s", path, json_path_string_or(tree, "metadata.name", "unnamed"));
 
+    if (slice_ends_with(slice_str(path), SLICE("/token"))) {
+        fake_api_put(api, path, json_incref(tree));
+        reply(
+            stream, 201,
+            json_pack("{s:{s:o}}", "status", "token", json_sprintf("token-%u", api->write_count)));
+        return;
+    }
     if (fake_api_get(api, full)) {
         reply_status(stream, 409, "AlreadyExists", "already exists");
         return;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "kube/pod_env.h"
+#include "kube/pod_etc.h"
 #include "kube/pod_volume.h"
 
 static json_t *parse(const char *text)
@@ -139,6 +140,42 @@ static void what_is_missing_is_named(void **state)
     }
 }
 
+static void files_of_etc(void **state)
+{
+    static const struct {
+        const char *spec;
+        const char *name;
+        const char *words;
+    } cases[] = {
+        {"{}", "hosts", "\n10.1.2.3\tweb-0\n"},
+        {"{}", "hostname", "web-0\n"},
+        {"{}", "resolv.conf",
+         "search demo.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.0.0.10\n"
+         "options ndots:5\n"},
+        {"{\"dnsPolicy\": \"Default\"}", "resolv.conf", "nameserver 10.0.0.10\n"},
+        {"{\"hostname\": \"h\"}", "hosts", "\n10.1.2.3\th\n"},
+        {"{\"hostAliases\": [{\"ip\": \"192.0.2.1\", \"hostnames\": [\"a\", \"b\"]}]}", "hosts",
+         "\n192.0.2.1\ta\tb\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        SCOPED(json_drop) json_t *changed = json_deep_copy(pod);
+        SCOPED(json_drop) json_t *files = NULL;
+        struct pod_view other = view;
+        const char *text;
+
+        json_object_set_new(changed, "spec", parse(cases[i].spec));
+        other.pod = changed;
+        files = pod_etc_build(&other, "10.0.0.10");
+        text = json_get_string(files, "resolv.conf");
+        assert_int_equal(strncmp(text, "search", 6) == 0, !strstr(cases[i].spec, "Default"));
+        text = json_get_string(files, cases[i].name);
+        if (!strstr(text, cases[i].words))
+            fail_msg("%s", text);
+    }
+}
+
 /* --- volumes --- */
 
 static const char *no_token(const char *audience, int64_t expiration_s, void *ctx)
@@ -242,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_from_where_they_say),
         cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(files_of_etc),
         cmocka_unit_test(volumes_hold_what_their_sources_say),
         cmocka_unit_test(volumes_that_cannot_be_are_refused),
     };
