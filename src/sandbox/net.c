@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Namespaces, links and routes, made by batches of `ip` (one process a namespace).
+/* The sandbox's links and routes, see net.h.
  *
  * The pod's veth is named after a hash of its uid, so a restarted agent finds it again.
  */
@@ -7,63 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <dirent.h>
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/slice.h"
+#include "io/ip.h"
 #include "io/netns.h"
-#include "io/process.h"
-
-enum { IP_TIMEOUT_MS = 20000 };
-
-/* Runs `ip` with a NULL-terminated list of arguments; `input` feeds "-batch -". */
-static int run_ip(const char *const *argv, const char *input, struct error *err)
-{
-    struct process_options options = {
-        .argv = argv, .input = slice_str(input), .timeout_ms = IP_TIMEOUT_MS};
-    struct error why = {0};
-    int rc = process_run(&options, NULL, &why);
-
-    if (rc == 0)
-        return 0;
-    return err_set(err, rc < 0 ? rc : ERR_IO, "%s %s %s: %s", argv[0], argv[1],
-                   argv[2] ? argv[2] : "", why.reason);
-}
-
-static int ip_batch(const char *netns, const char *lines, struct error *err)
-{
-    const char *inside[] = {"ip", "-n", netns, "-batch", "-", NULL};
-    const char *outside[] = {"ip", "-batch", "-", NULL};
-
-    return run_ip(netns ? inside : outside, lines, err);
-}
-
-static bool netns_exists(const char *netns)
-{
-    char path[128];
-
-    snprintf(path, sizeof path, "/run/netns/%s", netns);
-    return file_exists(path);
-}
-
-static int netns_add(const char *netns, struct error *err)
-{
-    const char *argv[] = {"ip", "netns", "add", netns, NULL};
-
-    return run_ip(argv, "", err);
-}
-
-static int netns_delete(const char *netns, struct error *err)
-{
-    const char *argv[] = {"ip", "netns", "delete", netns, NULL};
-
-    return netns_exists(netns) ? run_ip(argv, "", err) : 0;
-}
 
 /* --- the whole network --- */
 
@@ -92,7 +42,7 @@ static int make_sandbox(const struct instance *in, struct error *err)
 {
     SCOPED(mem_drop) char *host = NULL;
     SCOPED(mem_drop) char *inside = NULL;
-    int rc = netns_add(in->netns, err);
+    int rc = ip_netns_add(in->netns, err);
 
     if (rc < 0)
         return rc;
@@ -141,53 +91,17 @@ int net_up(const struct instance *in, struct error *err)
 
 bool net_is_up(const struct instance *in)
 {
-    const char *argv[] = {"ip", "route", "get", in->pod_gateway, NULL};
-    struct process_options options = {.argv = argv, .timeout_ms = IP_TIMEOUT_MS};
-    SCOPED(mem_drop) char *out = NULL;
-
-    if (!netns_exists(in->netns) || process_run(&options, &out, NULL) != 0)
-        return false;
-    return slice_find(slice_str(out), slice_str(in->host_link)) >= 0;
-}
-
-/* `ip netns` mounts /run/netns on itself with the first namespace; with the last one that goes. */
-static void forget_empty_folder(void)
-{
-    DIR *folder = opendir("/run/netns");
-    bool empty = folder != NULL;
-
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            empty = false;
-    if (folder)
-        closedir(folder);
-    if (!empty)
-        return;
-    umount2("/run/netns", MNT_DETACH);
-    rmdir("/run/netns");
+    return ip_netns_exists(in->netns) && ip_route_is_by(in->pod_gateway, in->host_link);
 }
 
 int net_down(const struct instance *in, struct error *err)
 {
-    const char *unlink_argv[] = {"ip", "link", "delete", in->host_link, NULL};
-    char prefix[NET_NAME_SIZE];
-    char link[64];
-    int rc = 0;
-    DIR *folder = opendir("/run/netns");
+    SCOPED(mem_drop) char *pods = mem_printf("%s.", in->netns);
+    int link_rc = ip_link_delete(in->host_link, err);
+    int sandbox_rc = ip_netns_delete(in->netns, err);
+    int pods_rc = ip_netns_delete_all(pods, err);
 
-    snprintf(prefix, sizeof prefix, "%s.", in->netns);
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (slice_starts_with(slice_str(entry->d_name), slice_str(prefix)))
-            rc = netns_delete(entry->d_name, err) < 0 ? ERR_IO : rc;
-    if (folder)
-        closedir(folder);
-    snprintf(link, sizeof link, "/sys/class/net/%s", in->host_link);
-    if (file_exists(link) && run_ip(unlink_argv, "", err) < 0)
-        rc = ERR_IO;
-    if (netns_delete(in->netns, err) < 0)
-        rc = ERR_IO;
-    forget_empty_folder();
-    return rc;
+    return link_rc < 0 ? link_rc : sandbox_rc < 0 ? sandbox_rc : pods_rc;
 }
 
 /* --- pods --- */
@@ -221,7 +135,7 @@ int net_pod_add(const struct instance *in, const char *pod_uid, const char *ip, 
         return rc;
     net_pod_netns(in, pod_uid, netns);
     pod_link(pod_uid, link);
-    rc = netns_add(netns, err);
+    rc = ip_netns_add(netns, err);
     if (rc < 0)
         return rc;
     sandbox = mem_printf("link add %s type veth peer name eth0 netns %s\n"
@@ -237,7 +151,7 @@ int net_pod_add(const struct instance *in, const char *pod_uid, const char *ip, 
     if (rc == 0)
         rc = ip_batch(netns, pod, err);
     if (rc < 0) {
-        int ignored = netns_delete(netns, NULL);
+        int ignored = ip_netns_delete(netns, NULL);
 
         (void)ignored;
     }
@@ -249,7 +163,7 @@ bool net_pod_is_there(const struct instance *in, const char *pod_uid)
     char netns[NET_NAME_SIZE];
 
     net_pod_netns(in, pod_uid, netns);
-    return netns_exists(netns);
+    return ip_netns_exists(netns);
 }
 
 int net_pod_remove(const struct instance *in, const char *pod_uid, struct error *err)
@@ -257,16 +171,12 @@ int net_pod_remove(const struct instance *in, const char *pod_uid, struct error 
     char netns[NET_NAME_SIZE];
 
     net_pod_netns(in, pod_uid, netns);
-    return netns_delete(netns, err);
+    return ip_netns_delete(netns, err);
 }
 
 int net_rules_apply(const struct instance *in, const char *text, struct error *err)
 {
-    const char *argv[] = {"ip", "netns", "exec", in->netns, "nft", "-f", "-", NULL};
-    struct process_options options = {
-        .argv = argv, .input = slice_str(text), .timeout_ms = IP_TIMEOUT_MS};
-    struct error why = {0};
-    int rc = process_run(&options, NULL, &why);
+    const char *argv[] = {"nft", "-f", "-", NULL};
 
-    return rc == 0 ? 0 : err_set(err, rc < 0 ? rc : ERR_IO, "nft: %s", why.reason);
+    return ip_netns_exec(in->netns, argv, text, err);
 }
