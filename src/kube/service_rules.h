@@ -5,8 +5,11 @@
  *   table ip TABLE
  *     map services { address . protocol . port : goto s_<hash of the three> }
  *     chain s_<hash> { dnat to numgen random mod 2 map { 0 : pod . port, 1 : pod . port } }
- *     with sessionAffinity ClientIP the choice is `jhash ip saddr mod 2`: the same endpoint for a
- *     client as long as the endpoints are the same, whatever the timeout
+ *     with sessionAffinity ClientIP each endpoint has a set a_<hash> of clients, with the timeout of
+ *     the Service, and a chain of that name that notes the client before it sends it on
+ *       chain s_<hash> { ip saddr @a_1 goto a_1; ip saddr @a_2 goto a_2;
+ *                        numgen random mod 2 vmap { 0 : goto a_1, 1 : goto a_2 } }
+ *       chain a_1 { update @a_1 { ip saddr }; dnat to pod:port }
  *     set hairpin { pod . pod }: a pod that reaches itself through a Service is masqueraded
  *     without a ready endpoint the chain is empty, and the packet is rejected on its way
  *
@@ -51,7 +54,8 @@ void service_rules_restart(struct service_rules *rules);
 char *service_rules_take(struct service_rules *rules);
 
 /* What a Service maps to: new object {"10.0.0.1 . tcp . 80": "10.1.0.5 . 8080, 10.1.0.6 . 8080"};
- * endpoints sorted, "" for none; behind "sticky " for sessionAffinity ClientIP. */
+ * endpoints sorted, "" for none. With sessionAffinity ClientIP the value is {"endpoints": the text,
+ * "owner": "NAMESPACE/SERVICE:PORT", "timeout_s"}. */
 json_t *service_rules_targets(const json_t *service, const struct slices_source *slices,
                               const char *node_ip);
 

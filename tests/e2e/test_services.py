@@ -62,7 +62,29 @@ def test_affinity_keeps_a_client_at_one_endpoint(cluster, space):
     cluster.apply(json.dumps(service("sticky", sessionAffinity="ClientIP")), space)
     wait_until(lambda: len(set(fetch(cluster, "plain", 20)) - {"failed"}) == 2, 20, "not both endpoints are used")
     wait_until(lambda: "failed" not in fetch(cluster, "sticky"), 20, "no answer")
-    assert len(set(fetch(cluster, "sticky", 20))) == 1
+    first = set(fetch(cluster, "sticky", 20))
+    assert len(first) == 1
+    cluster.out("scale", "-n", space, "deployment/web", "--replicas=4")
+    try:
+        cluster.out("rollout", "status", "-n", space, "deployment/web", "--timeout=60s")
+        wait_until(lambda: len(set(fetch(cluster, "plain", 20)) - {"failed"}) == 4, 20, "not all four endpoints are used")
+        assert set(fetch(cluster, "sticky", 20)) == first, "new endpoints took the client away"
+    finally:
+        cluster.out("scale", "-n", space, "deployment/web", "--replicas=2")
+        cluster.out("rollout", "status", "-n", space, "deployment/web", "--timeout=60s")
+
+
+def test_affinity_ends_with_its_timeout(cluster, space):
+    cluster.apply(json.dumps(service("hasty", sessionAffinity="ClientIP",
+                                     sessionAffinityConfig={"clientIP": {"timeoutSeconds": 1}})), space)
+    wait_until(lambda: "failed" not in fetch(cluster, "hasty"), 20, "no answer")
+    idle = "for i in $(busybox seq 4); do busybox sleep 1.5; curl -s -m 5 http://hasty/ || echo failed; done"
+    seen = set()
+
+    def both():
+        seen.update(cluster.exec("client", "client", space, "sh", "-c", idle).stdout.split())
+        return len(seen - {"failed"}) == 2
+    wait_until(both, 60, "a client that was away for longer than the timeout always comes to the same endpoint")
 
 
 def test_names_of_other_kinds(cluster, space):

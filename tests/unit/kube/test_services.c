@@ -125,13 +125,15 @@ static void node_ports_and_affinity(void **state)
         "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"externalIPs\": [\"192.0.2.7\"], "
         "\"ports\": [{\"name\": \"http\", \"port\": 80, \"nodePort\": 30080}]}}");
     json_t *targets = service_rules_targets(service, &source, "10.3.0.2");
-    const char *wanted = "sticky 10.1.0.3 . 8080, 10.1.0.9 . 8080";
+    SCOPED(json_drop)
+    json_t *wanted = parse("{\"endpoints\": \"10.1.0.3 . 8080, 10.1.0.9 . 8080\", \"owner\": "
+                           "\"demo/web:http\", \"timeout_s\": 10800}");
 
     (void)state;
     assert_int_equal(json_object_size(targets), 3);
-    assert_string_equal(json_get_string(targets, "10.0.0.5 . tcp . 80"), wanted);
-    assert_string_equal(json_get_string(targets, "192.0.2.7 . tcp . 80"), wanted);
-    assert_string_equal(json_get_string(targets, "10.3.0.2 . tcp . 30080"), wanted);
+    assert_true(json_equal(json_object_get(targets, "10.0.0.5 . tcp . 80"), wanted));
+    assert_true(json_equal(json_object_get(targets, "192.0.2.7 . tcp . 80"), wanted));
+    assert_true(json_equal(json_object_get(targets, "10.3.0.2 . tcp . 30080"), wanted));
     json_decref(targets);
     json_decref(service);
 }
@@ -182,6 +184,49 @@ static void only_what_changed_is_written(void **state)
                       "flush chain ip t s_7f71ab030aa649f6\n");
     service_rules_pod_set(rules, "10.1.0.3", false);
     text_check(rules, "delete element ip t hairpin { 10.1.0.3 . 10.1.0.3 }\n");
+    service_rules_free(rules);
+}
+
+static void clients_stay_for_the_timeout(void **state)
+{
+    static const struct service_rules_options options = {
+        .table = "t", .node_ip = "10.3.0.2", .reject_cidrs = {"10.0.0.0/16", "10.2.0.0/24"}};
+    const struct slices_source source = {.next = slice_next};
+    struct service_rules *rules = service_rules_new(&options);
+    SCOPED(json_drop)
+    json_t *service = parse(
+        "{\"metadata\": {\"name\": \"web\", \"namespace\": \"demo\"}, \"spec\": {\"clusterIP\": "
+        "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"sessionAffinityConfig\": "
+        "{\"clientIP\": {\"timeoutSeconds\": 60}}, \"ports\": [{\"name\": \"http\", \"port\": "
+        "80}]}}");
+    json_t *all = slices[0];
+
+    (void)state;
+    mem_free(service_rules_take(rules));
+    service_rules_set(rules, service, &source);
+    text_check(
+        rules,
+        "add chain ip t s_7f71ab030aa649f6\nflush chain ip t s_7f71ab030aa649f6\n"
+        "add set ip t a_c3f8f7ad7a63097a { type ipv4_addr; flags dynamic,timeout; timeout 60s; }\n"
+        "add chain ip t a_c3f8f7ad7a63097a\nflush chain ip t a_c3f8f7ad7a63097a\n"
+        "add rule ip t a_c3f8f7ad7a63097a update @a_c3f8f7ad7a63097a { ip saddr } meta l4proto tcp "
+        "dnat to 10.1.0.3:8080\n"
+        "add rule ip t s_7f71ab030aa649f6 ip saddr @a_c3f8f7ad7a63097a goto a_c3f8f7ad7a63097a\n"
+        "add set ip t a_d23c2a9350a9e5d0 { type ipv4_addr; flags dynamic,timeout; timeout 60s; }\n"
+        "add chain ip t a_d23c2a9350a9e5d0\nflush chain ip t a_d23c2a9350a9e5d0\n"
+        "add rule ip t a_d23c2a9350a9e5d0 update @a_d23c2a9350a9e5d0 { ip saddr } meta l4proto tcp "
+        "dnat to 10.1.0.9:8080\n"
+        "add rule ip t s_7f71ab030aa649f6 ip saddr @a_d23c2a9350a9e5d0 goto a_d23c2a9350a9e5d0\n"
+        "add rule ip t s_7f71ab030aa649f6 numgen random mod 2 vmap { 0 : goto a_c3f8f7ad7a63097a, "
+        "1 : goto a_d23c2a9350a9e5d0 }\n"
+        "add element ip t services { 10.0.0.5 . tcp . 80 : goto s_7f71ab030aa649f6 }\n");
+    slices[0] = json_deep_copy(all); /* 10.1.0.9 goes: the clients of the other one stay there */
+    json_array_remove(json_object_get(slices[0], "endpoints"), 0);
+    service_rules_set(rules, service, &source);
+    mem_free(service_rules_take(rules));
+    text_check(rules, "delete chain ip t a_d23c2a9350a9e5d0\ndelete set ip t a_d23c2a9350a9e5d0\n");
+    json_decref(slices[0]);
+    slices[0] = all;
     service_rules_free(rules);
 }
 
@@ -422,6 +467,7 @@ int main(void)
         cmocka_unit_test(terminating_endpoints_serve_when_nothing_else_does),
         cmocka_unit_test(node_ports_and_affinity),
         cmocka_unit_test(only_what_changed_is_written),
+        cmocka_unit_test(clients_stay_for_the_timeout),
         cmocka_unit_test(the_zone_answers_as_kubernetes_does),
         cmocka_unit_test(names_of_the_zone_are_answered_and_others_forwarded),
         cmocka_unit_test(answers_come_over_tcp),
