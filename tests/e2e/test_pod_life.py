@@ -77,6 +77,21 @@ def test_readiness_comes_and_goes_and_liveness_restarts(cluster, space, start):
     assert "Killing: Container app failed liveness probe, will be restarted" in told
 
 
+def test_a_probe_by_https_asks_nobody_for_a_certificate(cluster, start):
+    """The API server is the HTTPS server that every cluster has; nobody tells the node its authority."""
+    api = cluster.get("endpointslice", "kubernetes", "-n", "default")
+    host, port = api["endpoints"][0]["addresses"][0], api["ports"][0]["port"]
+
+    def probe(scheme):
+        return {"httpGet": {"host": host, "port": port, "path": "/livez", "scheme": scheme}, "periodSeconds": 1}
+    tls = start(pod("probe-https", sh("app", WAIT, readinessProbe=probe("HTTPS"))))
+    plain = start(pod("probe-not-https", sh("app", WAIT, readinessProbe=probe("HTTP"))))
+    wait_until(lambda: is_ready(tls()), 30, "the pod with a probe by HTTPS is not ready")
+    wait_until(lambda: any(e.startswith("Unhealthy: Readiness probe failed") for e in events(cluster, "probe-not-https")),
+               30, "no event about the probe without TLS")
+    assert not is_ready(plain())
+
+
 def test_a_grpc_probe_says_why_it_fails(cluster, start):
     start(pod("grpc", sh("app", WAIT, readinessProbe={"grpc": {"port": 9, "service": "x"}, "periodSeconds": 1})))
     told = re.compile('Unhealthy: Readiness probe failed: (error|timeout): failed to connect service .*"[0-9.]+:9"')

@@ -4,6 +4,7 @@
 #include "http_fixture.h"
 
 #include "crypto/ca.h"
+#include "http/check.h"
 #include "io/process.h"
 #include "io/tls.h"
 
@@ -172,12 +173,42 @@ static void curl_is_served(void **state)
     }
 }
 
+static void on_checked(bool fine, const char *text, void *ctx)
+{
+    int *verdict = ctx;
+
+    (void)text;
+    *verdict = fine ? 1 : 0;
+}
+
+/* As a kubelet: a probe by HTTPS does not ask who the server is. */
+static void a_check_trusts_any_server(void **state)
+{
+    (void)state;
+    for (int with_tls = 0; with_tls < 2; with_tls++) {
+        struct secured secured = {0};
+        struct http_check_spec spec = {.kind = HTTP_CHECK_GET, .timeout_ms = 5000, .path = "/"};
+        struct http_check *check;
+        int verdict = -1;
+
+        secured_start(&secured, "http/1.1", "http/1.1");
+        spec.addr = secured.fixture.addr;
+        spec.tls = with_tls != 0;
+        assert_int_equal(
+            http_check_start(secured.fixture.loop, &spec, on_checked, &verdict, &check), 0);
+        LOOP_UNTIL(secured.fixture.loop, verdict >= 0);
+        assert_int_equal(verdict, with_tls);
+        secured_stop(&secured);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alpn_chooses_the_codec),
         cmocka_unit_test(other_names_are_refused),
         cmocka_unit_test(curl_is_served),
+        cmocka_unit_test(a_check_trusts_any_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
