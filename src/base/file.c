@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -123,5 +124,24 @@ int file_remove_tree(const char *path, struct error *err)
 {
     if (nftw(path, entry_remove, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
         return fail(err, path, "cannot remove");
+    return 0;
+}
+
+int file_tree_size(const char *path, uint64_t *ret, struct error *err)
+{
+    char *const paths[] = {(char *)(uintptr_t)path, NULL};
+    uint64_t size = 0;
+    FTS *tree = NULL;
+
+    if (file_exists(path)) /* else errno says it */
+        tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+    if (!tree)
+        return fail(err, path, "cannot read");
+    for (FTSENT *entry; (entry = fts_read(tree));)
+        if (entry->fts_info == FTS_D || entry->fts_info == FTS_F || entry->fts_info == FTS_SL ||
+            entry->fts_info == FTS_DEFAULT)
+            size += (uint64_t)entry->fts_statp->st_blocks * 512;
+    fts_close(tree);
+    *ret = size;
     return 0;
 }

@@ -22,6 +22,9 @@ MUST_USE int file_make_dirs(const char *path, unsigned mode, struct error *err);
 bool file_exists(const char *path);
 /* rm -rf without following links or crossing into other file systems; missing is fine. */
 MUST_USE int file_remove_tree(const char *path, struct error *err);
+/* What a folder takes on the disk, as `du` counts: blocks, without following links or crossing into
+ * other file systems. What vanishes meanwhile does not count. */
+MUST_USE int file_tree_size(const char *path, uint64_t *ret, struct error *err);
 /* For SCOPED(fd_drop) on an int. */
 void fd_drop(int *fd);
 

@@ -30,6 +30,8 @@ const char *pod_status_phase(const struct pod_facts *facts)
     bool all_ended = facts->container_count > facts->init_count;
     bool all_well = true;
 
+    if (facts->evicted)
+        return "Failed";
     for (size_t i = 0; i < facts->init_count; i++) {
         const struct container *c = &facts->containers[i];
 
@@ -201,6 +203,10 @@ json_t *pod_status_build(const struct pod_facts *facts, int64_t now_ms)
                     "containerStatuses", apps, "qosClass", qos_class(facts));
     if (facts->init_count > 0)
         json_object_set(out, "initContainerStatuses", inits);
+    if (facts->evicted) {
+        json_set_string(out, "reason", "Evicted");
+        json_set_string(out, "message", facts->evicted);
+    }
     json_decref(inits);
     if (facts->ip[0]) {
         json_set_string(out, "podIP", facts->ip);

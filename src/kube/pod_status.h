@@ -21,11 +21,12 @@ struct pod_facts {
     size_t container_count, init_count;
     const char *runtime; /* of container ids: "runc" */
     const char *host_ip;
-    const char *ip;   /* "": none yet */
-    int64_t start_ms; /* wall clock: the agent took it up */
-    bool has_network; /* volumes and network are there, and its containers may start */
-    bool is_stopping; /* on its way out: nothing is started again */
-    bool is_finished; /* had ended before: nothing is started again */
+    const char *ip;      /* "": none yet */
+    int64_t start_ms;    /* wall clock: the agent took it up */
+    bool has_network;    /* volumes and network are there, and its containers may start */
+    bool is_stopping;    /* on its way out: nothing is started again */
+    bool is_finished;    /* had ended before: nothing is started again */
+    const char *evicted; /* why: it is Failed, whatever its containers do; NULL: it is not */
 };
 
 /* "Pending", "Running", "Succeeded" or "Failed". */

@@ -369,6 +369,7 @@ static int agent_open(struct agent *agent, struct error *err)
     loop_timer_start(node->loop, &agent->lost_timer, LOST_CHECK_MS);
     agent->presence = presence_start(agent);
     node_metrics_start(node);
+    node_evict_start(node);
     return 0;
 }
 
@@ -378,6 +379,7 @@ static void agent_close(struct agent *agent)
 
     loop_timer_stop(node->loop, &agent->lost_timer);
     loop_timer_stop(node->loop, &node->metrics);
+    loop_timer_stop(node->loop, &node->eviction);
     while (!jobs_are_idle(&node->jobs))
         loop_run_once(node->loop, 100);
     node_presence_free(agent->presence);

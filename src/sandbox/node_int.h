@@ -45,7 +45,7 @@ struct node {
     struct jobs jobs;
     struct map pods;      /* uid: struct node_pod */
     struct addr_pool ips; /* of the pods */
-    struct loop_timer metrics;
+    struct loop_timer metrics, eviction;
     struct cgroup_rate usage; /* of the machine */
     bool orphans_checked;     /* the first list of pods was compared with the disk */
 };
@@ -83,6 +83,7 @@ struct node_pod {
     bool stopping;
     bool torn_down;                    /* nothing is left on the machine */
     bool finished;                     /* Succeeded or Failed: never started again */
+    char *evicted;                     /* why; NULL: it is not */
     size_t jobs;                       /* of this pod that run */
     struct node_container *containers; /* init containers first */
     struct container *lives;           /* of the same index */
@@ -173,6 +174,12 @@ void node_probes_init(struct node_container *container);
 /* node_metrics.c: looks at all that runs, again and again; what was seen (new reference). */
 void node_metrics_start(struct node *node);
 json_t *node_metrics_json(const struct node *node);
+
+/* node_evict.c: looks at volumes that may not grow beyond a limit, again and again. */
+void node_evict_start(struct node *node);
+/* An adopted pod that was evicted stays so. */
+void node_evict_adopt(struct node_pod *pod);
+
 /* node_status.c: pushes the pod's status when it differs from what was sent. */
 void node_status_push(struct node_pod *pod);
 /* "Pending", "Running", "Succeeded" or "Failed". */

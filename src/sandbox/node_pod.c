@@ -10,7 +10,7 @@
 #include "sandbox/net.h"
 #include "sandbox/node_int.h"
 
-enum { GRACE_DEFAULT_S = 30, GRACE_GONE_S = 1, DELETE_RETRY_MS = 1000 };
+enum { GRACE_DEFAULT_S = 30, GRACE_NOW_S = 1, DELETE_RETRY_MS = 1000 };
 
 static void pod_sync(void *ctx);
 
@@ -84,6 +84,7 @@ void node_pod_free(struct node_pod *pod)
     json_decref(pod->volumes);
     json_decref(pod->status);
     mem_free(pod->setup_problem);
+    mem_free(pod->evicted);
     json_decref(pod->object);
     json_decref(pod->first_object);
     mem_free(pod);
@@ -195,8 +196,8 @@ static void finish_check(struct node_pod *pod)
 
 static int64_t grace_s(const struct node_pod *pod)
 {
-    if (pod->object_gone)
-        return GRACE_GONE_S;
+    if (pod->object_gone || pod->evicted)
+        return GRACE_NOW_S;
     return json_path_int(
         pod->object, "metadata.deletionGracePeriodSeconds",
         json_path_int(pod->object, "spec.terminationGracePeriodSeconds", GRACE_DEFAULT_S));
@@ -286,6 +287,9 @@ static void pod_sync(void *ctx)
             return;
     } else if (!pod->ready || !pod->volumes_known) {
         node_setup_sync(pod);
+    } else if (pod->evicted) {
+        stop_all(pod);
+        pod->finished = !any_active(pod);
     } else if (!pod->finished) {
         node_setup_refresh(pod);
         if (init_sync(pod))
@@ -311,6 +315,7 @@ struct node_pod *node_pod_adopt(struct node *node, const char *uid)
     pod = node_pod_new(node, json_object_get(saved, "object"));
     snprintf(pod->ip, sizeof pod->ip, "%s", json_path_string_or(saved, "ip", ""));
     pod->start_ms = json_get_int(saved, "startMs", pod->start_ms);
+    node_evict_adopt(pod);
     pod->ready = node_setup_adopt(pod);
     for (size_t i = 0; i < pod->container_count; i++)
         node_container_adopt(&pod->containers[i]);

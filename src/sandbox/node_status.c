@@ -25,7 +25,8 @@ static struct pod_facts facts_of(const struct node_pod *pod)
                               .start_ms = pod->start_ms,
                               .has_network = pod->ready && !pod->torn_down,
                               .is_stopping = pod->stopping,
-                              .is_finished = pod->finished};
+                              .is_finished = pod->finished,
+                              .evicted = pod->evicted};
 }
 
 const char *node_status_phase(const struct node_pod *pod)

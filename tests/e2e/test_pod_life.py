@@ -146,6 +146,20 @@ def test_limits_users_and_a_read_only_root(cluster, space, start):
     assert full.returncode != 0, "the volume is larger than its limit"
 
 
+def test_a_volume_beyond_its_limit_evicts_the_pod(cluster, start):
+    fill = "head -c 3000000 /dev/zero > /dir/big; "
+    state = start(pod("greedy", sh("app", fill + WAIT, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
+                      volumes=[{"name": "dir", "emptyDir": {"sizeLimit": "1Mi"}}]))
+    small = start(pod("modest", sh("app", fill + WAIT, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
+                      volumes=[{"name": "dir", "emptyDir": {"sizeLimit": "8Mi"}}]))
+    wait_until(lambda: state()["status"].get("reason") == "Evicted", SYNC_S + 30, "it is not evicted")
+    why = 'Usage of EmptyDir volume "dir" exceeds the limit "1Mi". '
+    wait_until(lambda: "terminated" in status(state())["state"], 30, "its container goes on")
+    assert (state()["status"]["phase"], state()["status"]["message"]) == ("Failed", why)
+    wait_until(lambda: f"Evicted: {why}" in events(cluster, "greedy"), 10, "no event")
+    assert small()["status"]["phase"] == "Running"
+
+
 def test_too_much_memory_is_told(cluster, start):
     state = start(pod("hungry", sh("app", "x=$(head -c 60000000 /dev/zero | tr '\\0' a); echo ${#x}",
                                    resources={"limits": {"memory": "24Mi"}}), restartPolicy="Never"))

@@ -95,11 +95,28 @@ static void a_failure_leaves_the_old_files(void **state)
     content_check("key", "kept");
 }
 
+static void a_folder_takes_what_its_files_take(void **state)
+{
+    static const char bytes[100000];
+    const struct file_set_item items[] = {{"big", slice_make(bytes, sizeof bytes), 0644}};
+    struct error err = {0};
+    uint64_t before, after;
+
+    (void)state;
+    assert_int_equal(file_set_write(folder, NULL, 0, -1, &err), 0);
+    assert_int_equal(file_tree_size(folder, &before, &err), 0);
+    assert_int_equal(file_set_write(folder, items, ARRAY_LEN(items), -1, &err), 0);
+    assert_int_equal(file_tree_size(folder, &after, &err), 0);
+    assert_in_range(after - before, sizeof bytes, 2 * sizeof bytes); /* links take nothing more */
+    assert_int_equal(file_tree_size("/no/such/folder", &after, &err), ERR_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_change_all_at_once),
         cmocka_unit_test(a_failure_leaves_the_old_files),
+        cmocka_unit_test(a_folder_takes_what_its_files_take),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
