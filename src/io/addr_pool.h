@@ -3,7 +3,7 @@
  * long as possible, so that who still remembers it meets nobody else.
  *
  * Place   whoever gives machines their addresses
- * Limits  A.B.1.1 to A.B.255.254; A.B.0.x are the owner's own (gateways), x.0 and x.255 are left out
+ * Limits  A.B.1.1 to A.B.255.254; A.B.0.x are the owner's own (gateways), x.0 and x.255 stay out
  */
 #ifndef WEFT_IO_ADDR_POOL_H
 #define WEFT_IO_ADDR_POOL_H

@@ -15,8 +15,8 @@
 
 enum { IP_TIMEOUT_MS = 20000 };
 
-/* Runs lines of `ip -batch` ("link set lo up\n...") in a namespace; NULL: ours. The error holds what
- * ip said. */
+/* Runs lines of `ip -batch` ("link set lo up\n...") in a namespace; NULL: ours. The error holds
+ * what ip said. */
 MUST_USE int ip_batch(const char *netns, const char *lines, struct error *err);
 /* Runs another program in a namespace, with `input` as its stdin. */
 MUST_USE int ip_netns_exec(const char *netns, const char *const *argv, const char *input,

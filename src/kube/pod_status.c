@@ -25,13 +25,12 @@ static bool is_initialized(const struct pod_facts *facts)
     return true;
 }
 
-const char *pod_status_phase(const struct pod_facts *facts)
+/* Of one that nobody evicted. */
+static const char *phase_of_containers(const struct pod_facts *facts)
 {
     bool all_ended = facts->container_count > facts->init_count;
     bool all_well = true;
 
-    if (facts->evicted)
-        return "Failed";
     for (size_t i = 0; i < facts->init_count; i++) {
         const struct container *c = &facts->containers[i];
 
@@ -52,6 +51,11 @@ const char *pod_status_phase(const struct pod_facts *facts)
     if (all_ended)
         return all_well ? "Succeeded" : "Failed";
     return "Running";
+}
+
+const char *pod_status_phase(const struct pod_facts *facts)
+{
+    return facts->evicted ? "Failed" : phase_of_containers(facts);
 }
 
 /* --- containers --- */

@@ -181,7 +181,7 @@ static int projected_add(struct resolve *r, const json_t *projected, struct erro
     return 0;
 }
 
-/* Memory is made as large as its limit; who runs the pod looks at how a folder of the disk grows. */
+/* Memory is made as large as its limit; who runs the pod looks at how the disk is used. */
 static json_t *empty_content(const json_t *empty)
 {
     int64_t milli = 0;

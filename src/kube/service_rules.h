@@ -5,8 +5,8 @@
  *   table ip TABLE
  *     map services { address . protocol . port : goto s_<hash of the three> }
  *     chain s_<hash> { dnat to numgen random mod 2 map { 0 : pod . port, 1 : pod . port } }
- *     with sessionAffinity ClientIP each endpoint has a set a_<hash> of clients, with the timeout of
- *     the Service, and a chain of that name that notes the client before it sends it on
+ *     with sessionAffinity ClientIP each endpoint has a set a_<hash> of clients, with the timeout
+ *     of the Service, and a chain of that name that notes the client before it sends it on
  *       chain s_<hash> { ip saddr @a_1 goto a_1; ip saddr @a_2 goto a_2;
  *                        numgen random mod 2 vmap { 0 : goto a_1, 1 : goto a_2 } }
  *       chain a_1 { update @a_1 { ip saddr }; dnat to pod:port }

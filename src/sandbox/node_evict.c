@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Eviction: a pod whose emptyDir on the disk outgrew its sizeLimit ends, Failed and Evicted.
  *
- * Memory keeps its limit by itself (the tmpfs is that large); the disk is looked at again and again,
- * so a pod may be beyond its limit for LOOK_MS. A note in the pod's folder outlives the agent.
+ * Memory keeps its limit by itself (the tmpfs is that large); the disk is looked at again and
+ * again, so a pod may be beyond its limit for LOOK_MS. A note in the pod's folder outlives the
+ * agent.
  *
  * Place   node.c starts it; the measuring is a job
  * Spec    the kubelet's eviction manager, for local storage

@@ -22,8 +22,8 @@ int node_exec_start(struct node_container *container, const json_t *list, uint64
         return err_set(err, ERR_INVALID, "a command of 1 to %d words is needed", EXEC_WORDS_MAX);
     json_array_foreach(list, i, item) command[i] =
         json_is_string(item) ? json_string_value(item) : "";
-    argv = oci_exec_argv(&container->pod->node->instance->runtime, container->life->id, false, command,
-                         count);
+    argv = oci_exec_argv(&container->pod->node->instance->runtime, container->life->id, false,
+                         command, count);
     options.argv = argv;
     return process_start(container->pod->node->loop, &options, on_exit, ctx, ret, err);
 }
@@ -57,8 +57,8 @@ void node_exec_serve(struct node *node, struct http_stream *stream,
         node_http_refuse(stream, 400, "container not found (\"%s\")", container->life->name);
         return;
     }
-    argv = oci_exec_argv(&node->instance->runtime, container->life->id, request.terminal, request.words,
-                         request.word_count);
+    argv = oci_exec_argv(&node->instance->runtime, container->life->id, request.terminal,
+                         request.words, request.word_count);
     options = (struct program_options){
         .argv = argv, .terminal = request.terminal, .with_input = request.with_input};
     rc = exec_start(node->loop, stream, &options, &err);

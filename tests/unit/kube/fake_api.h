@@ -2,7 +2,8 @@
 /* A tiny API server for tests: objects by path, lists, watches, on the test's own loop.
  *
  * Objects live under their REST path; a list is every object below a collection's path, whatever
- * the namespace. A service account's /token gives "token-<writes so far>". Not a model of Kubernetes: just what the client must get along with.
+ * the namespace. A service account's /token gives "token-<writes so far>". Not a model of
+ * Kubernetes: just what the client must get along with.
  */
 #ifndef WEFT_TESTS_FAKE_API_H
 #define WEFT_TESTS_FAKE_API_H
