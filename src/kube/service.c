@@ -241,3 +241,44 @@ void kube_service_allocate(json_t *service, const json_t *old,
     ip_set(&allocation);
     node_ports_set(&allocation);
 }
+
+/* --- who serves --- */
+
+/* The first ready address of the port of that name. */
+static bool endpoint_find(const json_t *endpoints, const char *port_name, struct addr *ret)
+{
+    size_t i, j;
+    json_t *subset, *port;
+
+    json_array_foreach(json_object_get(endpoints, "subsets"), i, subset)
+    {
+        const char *ip = json_path_string_or(subset, "addresses[0].ip", "");
+
+        json_array_foreach(json_object_get(subset, "ports"), j, port)
+        {
+            if (strcmp(json_path_string_or(port, "name", ""), port_name) == 0 && ip[0] &&
+                addr_parse_ip(slice_str(ip), (unsigned)json_get_int(port, "port", 0), ret) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+int kube_service_endpoint(const json_t *service, const json_t *endpoints, int64_t port,
+                          struct addr *ret, struct error *err)
+{
+    const char *name = json_path_string_or(service, "metadata.name", "");
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_path_get(service, "spec.ports"), i, item)
+    {
+        if (json_get_int(item, "port", 0) != port)
+            continue;
+        if (endpoint_find(endpoints, json_path_string_or(item, "name", ""), ret))
+            return 0;
+        return err_set(err, ERR_UNREACHABLE, "no endpoints available for service \"%s\"", name);
+    }
+    return err_set(err, ERR_NOT_FOUND, "no service port %lld found for service \"%s\"",
+                   (long long)port, name);
+}

@@ -16,7 +16,9 @@
 #include <jansson.h>
 
 #include "api/check.h"
+#include "base/err.h"
 #include "base/prelude.h"
+#include "io/addr.h"
 
 /* The addresses that Services may have. */
 struct kube_service_range {
@@ -39,5 +41,10 @@ void kube_service_default(json_t *service);
 void kube_service_allocate(json_t *service, const json_t *old,
                            const struct kube_service_range *range,
                            const struct kube_services *others, const struct api_cause_sink *sink);
+
+/* A ready address (IP and port) behind the port of a Service, of its Endpoints (NULL: none).
+ * ERR_NOT_FOUND, or ERR_UNREACHABLE while nobody is ready, with the reason. */
+MUST_USE int kube_service_endpoint(const json_t *service, const json_t *endpoints, int64_t port,
+                                   struct addr *ret, struct error *err);
 
 #endif

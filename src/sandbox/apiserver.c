@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/tls.h"
-#include "sandbox/apiserver_webhook.h"
+#include "kube/webhook.h"
+#include "sandbox/apiserver_int.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -231,7 +232,7 @@ int sandbox_apiserver_start(struct loop *loop, const struct sandbox_apiserver_op
 
     server->loop = loop;
     list_init(&server->calls);
-    list_init(&server->webhook_pools);
+    server->webhooks = apiserver_admission_webhooks(server);
     arena_init(&server->memory, 0);
     server->field_sets = json_object();
     rc = options_take(server, options, err);
@@ -261,7 +262,7 @@ void sandbox_apiserver_free(struct sandbox_apiserver *server)
     http_pool_free(server->node_pool);
     LIST_EACH (node, &server->calls)
         apiserver_call_free(CONTAINER_OF(node, struct apiserver_call, node));
-    apiserver_webhook_pools_free(server);
+    kube_webhooks_free(server->webhooks);
     store_watch_remove(&server->crd_watch);
     kinds_deinit(&server->kinds);
     store_close(server->store);

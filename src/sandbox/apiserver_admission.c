@@ -2,7 +2,7 @@
 /* Admission webhooks: which ones a request meets, one after another, and what they answer.
  *
  *   collect   configurations in order of name, webhooks in order of the list: rules, selectors
- *   call      apiserver_webhook.c: AdmissionReview over HTTPS
+ *   call      kube/webhook.h: AdmissionReview over HTTPS
  *   answer    denied: the request ends; a JSON patch: onto call->object; failed: failurePolicy
  *   again     mutating webhooks with reinvocationPolicy IfNeeded, once, when a later one changed
  *             the object
@@ -17,10 +17,12 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "kube/admission.h"
-#include "kube/patch.h"
-#include "sandbox/apiserver_webhook.h"
-#include "wire/base64.h"
+#include "kube/options.h"
+#include "kube/service.h"
+#include "kube/webhook.h"
+#include "sandbox/apiserver_int.h"
 
 enum { ADMISSION_WEBHOOKS_MAX = 64 };
 
@@ -36,7 +38,7 @@ struct apiserver_admission {
     size_t count;
     size_t at; /* the one that runs */
     struct admission_hook hooks[ADMISSION_WEBHOOKS_MAX];
-    struct apiserver_webhook *running; /* NULL when none */
+    struct kube_webhook *running; /* NULL when none */
 };
 
 static void admission_step(struct apiserver_call *call);
@@ -139,6 +141,78 @@ static void hooks_collect(struct apiserver_call *call, struct apiserver_admissio
     }
 }
 
+/* --- questions --- */
+
+static struct kube_admission_kind kind_of(const struct kind *kind)
+{
+    return (struct kube_admission_kind){kind->group, kind->version, kind->api_version, kind->kind,
+                                        kind->plural};
+}
+
+static json_t *user_info(const struct apiserver_user *user)
+{
+    json_t *groups = json_array();
+
+    for (size_t i = 0; user->groups[i] != NULL; i++)
+        json_array_append_new(groups, json_string(user->groups[i]));
+    return json_pack("{s:s, s:s, s:o}", "username", user->name, "uid", user->uid, "groups", groups);
+}
+
+static json_t *options_object(struct apiserver_call *call)
+{
+    struct slice manager = apiserver_call_query(call, "fieldManager");
+    json_t *options = json_pack("{s:s, s:s}", "kind", kube_options_kind(call->verb), "apiVersion",
+                                "meta.k8s.io/v1");
+
+    if (manager.len > 0)
+        json_object_set_new(options, "fieldManager", json_string_slice(manager));
+    return options;
+}
+
+/* What the webhook is asked: a fresh tree. */
+static json_t *review_new(struct apiserver_call *call, const struct admission_hook *hook)
+{
+    char uid[RNG_UUID_SIZE];
+    const struct kube_admission_question question = {
+        .uid = rng_system_uuid(uid),
+        .operation = call_operation(call),
+        .seen = kind_of(hook->kind),
+        .sent = kind_of(call->kind),
+        .subresource = call->subresource,
+        .ns = call->kind->namespaced ? call->ns : NULL,
+        .object = call->object,
+        .old = call->old ? call->old->tree : NULL,
+        .user = user_info(&call->user),
+        .options = options_object(call),
+        .is_dry_run = apiserver_call_is_dry_run(call),
+    };
+    json_t *review = kube_admission_review_new(hook->webhook, &question);
+
+    json_decref(question.user);
+    json_decref(question.options);
+    return review;
+}
+
+/* A kube_webhook_find: an endpoint of the Service, straight. */
+static int service_find(const char *ns, const char *name, int64_t port, struct addr *ret,
+                        struct error *err, void *ctx)
+{
+    const struct kinds *kinds = &((struct sandbox_apiserver *)ctx)->kinds;
+    const struct store_object *service =
+        store_get(kinds_builtin(kinds, "", "services")->bucket, ns, name);
+    const struct store_object *endpoints =
+        store_get(kinds_builtin(kinds, "", "endpoints")->bucket, ns, name);
+
+    if (service == NULL)
+        return err_set(err, ERR_NOT_FOUND, "service \"%s\" not found", name);
+    return kube_service_endpoint(service->tree, endpoints ? endpoints->tree : NULL, port, ret, err);
+}
+
+struct kube_webhooks *apiserver_admission_webhooks(struct sandbox_apiserver *server)
+{
+    return kube_webhooks_new(server->loop, service_find, server);
+}
+
 /* --- answers --- */
 
 static const char *hook_name(const json_t *webhook)
@@ -146,17 +220,12 @@ static const char *hook_name(const json_t *webhook)
     return json_path_string_or(webhook, "name", "");
 }
 
-static void deny(struct apiserver_call *call, const json_t *webhook, const json_t *response)
+static void deny(struct apiserver_call *call, const json_t *webhook,
+                 const struct kube_admission_denial *denial)
 {
-    const char *message = json_path_string_or(response, "status.message", "");
-    const char *reason = json_path_string_or(response, "status.reason", "");
-    int64_t code = json_path_int(response, "status.code", 0);
-
-    if (message[0] == '\0')
-        message = reason;
-    apiserver_fail(call, code < 400 || code > 599 ? 400 : (unsigned)code, reason,
+    apiserver_fail(call, denial->status, denial->reason,
                    "admission webhook \"%s\" denied the request%s%s", hook_name(webhook),
-                   message[0] ? ": " : " without explanation", message);
+                   denial->message[0] ? ": " : " without explanation", denial->message);
 }
 
 static void hook_failed(struct apiserver_call *call, const json_t *webhook, const char *why)
@@ -169,43 +238,6 @@ static void hook_failed(struct apiserver_call *call, const json_t *webhook, cons
                    "Internal error occurred: failed calling webhook \"%s\": failed to call "
                    "webhook: %s",
                    hook_name(webhook), why);
-}
-
-/* The patch of a response onto the object. The reason of a failure is in `err`. */
-static int patch_take(struct apiserver_call *call, const json_t *response, struct error *err)
-{
-    const char *text = json_get_string(response, "patch");
-    const char *type = json_path_string_or(response, "patchType", "JSONPatch");
-    struct buf bytes;
-    json_t *patch = NULL;
-    json_t *object;
-    int rc;
-
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    if (strcmp(type, "JSONPatch") != 0)
-        return err_set(err, ERR_UNSUPPORTED, "unsupported patch type \"%s\"", type);
-    buf_init(&bytes, APISERVER_BODY_MAX);
-    rc = base64_decode(slice_str(text), &bytes);
-    if (rc == 0)
-        rc = json_parse(buf_slice(&bytes), NULL, &patch, err);
-    buf_deinit(&bytes);
-    if (rc != 0)
-        return err_set(err, rc, "the patch is not base64 of JSON");
-    object = json_deep_copy(call->object);
-    rc = kube_patch_json(&object, patch, err);
-    json_decref(patch);
-    if (rc == 0 &&
-        (!json_is_object(object) || !json_is_object(json_object_get(object, "metadata"))))
-        rc = err_set(err, ERR_INVALID, "the patched object is no object");
-    if (rc != 0) {
-        json_decref(object);
-        return rc;
-    }
-    json_decref(call->object);
-    call->object = object;
-    json_set_string(object, "apiVersion", call->kind->api_version);
-    return 0;
 }
 
 /* Those before the running one that want to see its change. */
@@ -224,6 +256,7 @@ static void response_take(struct apiserver_call *call, const json_t *webhook,
                           const json_t *response)
 {
     struct apiserver_admission *admission = call->admission;
+    struct kube_admission_denial denial;
     struct error err = {0};
     json_t *before = json_incref(call->object);
     size_t i;
@@ -231,12 +264,16 @@ static void response_take(struct apiserver_call *call, const json_t *webhook,
 
     json_array_foreach(json_object_get(response, "warnings"), i, warning)
         apiserver_call_warn(call, "%s", json_is_string(warning) ? json_string_value(warning) : "");
-    if (!json_get_bool(response, "allowed", false))
-        deny(call, webhook, response);
-    else if (admission->mutating && patch_take(call, response, &err) != 0)
+    if (kube_admission_is_denied(response, &denial))
+        deny(call, webhook, &denial);
+    else if (admission->mutating &&
+             kube_admission_patch(response, APISERVER_BODY_MAX, &call->object, &err) != 0)
         hook_failed(call, webhook, err.reason);
-    else if (before != call->object && !json_equal(before, call->object))
-        again_mark(admission);
+    if (before != call->object) {
+        json_set_string(call->object, "apiVersion", call->kind->api_version);
+        if (!json_equal(before, call->object))
+            again_mark(admission);
+    }
     json_decref(before);
 }
 
@@ -277,19 +314,28 @@ static size_t next_hook(struct apiserver_admission *admission)
     return admission->at;
 }
 
+static int hook_start(struct apiserver_call *call, const struct admission_hook *hook,
+                      struct error *err)
+{
+    json_t *review = review_new(call, hook);
+    int rc = kube_webhook_start(call->server->webhooks, hook->webhook, review, hook_on_done, call,
+                                &call->admission->running, err);
+
+    json_decref(review);
+    return rc;
+}
+
 static void admission_step(struct apiserver_call *call)
 {
     struct apiserver_admission *admission = call->admission;
-    struct error err = {0};
 
     while (call->status == 0 && next_hook(admission) < admission->count) {
-        const json_t *webhook = admission->hooks[admission->at].webhook;
+        const struct admission_hook *hook = &admission->hooks[admission->at];
+        struct error err = {0};
 
-        if (apiserver_webhook_start(call, webhook, admission->hooks[admission->at].kind,
-                                    call_operation(call), hook_on_done, &admission->running,
-                                    &err) == 0)
+        if (hook_start(call, hook, &err) == 0)
             return; /* hook_on_done goes on */
-        hook_failed(call, webhook, err.reason);
+        hook_failed(call, hook->webhook, err.reason);
         admission->at++;
     }
     admission_end(call);
@@ -313,7 +359,7 @@ void apiserver_admission_cancel(struct apiserver_call *call)
 
     if (admission == NULL)
         return;
-    apiserver_webhook_cancel(admission->running);
+    kube_webhook_cancel(admission->running);
     for (size_t i = 0; i < admission->count; i++)
         json_decref(admission->hooks[i].webhook);
     mem_free(admission);

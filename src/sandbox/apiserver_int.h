@@ -36,6 +36,7 @@ enum {
 
 struct apiserver_auth;
 struct apiserver_admission;
+struct kube_webhooks;
 
 struct sandbox_apiserver {
     struct loop *loop;
@@ -43,9 +44,9 @@ struct sandbox_apiserver {
     struct kinds kinds;
     struct http_server *http;
     struct apiserver_auth *auth;
-    struct http_pool *node_pool; /* to the node agent, made with the first use */
-    struct list webhook_pools;   /* of apiserver_webhook.c */
-    struct list calls;           /* unfinished, for the end */
+    struct http_pool *node_pool;    /* to the node agent, made with the first use */
+    struct kube_webhooks *webhooks; /* calls of apiserver_admission.c */
+    struct list calls;              /* unfinished, for the end */
     struct store_watch crd_watch;
     json_t *groups;      /* of apiserver_discovery.c; NULL until it is asked for */
     json_t *field_sets;  /* pool of kube_managed_share */
@@ -222,6 +223,8 @@ void apiserver_metrics_run(struct apiserver_call *call);
 
 /* --- apiserver_admission.c --- */
 
+/* What calls webhooks, until kube_webhooks_free. */
+struct kube_webhooks *apiserver_admission_webhooks(struct sandbox_apiserver *server);
 /* Runs the mutating (or validating) webhooks on call->object, then call->next, with call->status
  * set when the request was refused. `next` may run within. */
 void apiserver_admission_run(struct apiserver_call *call, bool mutating,
