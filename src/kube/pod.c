@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "kube/metadata.h"
+#include "kube/object.h"
 #include "wire/json.h"
 
 enum { GONE_NODE_S = 300, TOKEN_S = 3607, TOKEN_MODE = 0644, SUFFIX_LEN = 5 };
@@ -111,25 +111,15 @@ void kube_pod_admit(json_t *pod)
 
 void kube_pod_bind(json_t *pod, const char *node, int64_t now_ms)
 {
+    static const struct kube_condition scheduled = {.type = "PodScheduled", .value = true};
     json_t *conditions = json_path_get(pod, "status.conditions");
-    char since[CLOCK_RFC3339_SIZE];
-    size_t i;
-    json_t *condition;
+    json_t *entry;
 
     json_path_set(pod, "spec.nodeName", json_string(node));
     if (conditions == NULL) {
         conditions = json_array();
         json_path_set(pod, "status.conditions", conditions);
     }
-    json_array_foreach(conditions, i, condition)
-    {
-        if (strcmp(json_path_string_or(condition, "type", ""), "PodScheduled") == 0) {
-            json_array_remove(conditions, i);
-            break;
-        }
-    }
-    json_array_append_new(conditions,
-                          json_pack("{s:s, s:s, s:n, s:s}", "type", "PodScheduled", "status",
-                                    "True", "lastProbeTime", "lastTransitionTime",
-                                    clock_format_rfc3339(now_ms, false, since)));
+    entry = kube_condition_set(conditions, conditions, &scheduled, now_ms);
+    json_object_set_new(entry, "lastProbeTime", json_null());
 }

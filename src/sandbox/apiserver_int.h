@@ -212,8 +212,6 @@ void apiserver_hooks_check(struct apiserver_call *call);
 
 /* A Scale object of what has that subresource: fresh reference. */
 json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object);
-/* Where the object holds specReplicasPath, statusReplicasPath or labelSelectorPath. */
-const char *apiserver_sub_scale_path(const struct kind *kind, const char *name);
 /* binding, eviction, token, and virtual kinds (reviews). True when it took the call. */
 bool apiserver_sub_run(struct apiserver_call *call);
 

@@ -3,62 +3,19 @@
  * scale, binding, eviction, token, access and token reviews.
  */
 #include "base/clock.h"
+#include "kube/eviction.h"
 #include "kube/pod.h"
+#include "kube/scale_view.h"
 #include "kube/status.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- scale --- */
 
-const char *apiserver_sub_scale_path(const struct kind *kind, const char *name)
-{
-    const json_t *paths = json_path_get(kind->crd_version, "subresources.scale");
-    const char *given = json_get_string(paths, name);
-
-    if (given != NULL)
-        return given[0] == '.' ? given + 1 : given;
-    if (strcmp(name, "specReplicasPath") == 0)
-        return "spec.replicas";
-    if (strcmp(name, "statusReplicasPath") == 0)
-        return "status.replicas";
-    return kind->api != NULL ? "spec.selector" : "";
-}
-
-/* The selector as text; a custom kind has it as text. "" for none. */
-static json_t *scale_selector(const struct kind *kind, const json_t *object)
-{
-    const char *path = apiserver_sub_scale_path(kind, "labelSelectorPath");
-    const json_t *selector = path[0] ? json_path_get(object, path) : NULL;
-    struct arena arena;
-    json_t *text;
-
-    if (json_is_string(selector))
-        return json_deep_copy(selector);
-    arena_init(&arena, 0);
-    text = json_string(kube_selector_format(selector, &arena));
-    arena_deinit(&arena);
-    return text;
-}
-
 json_t *apiserver_sub_scale(const struct kind *kind, const json_t *object)
 {
-    static const char *const copied[] = {"name", "namespace", "uid", "resourceVersion",
-                                         "creationTimestamp"};
-    const json_t *metadata = json_object_get(object, "metadata");
-    json_t *scale = json_pack("{s:s, s:s, s:{}, s:{}, s:{}}", "kind", "Scale", "apiVersion",
-                              "autoscaling/v1", "metadata", "spec", "status");
-    json_t *shown = json_object_get(scale, "metadata");
-    int64_t replicas = json_path_int(object, apiserver_sub_scale_path(kind, "specReplicasPath"), 0);
-    int64_t found = json_path_int(object, apiserver_sub_scale_path(kind, "statusReplicasPath"), 0);
+    const struct kube_scale_paths paths = kube_scale_paths(kind->crd_version);
 
-    for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
-        if (json_object_get(metadata, copied[i]) != NULL)
-            json_object_set(shown, copied[i], json_object_get(metadata, copied[i]));
-    }
-    if (replicas != 0)
-        json_path_set(scale, "spec.replicas", json_integer(replicas));
-    json_path_set(scale, "status.replicas", json_integer(found));
-    json_path_set(scale, "status.selector", scale_selector(kind, object));
-    return scale;
+    return kube_scale_view(object, &paths);
 }
 
 /* --- binding --- */
@@ -124,12 +81,10 @@ static struct store_object *budget_find(struct apiserver_call *call, const json_
     for (size_t i = store_bucket_lower_bound(kind->bucket, call->ns, "");
          i < store_bucket_count(kind->bucket); i++) {
         struct store_object *budget = store_bucket_at(kind->bucket, i);
-        const json_t *selector = json_path_get(budget->tree, "spec.selector");
 
         if (strcmp(budget->ns, call->ns) != 0)
             break;
-        if (json_object_size(selector) == 0 ||
-            !kube_selector_match_object(selector, json_path_get(pod, "metadata.labels")))
+        if (!kube_eviction_counts(budget->tree, pod))
             continue;
         if (found != NULL)
             *ret = apiserver_fail(call, 500, "InternalError",
@@ -140,43 +95,32 @@ static struct store_object *budget_find(struct apiserver_call *call, const json_
     return found;
 }
 
-/* A pod that serves costs one disruption of its budget. */
+static int fail_budget(struct apiserver_call *call, const char *why)
+{
+    apiserver_fail(call, 429, "TooManyRequests",
+                   "Cannot evict pod as it would violate the pod's disruption budget.");
+    json_path_set(
+        call->result, "details",
+        json_pack("{s:[{s:s,s:s}]}", "causes", "reason", "DisruptionBudget", "message", why));
+    return ERR_INVALID;
+}
+
 static int budget_spend(struct apiserver_call *call, const json_t *pod)
 {
     int rc;
     struct store_object *budget = budget_find(call, pod, &rc);
-    char now[CLOCK_RFC3339_SIZE];
-    int64_t allowed;
-    json_t *tree, *disrupted;
+    struct error err = {0};
+    json_t *spent;
 
-    if (rc < 0 || budget == NULL || json_path_get(pod, "metadata.deletionTimestamp") ||
-        strcmp(json_path_string_or(pod, "status.phase", ""), "Running") != 0)
+    if (rc < 0 || budget == NULL)
         return rc;
-    allowed = json_path_int(budget->tree, "status.disruptionsAllowed", 0);
-    if (allowed <= 0) {
-        apiserver_fail(call, 429, "TooManyRequests",
-                       "Cannot evict pod as it would violate the pod's disruption budget.");
-        json_path_set(
-            call->result, "details",
-            json_pack(
-                "{s:[{s:s,s:o}]}", "causes", "reason", "DisruptionBudget", "message",
-                json_sprintf("The disruption budget %s needs %lld healthy pods and "
-                             "has %lld currently",
-                             budget->name,
-                             (long long)json_path_int(budget->tree, "status.desiredHealthy", 0),
-                             (long long)json_path_int(budget->tree, "status.currentHealthy", 0))));
-        return ERR_INVALID;
-    }
+    if (kube_eviction_spend(budget->tree, pod, clock_realtime_ms(), &spent, &err) != 0)
+        return fail_budget(call, err.reason);
     if (apiserver_call_is_dry_run(call))
-        return 0;
-    tree = json_deep_copy(budget->tree);
-    disrupted = json_path_get(tree, "status.disruptedPods");
-    disrupted = disrupted ? json_incref(disrupted) : json_object();
-    json_object_set_new(disrupted, call->name, json_string(clock_format_now(now)));
-    json_path_set(tree, "status.disruptedPods", disrupted);
-    json_path_set(tree, "status.disruptionsAllowed", json_integer(allowed - 1));
-    if (store_put(kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets")->bucket,
-                  tree, budget, NULL) != 0)
+        json_decref(TAKE(spent));
+    if (spent != NULL &&
+        store_put(kinds_builtin(&call->server->kinds, "policy", "poddisruptionbudgets")->bucket,
+                  spent, budget, NULL) != 0)
         return apiserver_fail_store(call);
     return 0;
 }

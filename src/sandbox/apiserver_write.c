@@ -16,6 +16,7 @@
 #include "kube/metadata.h"
 #include "kube/patch.h"
 #include "kube/rules.h"
+#include "kube/scale_view.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdlib.h>
@@ -325,7 +326,7 @@ static int scale_take(struct apiserver_call *call, const json_t *scale)
                               (long long)replicas);
         return apiserver_invalid_finish_as(call, "Scale.autoscaling", call->name);
     }
-    return json_path_set(call->object, apiserver_sub_scale_path(call->kind, "specReplicasPath"),
+    return json_path_set(call->object, kube_scale_paths(call->kind->crd_version).spec_replicas,
                          json_integer(replicas)) == 0
                ? 0
                : apiserver_fail(call, 500, "InternalError", "the object has no spec");

@@ -100,9 +100,9 @@ static void binding(void **state)
                          "status: 'True', lastProbeTime: null, lastTransitionTime: "
                          "'1970-01-01T00:00:05Z'}]}}");
     kube_pod_bind(waiting, "n1", 5000);
-    object_assert(waiting, "{spec: {nodeName: n1}, status: {conditions: [{type: Ready}, {type: "
-                           "PodScheduled, status: 'True', lastProbeTime: null, "
-                           "lastTransitionTime: '1970-01-01T00:00:05Z'}]}}");
+    object_assert(waiting, "{spec: {nodeName: n1}, status: {conditions: [{type: PodScheduled, "
+                           "status: 'True', lastProbeTime: null, lastTransitionTime: "
+                           "'1970-01-01T00:00:05Z'}, {type: Ready}]}}");
     json_decref(fresh);
     json_decref(waiting);
 }
