@@ -44,17 +44,6 @@ static json_t *member_object(json_t *parent, const char *key)
     return value;
 }
 
-static json_t *member_array(json_t *parent, const char *key)
-{
-    json_t *value = json_object_get(parent, key);
-
-    if (!json_is_array(value)) {
-        json_object_set_new(parent, key, json_array());
-        value = json_object_get(parent, key);
-    }
-    return value;
-}
-
 static void default_string(json_t *object, const char *key, const char *value)
 {
     if (!json_object_get(object, key))
@@ -245,7 +234,7 @@ static void probes_add(struct inject_run *run, json_t *env)
 
 static void containers_add(struct inject_run *run, json_t *proxy)
 {
-    json_t *containers = member_array(json_object_get(run->pod, "spec"), "containers");
+    json_t *containers = json_member_array(json_object_get(run->pod, "spec"), "containers");
     size_t index;
     json_t *theirs = item_named(containers, "istio-proxy", &index);
 
@@ -272,9 +261,9 @@ static void pod_build(struct inject_run *run)
     annotations_add(run, annotations, volumes);
     prometheus_add(run, annotations, env);
     probes_add(run, env);
-    json_array_append_new(member_array(spec, "initContainers"), inject_init_container(run));
+    json_array_append_new(json_member_array(spec, "initContainers"), inject_init_container(run));
     containers_add(run, proxy);
-    list_merge(member_array(spec, "volumes"), volumes);
+    list_merge(json_member_array(spec, "volumes"), volumes);
     json_decref(volumes);
     json_decref(proxy);
 }

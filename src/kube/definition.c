@@ -52,20 +52,10 @@ static const char *storage_version(const json_t *object)
 /* Every version that objects were ever stored in. */
 static void stored_versions_add(json_t *status, const char *version)
 {
-    json_t *stored = json_object_get(status, "storedVersions");
-    size_t i;
-    json_t *item;
+    json_t *stored = json_member_array(status, "storedVersions");
 
-    if (!json_is_array(stored)) {
-        stored = json_array();
-        json_object_set_new(status, "storedVersions", stored);
-    }
-    json_array_foreach(stored, i, item)
-    {
-        if (slice_eq_str(json_slice(item), version))
-            return;
-    }
-    json_array_append_new(stored, json_string(version));
+    if (!json_array_has(stored, version))
+        json_array_append_new(stored, json_string(version));
 }
 
 void kube_definition_complete(json_t *object, const char *now)

@@ -16,12 +16,8 @@ static bool is_core(const json_t *object, const char *kind)
 
 static void finalizer_add(json_t *object, const char *name)
 {
-    json_t *list = json_path_get(object, "metadata.finalizers");
+    json_t *list = json_member_array(json_object_get(object, "metadata"), "finalizers");
 
-    if (list == NULL) {
-        list = json_array();
-        json_path_set(object, "metadata.finalizers", list);
-    }
     if (!json_array_has(list, name))
         json_array_append_new(list, json_string(name));
 }

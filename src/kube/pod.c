@@ -12,18 +12,6 @@ enum { GONE_NODE_S = 300, TOKEN_S = 3607, TOKEN_MODE = 0644, SUFFIX_LEN = 5 };
 
 static const char token_path[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/* The array of that name, made when it is missing. */
-static json_t *list_of(json_t *object, const char *name)
-{
-    json_t *list = json_object_get(object, name);
-
-    if (list == NULL) {
-        list = json_array();
-        json_object_set_new(object, name, list);
-    }
-    return list;
-}
-
 /* --- containers --- */
 
 json_t *kube_pod_container_at(const json_t *spec, size_t n)
@@ -81,10 +69,10 @@ void kube_pod_mount_token(json_t *spec, const json_t *account)
         if (json_array_find(json_object_get(container, "volumeMounts"), "mountPath", token_path))
             continue;
         json_array_append_new(
-            list_of(container, "volumeMounts"),
+            json_member_array(container, "volumeMounts"),
             json_pack("{s:s, s:b, s:s}", "name", volume, "readOnly", 1, "mountPath", token_path));
     }
-    json_array_append_new(list_of(spec, "volumes"), token_volume(volume));
+    json_array_append_new(json_member_array(spec, "volumes"), token_volume(volume));
 }
 
 void kube_pod_admit(json_t *pod)
@@ -92,7 +80,7 @@ void kube_pod_admit(json_t *pod)
     static const char *const gone[] = {"node.kubernetes.io/not-ready",
                                        "node.kubernetes.io/unreachable"};
     json_t *spec = json_object_get(pod, "spec");
-    json_t *tolerations = list_of(spec, "tolerations");
+    json_t *tolerations = json_member_array(spec, "tolerations");
 
     for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
         if (json_array_find(tolerations, "key", gone[i]) == NULL)
@@ -112,14 +100,12 @@ void kube_pod_admit(json_t *pod)
 void kube_pod_bind(json_t *pod, const char *node, int64_t now_ms)
 {
     static const struct kube_condition scheduled = {.type = "PodScheduled", .value = true};
-    json_t *conditions = json_path_get(pod, "status.conditions");
-    json_t *entry;
+    json_t *conditions, *entry;
 
     json_path_set(pod, "spec.nodeName", json_string(node));
-    if (conditions == NULL) {
-        conditions = json_array();
-        json_path_set(pod, "status.conditions", conditions);
-    }
+    if (json_object_get(pod, "status") == NULL)
+        json_object_set_new(pod, "status", json_object());
+    conditions = json_member_array(json_object_get(pod, "status"), "conditions");
     entry = kube_condition_set(conditions, conditions, &scheduled, now_ms);
     json_object_set_new(entry, "lastProbeTime", json_null());
 }

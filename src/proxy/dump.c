@@ -151,17 +151,6 @@ static json_t *print_entry(const struct kind *kind, struct slice name,
     return outer;
 }
 
-static void append(json_t *object, const char *list, json_t *item)
-{
-    json_t *array = json_object_get(object, list);
-
-    if (array == NULL) {
-        array = json_array();
-        json_object_set_new(object, list, array);
-    }
-    json_array_append_new(array, item);
-}
-
 json_t *dump_print(const struct dump *dump, enum dump_kind kind)
 {
     const struct kind *info = &kinds[kind];
@@ -176,7 +165,7 @@ json_t *dump_print(const struct dump *dump, enum dump_kind kind)
                            : entry->warming && info->warming_list ? info->warming_list
                                                                   : info->dynamic_list;
 
-        append(object, list, print_entry(info, item->key, entry));
+        json_array_append_new(json_member_array(object, list), print_entry(info, item->key, entry));
     }
     return object;
 }

@@ -318,6 +318,17 @@ bool json_array_has(const json_t *array, const char *text)
     return false;
 }
 
+json_t *json_member_array(json_t *object, const char *key)
+{
+    json_t *array = json_object_get(object, key);
+
+    if (!json_is_array(array)) {
+        array = json_array();
+        json_object_set_new(object, key, array);
+    }
+    return array;
+}
+
 int json_set_string(json_t *object, const char *key, const char *text)
 {
     return json_object_set_new(object, key, json_string(text)) < 0 ? ERR_INVALID : 0;

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Built-in kinds beyond their schemas: what validation says, and defaults that depend on others. */
-#include "test.h"
+#include "objects.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "kube/admission.h"
 #include "kube/defaults.h"
 #include "kube/definition.h"
 #include "kube/rules.h"
 #include "wire/base64.h"
-#include "wire/json.h"
-#include "wire/yaml.h"
-
-static json_t *parse(const char *text)
-{
-    struct error err = {0};
-    json_t *json = NULL;
-
-    if (text[0] && yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
-        fail_msg("%s in %s", err.reason, text);
-    return json;
-}
-
-static void on_cause(const struct api_cause *cause, void *ctx)
-{
-    struct buf *told = ctx;
-
-    buf_printf(told, "%s%s: %s", told->len ? "; " : "", cause->field, cause->message);
-}
 
 #define HOOK(more)                                                                                 \
     "{webhooks: [{name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], " more "}]}"
@@ -41,12 +21,12 @@ static void cases_assert(const struct rule_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
-        json_t *object = parse(cases[i].object);
-        json_t *old = parse(cases[i].old);
+        json_t *object = object_of(cases[i].object);
+        json_t *old = object_of(cases[i].old);
         struct buf told;
 
         buf_init(&told, 0);
-        kube_rules_check(kind, object, old, on_cause, &told);
+        kube_rules_check(kind, object, old, cause_note, &told);
         if (!slice_starts_with(buf_slice(&told), slice_str(cases[i].expected)) ||
             (cases[i].expected[0] == '\0' && told.len))
             fail_msg("%s: %.*s", cases[i].object, (int)told.len, told.data);
@@ -188,7 +168,7 @@ static void envelopes(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct error err = {0};
-        json_t *object = parse(cases[i].object);
+        json_t *object = object_of(cases[i].object);
         int rc = kube_rules_check_envelope(cases[i].wanted, object, &err);
 
         assert_int_equal(rc, cases[i].expected ? ERR_INVALID : 0);
@@ -213,22 +193,22 @@ static void config_size(void **state)
     assert_int_equal(base64_encode(bytes, &coded), 0);
     object = json_pack("{s:{s:s}, s:{s:s#}}", "data", "a", "xx", "binaryData", "b", coded.data,
                        (int)coded.len);
-    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, cause_note, &told);
     assert_int_equal(told.len, 0);
     json_path_set(object, "data.a", json_string("xxx"));
-    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, cause_note, &told);
     assert_true(slice_eq_str(buf_slice(&told), "[]: Too long: may not be more than 1048576 bytes"));
     json_decref(object);
     buf_reset(&told);
     buf_reset(&coded);
     bytes.len = MOST;
     object = json_pack("{s:{s:s}}", "data", "a", text);
-    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, on_cause, &told);
+    kube_rules_check(api_kind_find("", "v1", "ConfigMap"), object, NULL, cause_note, &told);
     assert_int_equal(told.len, 0);
     assert_int_equal(base64_encode(bytes, &coded), 0);
     json_decref(object);
     object = json_pack("{s:{s:s#, s:s}}", "data", "a", coded.data, (int)coded.len, "b", "eA==");
-    kube_rules_check(api_kind_find("", "v1", "Secret"), object, NULL, on_cause, &told);
+    kube_rules_check(api_kind_find("", "v1", "Secret"), object, NULL, cause_note, &told);
     assert_true(
         slice_eq_str(buf_slice(&told), "data: Too long: may not be more than 1048576 bytes"));
     json_decref(object);
@@ -260,8 +240,8 @@ static void defaults(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = parse(cases[i].object);
-        json_t *expected = parse(cases[i].expected);
+        json_t *object = object_of(cases[i].object);
+        json_t *expected = object_of(cases[i].expected);
         char *text;
 
         kube_defaults_set(api_kind_find(cases[i].group, "v1", cases[i].kind), object);
@@ -288,7 +268,7 @@ static void classes_of_service(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *spec = parse(cases[i].spec);
+        json_t *spec = object_of(cases[i].spec);
 
         assert_string_equal(kube_defaults_qos(spec), cases[i].expected);
         json_decref(spec);
@@ -298,8 +278,8 @@ static void classes_of_service(void **state)
 static void completed_definitions(void **state)
 {
     json_t *crd =
-        parse("{spec: {names: {kind: Boat, plural: boats}, versions: [{name: v1, storage: "
-              "true}]}}");
+        object_of("{spec: {names: {kind: Boat, plural: boats}, versions: [{name: v1, storage: "
+                  "true}]}}");
 
     (void)state;
     kube_definition_complete(crd, "2026-01-01T00:00:00Z");
@@ -353,14 +333,14 @@ static void webhooks_see(void **state)
          {"UPDATE", "", "v1", "nodes", "", false},
          true},
     };
-    json_t *selecting = parse("{objectSelector: {matchLabels: {a: b}}}");
-    json_t *chosen = parse("{metadata: {labels: {a: b}}}");
-    json_t *other = parse("{metadata: {labels: {a: c}}}");
+    json_t *selecting = object_of("{objectSelector: {matchLabels: {a: b}}}");
+    json_t *chosen = object_of("{metadata: {labels: {a: b}}}");
+    json_t *other = object_of("{metadata: {labels: {a: c}}}");
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char *text = mem_printf("{rules: [{%s}]}", cases[i].rule);
-        json_t *webhook = parse(text);
+        json_t *webhook = object_of(text);
 
         if (kube_admission_rules_match(webhook, &cases[i].request) != cases[i].expected)
             fail_msg("%s: %s %s", text, cases[i].request.operation, cases[i].request.plural);

@@ -217,6 +217,18 @@ static void array_items_are_found_by_name(void **state)
     json_decref(list);
 }
 
+static void member_arrays_are_made(void **state)
+{
+    json_t *object = json_pack("{s:[i], s:s}", "there", 1, "text", "x");
+
+    (void)state;
+    assert_int_equal(json_array_size(json_member_array(object, "there")), 1);
+    assert_int_equal(json_array_size(json_member_array(object, "text")), 0);
+    json_array_append_new(json_member_array(object, "absent"), json_true());
+    assert_true(json_is_true(json_path_get(object, "absent[0]")));
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +239,7 @@ int main(void)
         cmocka_unit_test(paths_write),
         cmocka_unit_test(output_is_ordered_or_sorted),
         cmocka_unit_test(array_items_are_found_by_name),
+        cmocka_unit_test(member_arrays_are_made),
         cmocka_unit_test(bad_text_becomes_replacement_characters),
         cmocka_unit_test(base64_round_trip),
     };
