@@ -593,6 +593,50 @@ static int apply_settle(struct apply *apply)
     return rc;
 }
 
+int kube_managed_check(const json_t *config, const char *api_version, const char *kind, bool is_new,
+                       struct error *err)
+{
+    const char *said_version = json_path_string_or(config, "apiVersion", "");
+    const char *said_kind = json_path_string_or(config, "kind", "");
+    const json_t *metadata = json_object_get(config, "metadata");
+    const char *uid = json_get_string(metadata, "uid");
+
+    if (!json_is_object(config))
+        return err_set(err, ERR_INVALID,
+                       "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: "
+                       "cannot unmarshal %s into Go value of type map[string]interface {}",
+                       json_type_name(config));
+    if (strcmp(said_version, api_version) != 0 || strcmp(said_kind, kind) != 0)
+        return err_set(err, ERR_INVALID, "invalid object type: %s%s, Kind=%s",
+                       strchr(said_version, '/') ? "" : "/", said_version, said_kind);
+    if (json_object_get(metadata, "managedFields") != NULL)
+        return err_set(err, ERR_INVALID, "metadata.managedFields must be nil");
+    if (is_new && uid != NULL)
+        return err_set(err, ERR_CONFLICT,
+                       "uid mismatch: the provided object specified uid %s, and no existing object "
+                       "was found",
+                       uid);
+    return 0;
+}
+
+json_t *kube_managed_part(const json_t *config, const char *subresource, bool has_status)
+{
+    json_t *part = json_copy((json_t *)(uintptr_t)config);
+    bool is_status = strcmp(subresource, "status") == 0;
+    const char *name;
+    void *next;
+    json_t *value;
+
+    json_object_foreach_safe(part, next, name, value)
+    {
+        bool is_envelope = strcmp(name, "kind") == 0 || strcmp(name, "apiVersion") == 0;
+
+        if (strcmp(name, "status") == 0 ? has_status && !is_status : is_status && !is_envelope)
+            json_object_del(part, name);
+    }
+    return part;
+}
+
 int kube_managed_apply(struct kube_type type, const json_t *live, const json_t *config,
                        const struct kube_writer *writer, json_t **ret,
                        struct kube_conflicts *ret_conflicts, struct error *err)

@@ -40,6 +40,13 @@ struct kube_conflicts {
  * put there itself counts, if it can be read and no subresource is written; [{}] empties it. */
 void kube_managed_update(struct kube_type type, const json_t *live, json_t *object,
                          const struct kube_writer *writer);
+/* Whether `config` is a configuration of that kind. ERR_INVALID with the sentence of a 400;
+ * ERR_CONFLICT for one that names the uid of an object that is not there. */
+MUST_USE int kube_managed_check(const json_t *config, const char *api_version, const char *kind,
+                                bool is_new, struct error *err);
+/* The part of a configuration that a write of this subresource ("" for the object itself) may
+ * apply: a fresh tree. `has_status`: status is a subresource. */
+json_t *kube_managed_part(const json_t *config, const char *subresource, bool has_status);
 /* The state after the apply of `config` onto `live` (NULL: it is new), with its managedFields.
  * ERR_CONFLICT: others own what would change, see *ret_conflicts; never with force. ERR_INVALID:
  * a list item without its keys, err->path says where. */

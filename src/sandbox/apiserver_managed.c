@@ -57,32 +57,6 @@ bool apiserver_managed_is_apply(const struct apiserver_call *call)
     return slice_eq_str(call->content_type, KUBE_MEDIA_APPLY);
 }
 
-/* What an apply says about itself. */
-static int check_config(struct apiserver_call *call)
-{
-    const char *version = json_path_string_or(call->body, "apiVersion", "");
-    const char *kind = json_path_string_or(call->body, "kind", "");
-    const json_t *metadata = json_object_get(call->body, "metadata");
-
-    if (!json_is_object(call->body))
-        return apiserver_fail(call, 400, "BadRequest",
-                              "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
-                              "json: cannot unmarshal %s into Go value of type "
-                              "map[string]interface {}",
-                              json_type_name(call->body));
-    if (strcmp(version, call->kind->api_version) != 0 || strcmp(kind, call->kind->kind) != 0)
-        return apiserver_fail(call, 400, "BadRequest", "invalid object type: %s%s, Kind=%s",
-                              strchr(version, '/') ? "" : "/", version, kind);
-    if (json_object_get(metadata, "managedFields") != NULL)
-        return apiserver_fail(call, 400, "BadRequest", "metadata.managedFields must be nil");
-    if (call->old == NULL && json_get_string(metadata, "uid") != NULL)
-        return apiserver_fail_conflict(call,
-                                       "uid mismatch: the provided object specified uid %s, and "
-                                       "no existing object was found",
-                                       json_get_string(metadata, "uid"));
-    return 0;
-}
-
 /* A configuration that is not of the kind's type. */
 static int fail_typed(struct apiserver_call *call, const char *path, const char *reason)
 {
@@ -105,26 +79,6 @@ static void config_on_problem(const struct error *problem, void *ctx)
         fail_typed(call, problem->path, "field not declared in schema");
 }
 
-/* The part of the configuration that this resource or subresource may apply. */
-static json_t *config_of(struct apiserver_call *call)
-{
-    json_t *config = json_copy(call->body);
-    bool is_status = strcmp(call->subresource, "status") == 0;
-    const char *name;
-    void *next;
-    json_t *value;
-
-    json_object_foreach_safe(config, next, name, value)
-    {
-        bool is_kept = !is_status || strcmp(name, "status") == 0 || strcmp(name, "kind") == 0 ||
-                       strcmp(name, "apiVersion") == 0;
-
-        if (!is_kept || (!is_status && call->kind->has_status && strcmp(name, "status") == 0))
-            json_object_del(config, name);
-    }
-    return config;
-}
-
 static int fail_conflicts(struct apiserver_call *call, struct kube_conflicts *conflicts)
 {
     call->status = 409;
@@ -141,15 +95,20 @@ int apiserver_managed_apply(struct apiserver_call *call, json_t **ret)
     struct error err = {0};
     json_t *base = call->old ? apiserver_read_present(call->kind, call->old) : NULL;
     json_t *config;
-    int rc = check_config(call);
+    int rc = kube_managed_check(call->body, call->kind->api_version, call->kind->kind,
+                                call->old == NULL, &err);
 
-    if (rc == 0 && call->kind->api != NULL)
+    if (rc == ERR_CONFLICT)
+        apiserver_fail_conflict(call, "%s", err.reason);
+    else if (rc != 0)
+        apiserver_fail(call, 400, "BadRequest", "%s", err.reason);
+    else if (call->kind->api != NULL)
         api_check(call->kind->api->schema, call->body, config_on_problem, call);
-    if (rc != 0 || call->status != 0) {
+    if (call->status != 0) {
         json_decref(base);
         return ERR_INVALID;
     }
-    config = config_of(call);
+    config = kube_managed_part(call->body, call->subresource, call->kind->has_status);
     rc = kube_managed_apply(kinds_type(call->kind), base, config, &writer, ret, &conflicts, &err);
     json_decref(config);
     json_decref(base);

@@ -81,7 +81,8 @@ json_t *json_array_find(const json_t *array, const char *key, const char *text);
 /* Whether a string is among an array's items. `array` may be NULL. */
 bool json_array_has(const json_t *array, const char *text);
 
-/* The array under that name, an empty one when there is none or something else is there. Borrowed. */
+/* The array under that name: an empty one when there is none, or something else is there.
+ * Borrowed. */
 json_t *json_member_array(json_t *object, const char *key);
 
 /* json_object_set_new / json_array_append_new for text; the key must be valid UTF-8.

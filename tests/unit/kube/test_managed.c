@@ -3,7 +3,7 @@
  * The expected owners and conflicts are those that a Kubernetes 1.34 API server gives for the same
  * requests; tests/e2e/test_apply.py puts some of them to both.
  */
-#include "test.h"
+#include "objects.h"
 
 #include "api/schema.h"
 #include "base/buf.h"
@@ -446,13 +446,69 @@ static void equal_sets_are_shared(void **state)
     json_decref(two);
 }
 
+static void configurations(void **state)
+{
+    static const struct {
+        const char *config;
+        bool is_new;
+        int code;
+        const char *why;
+    } cases[] = {
+        {"{apiVersion: apps/v1, kind: Deployment, metadata: {uid: u}}", false, 0, NULL},
+        {"[]", true, ERR_INVALID,
+         "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
+         "unmarshal "
+         "array into Go value of type map[string]interface {}"},
+        {"{apiVersion: v1, kind: Deployment}", true, ERR_INVALID,
+         "invalid object type: /v1, Kind=Deployment"},
+        {"{apiVersion: apps/v1, kind: Deployment, metadata: {managedFields: []}}", true,
+         ERR_INVALID, "metadata.managedFields must be nil"},
+        {"{apiVersion: apps/v1, kind: Deployment, metadata: {uid: u}}", true, ERR_CONFLICT,
+         "uid mismatch: the provided object specified uid u, and no existing object was found"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *config = object_of(cases[i].config);
+        struct error err = {0};
+
+        assert_int_equal(kube_managed_check(config, "apps/v1", "Deployment", cases[i].is_new, &err),
+                         cases[i].code);
+        if (cases[i].why)
+            assert_string_equal(err.reason, cases[i].why);
+        json_decref(config);
+    }
+}
+
+static void parts_of_configurations(void **state)
+{
+    static const struct {
+        const char *subresource;
+        bool has_status;
+        const char *expected;
+    } cases[] = {
+        {"", true, "{apiVersion: v1, kind: A, metadata: {}, spec: 1}"},
+        {"", false, "{apiVersion: v1, kind: A, metadata: {}, spec: 1, status: 2}"},
+        {"status", true, "{apiVersion: v1, kind: A, status: 2}"},
+    };
+    json_t *config = object_of("{apiVersion: v1, kind: A, metadata: {}, spec: 1, status: 2}");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *part = kube_managed_part(config, cases[i].subresource, cases[i].has_status);
+
+        object_assert(part, cases[i].expected);
+        json_decref(part);
+    }
+    json_decref(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scenarios_hold),
-        cmocka_unit_test(managers_are_bounded),
-        cmocka_unit_test(times_are_kept),
-        cmocka_unit_test(equal_sets_are_shared),
+        cmocka_unit_test(scenarios_hold), cmocka_unit_test(managers_are_bounded),
+        cmocka_unit_test(times_are_kept), cmocka_unit_test(equal_sets_are_shared),
+        cmocka_unit_test(configurations), cmocka_unit_test(parts_of_configurations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
