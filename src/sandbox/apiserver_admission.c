@@ -149,15 +149,6 @@ static struct kube_admission_kind kind_of(const struct kind *kind)
                                         kind->plural};
 }
 
-static json_t *user_info(const struct apiserver_user *user)
-{
-    json_t *groups = json_array();
-
-    for (size_t i = 0; user->groups[i] != NULL; i++)
-        json_array_append_new(groups, json_string(user->groups[i]));
-    return json_pack("{s:s, s:s, s:o}", "username", user->name, "uid", user->uid, "groups", groups);
-}
-
 static json_t *options_object(struct apiserver_call *call)
 {
     struct slice manager = apiserver_call_query(call, "fieldManager");
@@ -182,7 +173,8 @@ static json_t *review_new(struct apiserver_call *call, const struct admission_ho
         .ns = call->kind->namespaced ? call->ns : NULL,
         .object = call->object,
         .old = call->old ? call->old->tree : NULL,
-        .user = user_info(&call->user),
+        .user = json_pack("{s:s, s:s, s:o}", "username", call->user.name, "uid", call->user.uid,
+                          "groups", apiserver_auth_groups(&call->user)),
         .options = options_object(call),
         .is_dry_run = apiserver_call_is_dry_run(call),
     };

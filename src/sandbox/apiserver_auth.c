@@ -26,6 +26,15 @@ static void groups_add(struct apiserver_user *user, const char *group)
     user->groups[i + 1] = NULL;
 }
 
+json_t *apiserver_auth_groups(const struct apiserver_user *user)
+{
+    json_t *groups = json_array();
+
+    for (size_t i = 0; user->groups[i] != NULL; i++)
+        json_array_append_new(groups, json_string(user->groups[i]));
+    return groups;
+}
+
 static void user_anonymous(struct apiserver_user *ret)
 {
     *ret = (struct apiserver_user){.name = "system:anonymous", .uid = ""};

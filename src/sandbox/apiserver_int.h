@@ -247,6 +247,8 @@ const char *apiserver_auth_ca(const struct apiserver_auth *auth);
 MUST_USE int apiserver_auth_user(struct sandbox_apiserver *server, struct arena *arena,
                                  struct slice peer_cert_der, struct slice token,
                                  struct apiserver_user *ret, struct error *err);
+/* The names of the user's groups: a fresh array. */
+json_t *apiserver_auth_groups(const struct apiserver_user *user);
 /* TokenRequest, TokenReview. */
 void apiserver_auth_token_request(struct apiserver_call *call);
 void apiserver_auth_token_review(struct apiserver_call *call);

@@ -176,14 +176,11 @@ static void run_rules_review(struct apiserver_call *call)
 
 static void run_self_review(struct apiserver_call *call)
 {
-    json_t *groups = json_array();
-
-    for (size_t i = 0; call->user.groups[i] != NULL; i++)
-        json_array_append_new(groups, json_string(call->user.groups[i]));
     call->status = 201;
-    call->result = json_pack("{s:s, s:s, s:{}, s:{s:{s:s, s:o}}}", "kind", call->kind->kind,
-                             "apiVersion", call->kind->api_version, "metadata", "status",
-                             "userInfo", "username", call->user.name, "groups", groups);
+    call->result =
+        json_pack("{s:s, s:s, s:{}, s:{s:{s:s, s:o}}}", "kind", call->kind->kind, "apiVersion",
+                  call->kind->api_version, "metadata", "status", "userInfo", "username",
+                  call->user.name, "groups", apiserver_auth_groups(&call->user));
     apiserver_call_finish(call);
 }
 
