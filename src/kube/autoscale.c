@@ -7,7 +7,6 @@
 
 #include "api/quantity.h"
 #include "base/mem.h"
-#include "kube/client.h"
 #include "kube/object.h"
 #include "wire/json.h"
 

@@ -448,30 +448,3 @@ int kube_stream_start(struct kube_client *client, const char *path,
     mem_free(full);
     return rc == ERR_AGAIN ? 0 : rc;
 }
-
-/* --- facts of an object --- */
-
-const char *kube_name(const json_t *object)
-{
-    return json_path_string_or(object, "metadata.name", "");
-}
-
-const char *kube_namespace(const json_t *object)
-{
-    return json_path_string_or(object, "metadata.namespace", "");
-}
-
-const char *kube_resource_version(const json_t *object)
-{
-    return json_path_string_or(object, "metadata.resourceVersion", "");
-}
-
-const char *kube_label(const json_t *object, const char *key)
-{
-    return json_get_string(json_path_get(object, "metadata.labels"), key);
-}
-
-const char *kube_annotation(const json_t *object, const char *key)
-{
-    return json_get_string(json_path_get(object, "metadata.annotations"), key);
-}

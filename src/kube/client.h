@@ -14,6 +14,7 @@
 #include "http/client.h"
 #include "io/loop.h"
 #include "kube/config.h"
+#include "kube/object.h"
 #include "kube/resource.h"
 
 #include <jansson.h>
@@ -82,13 +83,5 @@ MUST_USE int kube_call_wait(struct kube_client *client, const struct kube_reques
 MUST_USE int kube_stream_start(struct kube_client *client, const char *path,
                                const struct http_stream_events *events, void *ctx,
                                struct http_stream **ret);
-
-/* metadata.name and friends; "" when absent. Borrowed from the object. */
-const char *kube_name(const json_t *object);
-const char *kube_namespace(const json_t *object);
-const char *kube_resource_version(const json_t *object);
-/* A label's or annotation's value, NULL when absent. */
-const char *kube_label(const json_t *object, const char *key);
-const char *kube_annotation(const json_t *object, const char *key);
 
 #endif

@@ -3,7 +3,7 @@
 #include "kube/container.h"
 
 #include "base/mem.h"
-#include "kube/client.h"
+#include "kube/object.h"
 
 #include <stdarg.h>
 #include <stdio.h>

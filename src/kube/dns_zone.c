@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/slice.h"
-#include "kube/client.h"
+#include "kube/object.h"
 #include "kube/slices.h"
 
 #define ZONE "cluster.local"

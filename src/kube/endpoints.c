@@ -3,7 +3,6 @@
 #include "kube/endpoints.h"
 
 #include "base/mem.h"
-#include "kube/client.h"
 #include "kube/object.h"
 #include "kube/selector.h"
 #include "wire/json.h"

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kube/client.h"
+#include "kube/object.h"
 
 static json_t *usage_json(const struct metrics_usage *usage)
 {

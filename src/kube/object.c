@@ -5,10 +5,34 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "kube/client.h"
 #include "wire/json.h"
 
 /* --- metadata --- */
+
+const char *kube_name(const json_t *object)
+{
+    return json_path_string_or(object, "metadata.name", "");
+}
+
+const char *kube_namespace(const json_t *object)
+{
+    return json_path_string_or(object, "metadata.namespace", "");
+}
+
+const char *kube_resource_version(const json_t *object)
+{
+    return json_path_string_or(object, "metadata.resourceVersion", "");
+}
+
+const char *kube_label(const json_t *object, const char *key)
+{
+    return json_get_string(json_path_get(object, "metadata.labels"), key);
+}
+
+const char *kube_annotation(const json_t *object, const char *key)
+{
+    return json_get_string(json_path_get(object, "metadata.annotations"), key);
+}
 
 const char *kube_uid(const json_t *object)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every Kubernetes object has beside its names: a uid, owners, an end, conditions, times.
+/* What every Kubernetes object has: names, labels, a uid, owners, an end, conditions, times.
  *
- * Place   controllers, the node agent, weftd's status; names and labels are in kube/client.h
+ * Place   controllers, the node agent, weftd's status
  * Owns    nothing: readers borrow from the object, builders return new references
  * Spec    Kubernetes API conventions, "Metadata", "Typical status properties", "IntOrString"
  */
@@ -14,6 +14,13 @@
 
 /* --- metadata --- */
 
+/* metadata.name and friends; "" when absent. */
+const char *kube_name(const json_t *object);
+const char *kube_namespace(const json_t *object);
+const char *kube_resource_version(const json_t *object);
+/* A label's or annotation's value, NULL when absent. */
+const char *kube_label(const json_t *object, const char *key);
+const char *kube_annotation(const json_t *object, const char *key);
 /* NULL when absent (an object that no server has seen), or `object` is NULL. */
 const char *kube_uid(const json_t *object);
 /* Whether both have a uid, and the same. */

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "kube/client.h"
+#include "kube/object.h"
 #include "wire/base64.h"
 
 enum { VALUE_MAX = 1 << 20 };

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "kube/client.h"
+#include "kube/object.h"
 
 enum { TEXT_MAX = 1 << 20 };
 

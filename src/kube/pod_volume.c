@@ -5,7 +5,7 @@
 #include "api/quantity.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "kube/client.h"
+#include "kube/object.h"
 
 enum { MODE_DEFAULT = 0644, TOKEN_EXPIRATION_S = 3600 };
 

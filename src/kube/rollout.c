@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "kube/client.h"
 #include "kube/object.h"
 #include "wire/json.h"
 

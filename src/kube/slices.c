@@ -2,7 +2,7 @@
 /* EndpointSlices of a Service, see slices.h. */
 #include "kube/slices.h"
 
-#include "kube/client.h"
+#include "kube/object.h"
 
 static bool is_of(const json_t *slice, const json_t *service)
 {
