@@ -5,7 +5,7 @@
  *       &limitBytes                                     text/plain
  *   GET /exec/NS/POD/CONTAINER?command=A&command=B&stdin&stdout&stderr&tty   WebSocket,
  *       v5.channel.k8s.io or v4: first byte of a message is the channel
- *   GET /attach/NS/POD/CONTAINER                        501
+ *   GET /attach/NS/POD/CONTAINER?stdin                  as exec
  *   GET /healthz
  *
  * Refusals are a text with status 400, 404 or 501.
