@@ -60,7 +60,8 @@ static void pods_complain(struct kube_client *client, const json_t *deployment, 
     json_t *pod;
 
     out[0] = 0;
-    if (installed_query(client, KUBE_RESOURCE_POD, INSTALL_NAMESPACE, query, &list, NULL) < 0)
+    if (installed_query(client, KUBE_RESOURCE_POD, kube_namespace(deployment), query, &list, NULL) <
+        0)
         return;
     json_array_foreach(list, i, pod)
     {

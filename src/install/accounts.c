@@ -50,7 +50,7 @@ static void grant_add(struct install_run *run, const struct grant *grant)
                                   "kind", grant->kind, "name", grant->name));
     json_object_set_new(object, "subjects",
                         json_pack("[{s:s, s:s, s:s}]", "kind", "ServiceAccount", "name",
-                                  grant->account, "namespace", INSTALL_NAMESPACE));
+                                  grant->account, "namespace", run->ns));
 }
 
 /* Takes `name`. */

@@ -45,6 +45,7 @@ struct install_run {
     const json_t *tree;   /* the values */
     const char *revision; /* "default", or as the user named it */
     const char *suffix;   /* of names: "" or "-REVISION" */
+    const char *ns;       /* of the objects that are being made */
     json_t *list;         /* what is made goes here */
 };
 
@@ -58,8 +59,8 @@ void install_gateway_accounts(struct install_run *run, const char *gateway, cons
 void install_config_maps(struct install_run *run);
 void install_webhooks(struct install_run *run);
 void install_control_plane(struct install_run *run);
-/* `gateway` names its settings below values.gateways, and its objects. */
-void install_gateway(struct install_run *run, const char *gateway, const char *component);
+/* `gateway` names its objects; `settings` are whole. */
+void install_gateway(struct install_run *run, const char *gateway, const json_t *settings);
 
 /* Appends {apiVersion, kind, metadata{name, namespace?, labels}} to the list; borrowed. Takes
  * `name`. */

@@ -4,10 +4,12 @@
  *   hub, components.*, meshConfig.*, values.*  --aliases-->  global.hub, pilot.*, ...  --> schema
  *
  * Place   values.c
- * Limits  of JSON Schema: type, enum, properties, $ref to $defs; an object without properties is
- *         free-form, and everything below it is taken
+ * Limits  of JSON Schema: type, enum, properties, $ref to $defs, additionalProperties of names
+ *         that are DNS labels; an object without properties is free-form, and everything below it
+ *         is taken
  * Spec    IstioOperator's spec; JSON Schema 2020-12
  */
+#include "api/formats.h"
 #include "base/mem.h"
 #include "install/install_int.h"
 
@@ -38,16 +40,17 @@ static const struct {
     {"components.pilot.k8s.affinity", "pilot.affinity", NULL},
     {"components.pilot.k8s.podAnnotations", "pilot.podAnnotations", NULL},
     {"components.ingressGateways[0].name", NULL, "istio-ingressgateway"},
-    {"components.ingressGateways[0].namespace", NULL, INSTALL_NAMESPACE},
     {"components.egressGateways[0].name", NULL, "istio-egressgateway"},
-    {"components.egressGateways[0].namespace", NULL, INSTALL_NAMESPACE},
 };
 
-/* The same for both gateways: components.XGateways[0].FROM -> gateways.istio-Xgateway.TO. */
+/* Of any gateway: components.XGateways[0].FROM -> gateways.istio-Xgateway.TO, and
+ * components.XGateways.NAME.FROM -> gateways.NAME.TO (see gateways_by_name() in values.c). */
 static const struct {
     const char *from, *to;
 } gateway_aliases[] = {
     {"enabled", "enabled"},
+    {"kind", "kind"},
+    {"namespace", "namespace"},
     {"label", "labels"},
     {"k8s.replicaCount", "replicaCount"},
     {"k8s.resources", "resources"},
@@ -76,46 +79,6 @@ static bool key_rest(struct slice key, const char *prefix, struct slice *ret)
     *ret = slice_from(key, len);
     return true;
 }
-
-static bool gateway_translate(struct slice key, struct buf *path)
-{
-    static const char *const kinds[][2] = {
-        {"components.ingressGateways[0]", "gateways.istio-ingressgateway."},
-        {"components.egressGateways[0]", "gateways.istio-egressgateway."}};
-    struct slice rest, tail;
-
-    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-        if (!key_rest(key, kinds[k][0], &rest))
-            continue;
-        for (size_t i = 0; i < ARRAY_LEN(gateway_aliases); i++) {
-            if (!key_rest(slice_from(rest, 1), gateway_aliases[i].from, &tail))
-                continue;
-            buf_printf(path, "%s%s%.*s", kinds[k][1], gateway_aliases[i].to, SLICE_ARG(tail));
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool translate(struct slice key, struct install_key *ret)
-{
-    struct slice rest;
-
-    for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
-        if (!key_rest(key, aliases[i].from, &rest))
-            continue;
-        ret->fixed = aliases[i].fixed;
-        if (ret->fixed)
-            return rest.len == 0;
-        if (!*aliases[i].to) /* "values.x" is "x" */
-            rest = slice_from(rest, rest.len && rest.data[0] == '.');
-        buf_printf(&ret->path, "%s%.*s", aliases[i].to, SLICE_ARG(rest));
-        return true;
-    }
-    return gateway_translate(key, &ret->path);
-}
-
-/* --- the schema --- */
 
 /* Takes the next step off a json_path; false at its end, or when it is too long or an index. */
 static bool step_next(struct slice *rest, char name[STEP_SIZE])
@@ -146,6 +109,54 @@ static bool step_next(struct slice *rest, char name[STEP_SIZE])
     return true;
 }
 
+static bool gateway_translate(struct slice key, struct buf *path)
+{
+    static const char *const lists[][2] = {{"components.ingressGateways", "istio-ingressgateway"},
+                                           {"components.egressGateways", "istio-egressgateway"}};
+    char name[STEP_SIZE];
+    struct slice rest, tail;
+
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        if (!key_rest(key, lists[k][0], &rest) || rest.len == 0)
+            continue;
+        if (slice_starts_with(rest, SLICE("[0]."))) {
+            snprintf(name, sizeof name, "%s", lists[k][1]);
+            rest = slice_from(rest, 4);
+        } else {
+            rest = slice_from(rest, 1);
+            if (!step_next(&rest, name))
+                return false;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(gateway_aliases); i++) {
+            if (!key_rest(rest, gateway_aliases[i].from, &tail))
+                continue;
+            buf_printf(path, "gateways.%s.%s%.*s", name, gateway_aliases[i].to, SLICE_ARG(tail));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool translate(struct slice key, struct install_key *ret)
+{
+    struct slice rest;
+
+    for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+        if (!key_rest(key, aliases[i].from, &rest))
+            continue;
+        ret->fixed = aliases[i].fixed;
+        if (ret->fixed)
+            return rest.len == 0;
+        if (!*aliases[i].to) /* "values.x" is "x" */
+            rest = slice_from(rest, rest.len && rest.data[0] == '.');
+        buf_printf(&ret->path, "%s%.*s", aliases[i].to, SLICE_ARG(rest));
+        return true;
+    }
+    return gateway_translate(key, &ret->path);
+}
+
+/* --- the schema --- */
+
 static const json_t *follow(const json_t *root, const json_t *node)
 {
     static const char place[] = "#/$defs/";
@@ -154,6 +165,17 @@ static const json_t *follow(const json_t *root, const json_t *node)
     return target && strncmp(target, place, sizeof place - 1) == 0
                ? json_object_get(json_object_get(root, "$defs"), target + sizeof place - 1)
                : node;
+}
+
+/* The schema of a member; NULL when it may not be there. */
+static const json_t *child_of(const json_t *node, const char *name)
+{
+    const json_t *child = json_object_get(json_object_get(node, "properties"), name);
+    const json_t *any = json_object_get(node, "additionalProperties");
+
+    if (child || !json_is_object(any))
+        return child;
+    return format_name_wrong(FORMAT_LABEL_1035, name) ? NULL : any;
 }
 
 /* False when the schema has no such place. *ret NULL: below a free-form object. */
@@ -171,7 +193,7 @@ static bool schema_find(const json_t *root, struct slice path, const json_t **re
         }
         if (!step_next(&path, name))
             return false;
-        node = follow(root, json_object_get(properties, name));
+        node = follow(root, child_of(node, name));
         if (!node)
             return false;
     }

@@ -10,14 +10,36 @@
 #include "install/install_int.h"
 #include "wire/yaml.h"
 
+/* Each gateway of values.gateways; what one does not set is as in the standard one of its kind. */
+static void gateways_add(struct install_run *run)
+{
+    json_t *gateways = json_object_get(run->tree, "gateways");
+    const char *name;
+    json_t *own;
+
+    json_object_foreach(gateways, name, own)
+    {
+        SCOPED(mem_drop)
+        char *standard = mem_printf("istio-%sgateway", json_path_string_or(own, "kind", "ingress"));
+        SCOPED(json_drop) json_t *settings = json_deep_copy(json_object_get(gateways, standard));
+        const char *ns;
+
+        json_object_update_recursive(settings, own);
+        ns = json_path_string_or(settings, "namespace", "");
+        run->ns = *ns ? ns : INSTALL_NAMESPACE;
+        if (json_get_bool(settings, "enabled", false))
+            install_gateway(run, name, settings);
+    }
+    run->ns = INSTALL_NAMESPACE;
+}
+
 json_t *install_objects(const struct install_values *values)
 {
-    static const char *const gateways[][2] = {{"istio-ingressgateway", "IngressGateways"},
-                                              {"istio-egressgateway", "EgressGateways"}};
     char *suffix = install_suffix(json_path_string(values->tree, "revision"));
     struct install_run run = {.tree = values->tree,
                               .revision = *suffix ? suffix + 1 : "default",
                               .suffix = suffix,
+                              .ns = INSTALL_NAMESPACE,
                               .list = json_array()};
 
     install_crds(&run);
@@ -27,13 +49,7 @@ json_t *install_objects(const struct install_values *values)
         install_webhooks(&run);
         install_control_plane(&run);
     }
-    for (size_t i = 0; i < ARRAY_LEN(gateways); i++) {
-        const json_t *settings =
-            json_object_get(json_object_get(run.tree, "gateways"), gateways[i][0]);
-
-        if (json_get_bool(settings, "enabled", false))
-            install_gateway(&run, gateways[i][0], gateways[i][1]);
-    }
+    gateways_add(&run);
     mem_free(suffix);
     return run.list;
 }
@@ -61,7 +77,7 @@ json_t *install_object(struct install_run *run, const char *api_version, const c
         json_set_string(json_path_get(object, "metadata.labels"), "istio.io/rev", run->revision);
 
     if (kind_is_namespaced(kind))
-        json_set_string(json_object_get(object, "metadata"), "namespace", INSTALL_NAMESPACE);
+        json_set_string(json_object_get(object, "metadata"), "namespace", run->ns);
     json_array_append_new(run->list, object);
     mem_free(name);
     return object;

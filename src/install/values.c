@@ -3,6 +3,7 @@
  */
 #include "install/values.h"
 
+#include "api/formats.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "install/install_int.h"
@@ -222,9 +223,78 @@ static const json_t *spec_of(const json_t *document)
     return spec ? spec : document;
 }
 
+/* Those of a kind that a list does not name are off, as istioctl's lists replace each other. */
+static void unlisted_disable(const json_t *gateways, const char *kind, json_t *named)
+{
+    const char *name;
+    json_t *gateway;
+
+    json_object_foreach((json_t *)(uintptr_t)gateways, name, gateway)
+    {
+        if (strcmp(json_path_string_or(gateway, "kind", "ingress"), kind) == 0 &&
+            !json_object_get(named, name))
+            json_object_set_new(named, name, json_pack("{s:b}", "enabled", false));
+    }
+}
+
+/* An IstioOperator's list of gateways of a kind as an object by name: each is on unless it says
+ * otherwise, and knows its kind. A new object, or NULL. */
+static json_t *gateways_by_name(const json_t *list, const char *kind, struct error *err)
+{
+    SCOPED(json_drop) json_t *named = json_object();
+    SCOPED(mem_drop) char *standard = mem_printf("istio-%sgateway", kind);
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(list, i, item)
+    {
+        SCOPED(json_drop) json_t *gateway = json_deep_copy(item);
+        SCOPED(mem_drop) char *shown = mem_printf("components.%sGateways[%zu].name", kind, i);
+        const char *name = json_path_string_or(item, "name", i == 0 ? standard : "");
+
+        if (format_name_wrong(FORMAT_LABEL_1035, name) || json_object_get(named, name)) {
+            (void)err_set_path(err, ERR_INVALID, shown,
+                               "\"%.64s\" is no name of a Service, or is there twice", name);
+            return NULL;
+        }
+        json_set_string(gateway, "kind", kind);
+        if (!json_object_get(gateway, "enabled"))
+            json_object_set_new(gateway, "enabled", json_true());
+        json_object_del(gateway, "name");
+        json_object_set(named, name, gateway);
+    }
+    return TAKE(named);
+}
+
+/* A copy of the spec with its lists of gateways by name; NULL when one of them has no name. */
+static json_t *spec_named(const json_t *spec, const json_t *gateways, struct error *err)
+{
+    static const char *const kinds[][2] = {{"ingressGateways", "ingress"},
+                                           {"egressGateways", "egress"}};
+    json_t *copy = json_deep_copy(spec);
+    json_t *components = json_object_get(copy, "components");
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const json_t *list = json_object_get(components, kinds[i][0]);
+        json_t *named;
+
+        if (!json_is_array(list))
+            continue;
+        named = gateways_by_name(list, kinds[i][1], err);
+        if (!named) {
+            json_decref(copy);
+            return NULL;
+        }
+        unlisted_disable(gateways, kinds[i][1], named);
+        json_object_set_new(components, kinds[i][0], named);
+    }
+    return copy;
+}
+
 int install_values_merge(struct install_values *values, const json_t *document, struct error *err)
 {
     const char *kind = json_get_string(document, "kind");
+    SCOPED(json_drop) json_t *spec = NULL;
     struct buf path;
     int rc;
 
@@ -232,8 +302,11 @@ int install_values_merge(struct install_values *values, const json_t *document, 
         return err_set_path(err, ERR_INVALID, "kind", "\"%.64s\" is not IstioOperator", kind);
     if (!json_is_object(spec_of(document)))
         return err_set(err, ERR_INVALID, "not a mapping");
+    spec = spec_named(spec_of(document), json_object_get(values->tree, "gateways"), err);
+    if (!spec)
+        return err->code;
     buf_init(&path, 4096);
-    rc = tree_merge(values, &path, spec_of(document), err);
+    rc = tree_merge(values, &path, spec, err);
     buf_deinit(&path);
     return rc;
 }

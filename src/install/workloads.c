@@ -253,8 +253,8 @@ static json_t *gateway_env(const struct install_run *run, const char *gateway)
     SCOPED(mem_drop)
     char *config = json_format_str(json_object_get(mesh, "defaultConfig"), JSON_FORMAT_COMPACT);
     SCOPED(mem_drop)
-    char *owner = mem_printf(
-        "kubernetes://apis/apps/v1/namespaces/" INSTALL_NAMESPACE "/deployments/%s", gateway);
+    char *owner =
+        mem_printf("kubernetes://apis/apps/v1/namespaces/%s/deployments/%s", run->ns, gateway);
     SCOPED(mem_drop) char *ca = install_ca_address(run);
     json_t *env = json_pack(
         "[o, o, o, o, o, o, o, o, o]", env_text("PILOT_CERT_PROVIDER", "istiod"),
@@ -343,11 +343,12 @@ static json_t *gateway_container(const struct install_run *run, const struct wor
     return container;
 }
 
-void install_gateway(struct install_run *run, const char *gateway, const char *component)
+void install_gateway(struct install_run *run, const char *gateway, const json_t *settings)
 {
     static const char *const copied[] = {"loadBalancerIP", "loadBalancerSourceRanges",
                                          "externalTrafficPolicy"};
-    const json_t *settings = json_object_get(json_object_get(run->tree, "gateways"), gateway);
+    const bool is_egress = strcmp(json_path_string_or(settings, "kind", ""), "egress") == 0;
+    const char *component = is_egress ? "EgressGateways" : "IngressGateways";
     SCOPED(mem_drop) char *account = mem_printf("%s-service-account", gateway);
     const struct workload workload = {.name = gateway,
                                       .component = component,

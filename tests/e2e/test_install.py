@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -104,6 +106,56 @@ def test_another_profile_and_back(bare):
     out = istioctl(bare, "install", "-y")
     assert "  Removed Deployment istio-system/istio-egressgateway.\n" in out
     assert ports(bare, "istio-ingressgateway") == [15021, 80, 443, 15012, 15443]
+
+
+SHOP_GATEWAY = """
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+spec:
+  components:
+    ingressGateways:
+    - name: istio-ingressgateway
+    - name: shop-gateway
+      namespace: shop
+      label: {istio: shop}
+      k8s: {service: {type: ClusterIP, ports: [{name: http, port: 8000, targetPort: 8000}]}}
+"""
+SHOP = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop}
+spec:
+  selector: {istio: shop}
+  servers: [{port: {number: 8000, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec:
+  hosts: ["*"]
+  gateways: [shop]
+  http: [{directResponse: {status: 418, body: {string: "closed"}}}]
+"""
+
+
+def test_a_second_gateway_in_a_namespace_of_its_own(bare, tmp_path):
+    (tmp_path / "gateways.yaml").write_text(SHOP_GATEWAY)
+    bare.out("create", "namespace", "shop")
+    istioctl(bare, "install", "-y", "-f", str(tmp_path / "gateways.yaml"))
+    bare.apply(SHOP, "shop")
+    pod = bare.pod("istio=shop", "shop")
+
+    def answer():
+        try:
+            urllib.request.urlopen(f"http://{bare.address('shop-gateway', 'shop')}:8000/", timeout=5)
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
+    wait_until(lambda: answer() == (418, "closed"), 20, "the second gateway does not do as it is told")
+    assert f"{pod}.shop" in istioctl(bare, "proxy-status", "-n", "shop")
+    assert "✔ Istio is installed" in istioctl(bare, "verify-install")
+    out = istioctl(bare, "install", "-y")
+    assert "  Removed Deployment shop/shop-gateway.\n" in out and "istio-ingressgateway" not in out
+    bare.out("delete", "namespace", "shop")
 
 
 def test_second_control_plane(bare):

@@ -29,6 +29,8 @@ CASES = [(profile, []) for profile in PROFILES] + [
                  "gateways.istio-ingressgateway.externalTrafficPolicy=Local",
                  r"gateways.istio-ingressgateway.serviceAnnotations.service\.beta\.kubernetes\.io/internal=yes",
                  "gateways.istio-ingressgateway.loadBalancerSourceRanges={192.0.2.0/24,198.51.100.0/24}"]),
+    ("default", ["gateways.shop.namespace=shop", "gateways.shop.labels.istio=shop", "gateways.shop.type=ClusterIP",
+                 "gateways.exit.kind=egress", "gateways.exit.enabled=true", "gateways.exit.autoscaleEnabled=false"]),
     ("default", [r"pilot.nodeSelector.kubernetes\.io/os=linux", "global.imagePullSecrets={one,two}",
                  "global.meshID=m1", r"pilot.podAnnotations.example\.org/a=b"]),
 ]
@@ -105,7 +107,8 @@ def test_profiles_are_those_of_the_cli():
 
 
 @pytest.mark.parametrize("setting", ["pilot.nonsense=1", "pilot.autoscaleMax=many", "profile=nosuch", "bogus=1",
-                                     "gateways.istio-ingressgateway.type=Nothing"])
+                                     "gateways.istio-ingressgateway.type=Nothing",
+                                     "gateways.shop.kind=mesh"])
 def test_both_refuse(setting):
     for command in (["helm", "template", "weft", CHART], [WEFT, "manifest", "generate"]):
         word = setting if command[0] == "helm" or setting.startswith(("profile", "bogus")) else "values." + setting

@@ -183,6 +183,8 @@ static void wrong_settings(void **state)
 {
     static const char *const cases[][2] = {
         {"bogus=1", "bogus: unknown field"},
+        {"values.gateways.Shop.enabled=true", "values.gateways.Shop.enabled: unknown field"},
+        {"values.gateways.shop.kind=mesh", "is none of"},
         {"values.pilot.bogus=1", "values.pilot.bogus: unknown field"},
         {"components.ingressGateways[1].enabled=true", "[1].enabled: unknown field"},
         {"components.ingressGateways[0].name=other", "other than \"istio-ingressgateway\""},
@@ -221,6 +223,9 @@ static void settings_land(void **state)
         {"values.global.proxy.logLevel=info", "global.proxy.logLevel", "\"info\""},
         {"values.pilot.replicaCount=3", "pilot.replicaCount", "3"},
         {"components.pilot.k8s.hpaSpec.maxReplicas=7", "pilot.autoscaleMax", "7"},
+        {"components.ingressGateways[0].namespace=edge", "gateways.istio-ingressgateway.namespace",
+         "\"edge\""},
+        {"values.gateways.shop.type=ClusterIP", "gateways.shop", "{\"type\":\"ClusterIP\"}"},
         {"components.egressGateways[0].enabled=true", "gateways.istio-egressgateway.enabled",
          "true"},
         {"components.ingressGateways[0].k8s.service.type=NodePort",
@@ -246,6 +251,118 @@ static void settings_land(void **state)
         found[strlen(found) - 1] = 0;
         assert_string_equal(found + 1, cases[i][2]);
         install_values_deinit(&values);
+    }
+}
+
+/* {kind, namespace, name} of the objects of one gateway, by Istio's charts gateways/istio-ingress
+ * and istio-egress. */
+static void assert_gateway(const json_t *objects, const char *name, const char *ns,
+                           const char *component)
+{
+    static const char *const made[][2] = {
+        {"ServiceAccount", "%s-service-account"}, {"Role", "%s-sds"},   {"RoleBinding", "%s-sds"},
+        {"HorizontalPodAutoscaler", "%s"},        {"Deployment", "%s"}, {"Service", "%s"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        SCOPED(mem_drop) char *wanted = mem_printf(made[i][1], name);
+        const json_t *object = object_find(objects, made[i][0], wanted);
+
+        if (!object)
+            fail_msg("%s %s is not there", made[i][0], wanted);
+        if (strcmp(made[i][0], "RoleBinding") == 0)
+            assert_string_equal(json_path_string(object, "subjects[0].namespace"), ns);
+        assert_string_equal(json_path_string(object, "metadata.namespace"), ns);
+        assert_string_equal(
+            json_path_string(object, "metadata.labels[\"operator.istio.io/component\"]"),
+            component);
+    }
+}
+
+static json_t *objects_of_operator(const char *profile, const char *text, struct error *err)
+{
+    SCOPED(install_values_deinit) struct install_values values = {0};
+    SCOPED(json_drop) json_t *document = NULL;
+
+    assert_int_equal(yaml_parse_one(slice_str(text), NULL, &document, NULL), 0);
+    assert_int_equal(install_values_init(&values, profile, NULL), 0);
+    return install_values_merge(&values, document, err) < 0 ? NULL : install_objects(&values);
+}
+
+static void further_gateways(void **state)
+{
+    static const char text[] =
+        "spec:\n"
+        "  components:\n"
+        "    ingressGateways:\n"
+        "    - {name: istio-ingressgateway, k8s: {service: {type: NodePort}}}\n"
+        "    - name: shop-gateway\n"
+        "      namespace: shop\n"
+        "      label: {istio: shop}\n"
+        "      k8s: {service: {type: ClusterIP, ports: [{name: http, port: 8000}]}}\n"
+        "    - {name: off-gateway, enabled: false}\n"
+        "    egressGateways:\n"
+        "    - {name: exit-gateway, enabled: true}\n";
+    struct error err = {0};
+    json_t *objects = objects_of_operator("default", text, &err);
+    const json_t *object;
+
+    (void)state;
+    if (!objects)
+        fail_msg("%s: %s", err.path, err.reason);
+    assert_gateway(objects, "istio-ingressgateway", "istio-system", "IngressGateways");
+    assert_gateway(objects, "shop-gateway", "shop", "IngressGateways");
+    assert_gateway(objects, "exit-gateway", "istio-system", "EgressGateways");
+    assert_null(object_find(objects, "Deployment", "off-gateway"));
+    assert_null(object_find(objects, "Deployment", "istio-egressgateway"));
+    object = object_find(objects, "Service", "istio-ingressgateway");
+    assert_string_equal(json_path_string(object, "spec.type"), "NodePort");
+    object = object_find(objects, "Service", "shop-gateway");
+    assert_string_equal(json_path_string(object, "spec.type"), "ClusterIP");
+    assert_int_equal(json_path_int(object, "spec.ports[0].port", 0), 8000);
+    assert_null(json_path_get(object, "spec.ports[1]"));
+    assert_string_equal(json_path_string(object, "spec.selector.istio"), "shop");
+    assert_string_equal(json_path_string(object, "spec.selector.app"), "istio-ingressgateway");
+    json_decref(objects);
+}
+
+/* A list stands in place of the profile's, and what it names is on. */
+static void lists_of_gateways_replace(void **state)
+{
+    struct error err = {0};
+    json_t *objects = objects_of_operator(
+        "default", "spec: {components: {ingressGateways: [{name: other}]}}", &err);
+
+    (void)state;
+    assert_non_null(object_find(objects, "Deployment", "other"));
+    assert_null(object_find(objects, "Deployment", "istio-ingressgateway"));
+    json_decref(objects);
+    objects = objects_of_operator(
+        "minimal", "spec: {components: {ingressGateways: [{name: istio-ingressgateway}]}}", &err);
+    assert_non_null(object_find(objects, "Deployment", "istio-ingressgateway"));
+    json_decref(objects);
+}
+
+static void bad_gateways(void **state)
+{
+    static const char *const rows[][2] = {
+        {"[{name: istio-ingressgateway}, {enabled: true}]", "ingressGateways[1].name: \"\" is no"},
+        {"[{name: a}, {name: a}]", "ingressGateways[1].name: \"a\" is no name"},
+        {"[{name: Big_One}]", "ingressGateways[0].name: \"Big_One\" is no name"},
+        {"[{name: a, k8s: {nonsense: 1}}]", "ingressGateways.a.k8s.nonsense: unknown field"},
+        {"[{name: a, enabled: perhaps}]", "ingressGateways.a.enabled: the value has the wrong"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCOPED(mem_drop)
+        char *text = mem_printf("spec: {components: {ingressGateways: %s}}", rows[i][0]);
+        char shown[ERR_PATH_SIZE + ERR_REASON_SIZE];
+        struct error err = {0};
+
+        assert_null(objects_of_operator(NULL, text, &err));
+        if (!strstr(err_format(&err, shown, sizeof shown), rows[i][1]))
+            fail_msg("%s: %s", rows[i][0], shown);
     }
 }
 
@@ -354,12 +471,20 @@ static void values_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects_are_whole), cmocka_unit_test(names),
-        cmocka_unit_test(services),          cmocka_unit_test(settings_reach_objects),
-        cmocka_unit_test(autoscalers),       cmocka_unit_test(settings_land),
-        cmocka_unit_test(revisions),         cmocka_unit_test(values_come_back),
-        cmocka_unit_test(profiles),          cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(objects_are_whole),
+        cmocka_unit_test(names),
+        cmocka_unit_test(services),
+        cmocka_unit_test(settings_reach_objects),
+        cmocka_unit_test(autoscalers),
+        cmocka_unit_test(settings_land),
+        cmocka_unit_test(revisions),
+        cmocka_unit_test(values_come_back),
+        cmocka_unit_test(profiles),
+        cmocka_unit_test(wrong_settings),
         cmocka_unit_test(operator_file),
+        cmocka_unit_test(further_gateways),
+        cmocka_unit_test(lists_of_gateways_replace),
+        cmocka_unit_test(bad_gateways),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
