@@ -218,7 +218,7 @@ static json_t *event_object(const json_t *object, int64_t now_ms)
     (void)now_ms;
     buf_init(&out, 0);
     for (const char *c = kind; *c; c++)
-        buf_append_char(&out, *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c);
+        buf_append_char(&out, slice_char_lower(*c));
     buf_printf(&out, "/%s", json_path_string_or(object, "involvedObject.name", ""));
     return table_cell_of_buf(&out, "");
 }

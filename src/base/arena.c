@@ -140,6 +140,15 @@ struct slice arena_slice_dup(struct arena *arena, struct slice text)
     return slice_make(arena_slice_str(arena, text), text.len);
 }
 
+struct slice arena_slice_lower(struct arena *arena, struct slice text)
+{
+    char *copy = arena_slice_str(arena, text);
+
+    for (size_t i = 0; i < text.len; i++)
+        copy[i] = slice_char_lower(copy[i]);
+    return slice_make(copy, text.len);
+}
+
 char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
     va_list args;

@@ -47,6 +47,8 @@ char *arena_strdup(struct arena *arena, const char *text);
 char *arena_slice_str(struct arena *arena, struct slice text);
 /* A copy as a slice (also terminated behind its end). */
 struct slice arena_slice_dup(struct arena *arena, struct slice text);
+/* The same with ASCII letters in lower case. */
+struct slice arena_slice_lower(struct arena *arena, struct slice text);
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Bytes held from the heap. */
 size_t arena_heap_size(const struct arena *arena);

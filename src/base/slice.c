@@ -8,11 +8,6 @@
 
 #include <stdatomic.h>
 
-static inline char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 bool slice_starts_with(struct slice s, struct slice prefix)
 {
     return s.len >= prefix.len && slice_eq(slice_head(s, prefix.len), prefix);
@@ -28,7 +23,7 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (slice_char_lower(a.data[i]) != slice_char_lower(b.data[i]))
             return false;
     return true;
 }
@@ -171,4 +166,15 @@ uint64_t slice_hash(struct slice s)
         hash = mix(hash ^ word, odd + 2);
     }
     return mix(hash, odd);
+}
+
+struct slice slice_format_u64(uint64_t number, char out[SLICE_U64_SIZE])
+{
+    size_t at = SLICE_U64_SIZE;
+
+    do {
+        out[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return slice_make(out + at, SLICE_U64_SIZE - at);
 }

@@ -54,6 +54,12 @@ static inline struct slice slice_head(struct slice s, size_t len)
     return slice_make(s.data, len < s.len ? len : s.len);
 }
 
+/* ASCII letters alone change, whatever the locale. */
+static inline char slice_char_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 bool slice_starts_with(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);
 /* ASCII case is ignored. */
@@ -74,6 +80,9 @@ bool slice_split_next(struct slice *rest, char separator, struct slice *ret_piec
 MUST_USE int slice_parse_u64(struct slice s, uint64_t max, uint64_t *ret);
 /* As above for a signed number with optional '-'. */
 MUST_USE int slice_parse_i64(struct slice s, int64_t *ret);
+enum { SLICE_U64_SIZE = 20 };
+/* The number in decimal digits, which lie in `out`. */
+struct slice slice_format_u64(uint64_t number, char out[SLICE_U64_SIZE]);
 /* 64-bit hash for in-memory tables, seeded per process: keys may come from a peer. */
 uint64_t slice_hash(struct slice s);
 

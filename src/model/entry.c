@@ -16,16 +16,6 @@
 
 /* ---- reading ---- */
 
-static const char *lower(struct arena *arena, const char *text)
-{
-    char *out = arena_strdup(arena, text);
-
-    for (char *c = out; *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-    return out;
-}
-
 static enum mesh_resolution resolution_of(const char *text)
 {
     if (strcmp(text, "STATIC") == 0)
@@ -72,7 +62,7 @@ void mesh_service_entry_read(struct mesh_node *node, const struct api_service_en
         service->meta = node->meta;
         service->labels = node->labels;
         service->entry = spec;
-        service->hostname = lower(arena, spec->hosts[i]);
+        service->hostname = arena_slice_lower(arena, slice_str(spec->hosts[i])).data;
         service->resolution = resolution_of(mesh_text(spec->resolution));
         service->addresses = (const char *const *)spec->addresses;
         service->address_count = spec->addresses_count;

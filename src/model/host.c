@@ -21,8 +21,7 @@ bool mesh_host_resolve(const char *host, const char *namespace, const char *doma
     if (len < 0 || (size_t)len >= out_size)
         return false;
     for (char *c = out; *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
+        *c = slice_char_lower(*c);
     return true;
 }
 

@@ -83,7 +83,6 @@ int compile_err_word(struct error *err, const char *word);
 /* Inline text of a data source; files are not read. */
 MUST_USE int compile_data_source(const struct pb_data_source *in, struct slice *ret,
                                  struct error *err);
-struct slice compile_lower(struct arena *arena, struct slice text);
 MUST_USE int compile_access_logs(struct compiler *compiler, struct resource *resource,
                                  struct pb_access_log *const *in, size_t count,
                                  struct access_log_conf **ret, size_t *ret_count,

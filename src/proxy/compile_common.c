@@ -111,17 +111,6 @@ int compile_regex(struct resource *resource, const struct pb_regex_matcher *in,
     return 0;
 }
 
-struct slice compile_lower(struct arena *arena, struct slice text)
-{
-    struct slice copy = arena_slice_dup(arena, text);
-    char *bytes = (char *)(uintptr_t)copy.data;
-
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] + 32);
-    return copy;
-}
-
 int compile_string_matcher(struct resource *resource, const struct pb_string_matcher *in,
                            struct match_text *ret, struct error *err)
 {
@@ -153,7 +142,7 @@ int compile_string_matcher(struct resource *resource, const struct pb_string_mat
     default:
         return err_set(err, ERR_INVALID, "a string matcher without a pattern");
     }
-    ret->text = ret->ignore_case ? compile_lower(&resource->arena, text)
+    ret->text = ret->ignore_case ? arena_slice_lower(&resource->arena, text)
                                  : arena_slice_dup(&resource->arena, text);
     return 0;
 }
@@ -168,7 +157,7 @@ static void set_text(struct resource *resource, struct match_header *ret, enum m
 int compile_header_matcher(struct resource *resource, const struct pb_header_matcher *in,
                            struct match_header *ret, struct error *err)
 {
-    ret->name = compile_lower(&resource->arena, in->name);
+    ret->name = arena_slice_lower(&resource->arena, in->name);
     ret->invert = in->invert_match;
     ret->missing_as_empty = in->treat_missing_header_as_empty;
     ret->present_wanted = true;
@@ -216,7 +205,7 @@ static int compile_header_op(struct resource *resource, const struct pb_header_v
 
     if (in->header == NULL || in->header->key.len == 0)
         return err_set_path(err, ERR_INVALID, "header.key", "a header without a name");
-    op->name = compile_lower(&resource->arena, in->header->key);
+    op->name = arena_slice_lower(&resource->arena, in->header->key);
     if (op->name.data[0] == ':' || slice_eq(op->name, SLICE("host")))
         return err_set_path(err, ERR_INVALID, "header.key",
                             "\"%.*s\" may not be added: use a rewrite", SLICE_ARG(op->name));
@@ -246,7 +235,7 @@ int compile_header_ops(struct resource *resource, struct pb_header_value_option 
             return err_prefix(err, "headers_to_add[%zu]", i);
     }
     for (size_t i = 0; i < remove_count; i++) {
-        ret->removes[i] = compile_lower(&resource->arena, removes[i]);
+        ret->removes[i] = arena_slice_lower(&resource->arena, removes[i]);
         if (removes[i].len == 0 || removes[i].data[0] == ':' ||
             slice_eq(ret->removes[i], SLICE("host")))
             return err_set_path(err, ERR_INVALID, "headers_to_remove",

@@ -48,7 +48,7 @@ static struct slice *dup_names(struct arena *arena, const struct slice *names, s
     struct slice *copy = ARENA_ARRAY(arena, struct slice, count + 1);
 
     for (size_t i = 0; i < count; i++)
-        copy[i] = lower ? compile_lower(arena, names[i]) : arena_slice_dup(arena, names[i]);
+        copy[i] = lower ? arena_slice_lower(arena, names[i]) : arena_slice_dup(arena, names[i]);
     return copy;
 }
 

@@ -168,7 +168,7 @@ static int compile_targets(struct route_ctx *ctx, const struct pb_route_action *
         route->targets[0].filters = route->filters;
         return 0;
     case PB_ROUTE_ACTION_CASE_CLUSTER_HEADER:
-        route->cluster_header = compile_lower(ctx->arena, in->cluster_header);
+        route->cluster_header = arena_slice_lower(ctx->arena, in->cluster_header);
         compile_unsupported(ctx->compiler, "route.cluster_header");
         return err_set_path(err, ERR_UNSUPPORTED, "cluster_header",
                             "not supported: clusters named by a header");
@@ -281,7 +281,7 @@ static void compile_hashes(struct route_ctx *ctx, const struct pb_route_action *
         switch (policy->policy_specifier_case) {
         case PB_ROUTE_ACTION_HASH_POLICY_CASE_HEADER:
             hash->kind = ROUTE_HASH_HEADER;
-            hash->name = compile_lower(ctx->arena, policy->header->header_name);
+            hash->name = arena_slice_lower(ctx->arena, policy->header->header_name);
             break;
         case PB_ROUTE_ACTION_HASH_POLICY_CASE_COOKIE:
             compile_cookie(ctx->arena, policy->cookie, hash);
@@ -366,7 +366,7 @@ static int compile_forward(struct route_ctx *ctx, const struct pb_route_action *
         route->host_rewrite = optional_dup(ctx->arena, in->host_rewrite_literal);
         break;
     case PB_ROUTE_ACTION_CASE_HOST_REWRITE_HEADER:
-        route->host_rewrite_header = compile_lower(ctx->arena, in->host_rewrite_header);
+        route->host_rewrite_header = arena_slice_lower(ctx->arena, in->host_rewrite_header);
         break;
     case PB_ROUTE_ACTION_CASE_AUTO_HOST_REWRITE:
         route->auto_host_rewrite = in->auto_host_rewrite;
@@ -522,7 +522,8 @@ static int compile_domains(struct route_ctx *ctx, struct route_table *table, str
         const struct pb_virtual_host *host = ctx->in->virtual_hosts[i];
 
         for (size_t k = 0; k < host->domains_count; k++) {
-            struct route_domain domain = {compile_lower(ctx->arena, host->domains[k]), (uint32_t)i};
+            struct route_domain domain = {arena_slice_lower(ctx->arena, host->domains[k]),
+                                          (uint32_t)i};
             VEC_PUSH(&domains, domain);
         }
     }

@@ -78,14 +78,9 @@ static void print_clean(struct slice text, size_t len_max, struct buf *out)
 
 static void print_number(uint64_t number, struct buf *out)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[SLICE_U64_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    buf_append(out, slice_make(digits + at, sizeof digits - at));
+    buf_append(out, slice_format_u64(number, digits));
 }
 
 /* The value of a header or pseudo header; data NULL when absent. */
@@ -274,17 +269,6 @@ static const struct operator_entry operators[] = {
     {"VIRTUAL_CLUSTER_NAME", print_none},
 };
 
-static struct slice lower_dup(struct arena *arena, struct slice text)
-{
-    struct slice copy = arena_slice_dup(arena, text);
-    char *bytes = (char *)(uintptr_t)copy.data;
-
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] + 32);
-    return copy;
-}
-
 /* Splits "NAME", "NAME(arg)", "NAME(arg):12"; *ret_rest is what follows name and brackets. */
 static int split_operator(struct slice text, struct slice *ret_name, struct slice *ret_argument,
                           struct slice *ret_rest, struct error *err)
@@ -319,9 +303,10 @@ static void set_argument(struct arena *arena, struct slice argument, struct piec
         piece->text = arena_slice_dup(arena, argument);
         return;
     }
-    piece->text = lower_dup(arena, mark < 0 ? argument : slice_head(argument, (size_t)mark));
+    piece->text =
+        arena_slice_lower(arena, mark < 0 ? argument : slice_head(argument, (size_t)mark));
     if (mark >= 0)
-        piece->other = lower_dup(arena, slice_from(argument, (size_t)mark + 1));
+        piece->other = arena_slice_lower(arena, slice_from(argument, (size_t)mark + 1));
 }
 
 static int parse_operator(struct arena *arena, struct slice text, struct piece *piece,

@@ -188,14 +188,9 @@ void head_rules_rewrite(const struct hcm_conf *conf, const struct route *route,
 
 static struct slice number_text(uint64_t number, struct arena *arena)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[SLICE_U64_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return arena_slice_dup(arena, slice_make(digits + at, sizeof digits - at));
+    return arena_slice_dup(arena, slice_format_u64(number, digits));
 }
 
 void head_rules_response(const struct hcm_conf *conf, struct http_head *head, struct arena *arena,

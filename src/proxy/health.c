@@ -139,7 +139,7 @@ static int start_http(struct probe *probe, const json_t *get, uint64_t timeout_m
             continue;
         }
         headers[request.header_count].name =
-            compile_lower(http_stream_arena(probe->stream), slice_str(name));
+            arena_slice_lower(http_stream_arena(probe->stream), slice_str(name));
         headers[request.header_count++].value = slice_str(value);
     }
     /* As Istio's agent: from an address that the capture rules let through. */

@@ -19,16 +19,9 @@ static char *put(char *at, struct slice text)
 
 static char *put_number(char *at, uint64_t number)
 {
-    char digits[20];
-    size_t count = 0;
+    char digits[SLICE_U64_SIZE];
 
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    while (count)
-        *at++ = digits[--count];
-    return at;
+    return put(at, slice_format_u64(number, digits));
 }
 
 static char *put_field(char *at, struct slice name, struct slice value)

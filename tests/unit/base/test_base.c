@@ -47,6 +47,28 @@ static void slices_split_and_parse(void **state)
     assert_int_equal(slice_find(SLICE("abcabc"), SLICE("ca")), 2);
 }
 
+static void numbers_and_case_are_written(void **state)
+{
+    static const struct {
+        uint64_t number;
+        const char *digits;
+    } rows[] = {{0, "0"}, {7, "7"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
+    SCOPED(arena_deinit) struct arena arena;
+    struct slice lower;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char out[SLICE_U64_SIZE];
+
+        assert_slice(slice_format_u64(rows[i].number, out), rows[i].digits);
+    }
+    arena_init(&arena, 0);
+    lower = arena_slice_lower(&arena, SLICE("AbZ-[@`{\xc3\x84"));
+    assert_slice(lower, "abz-[@`{\xc3\x84");
+    assert_int_equal(lower.data[lower.len], '\0');
+    assert_int_equal(arena_slice_lower(&arena, slice_str(NULL)).len, 0);
+}
+
 static void arena_keeps_its_bound(void **state)
 {
     struct arena arena;
@@ -208,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_split_and_parse),
+        cmocka_unit_test(numbers_and_case_are_written),
         cmocka_unit_test(arena_keeps_its_bound),
         cmocka_unit_test(buffer_refuses_past_its_maximum),
         cmocka_unit_test(map_survives_churn),
