@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The frame: which objects count, where messages point, what is kept silent. */
 #include "test.h"
+#include "tree.h"
 
 #include <stdio.h>
 
 #include "analyze/all.h"
 #include "base/buf.h"
 #include "wire/json.h"
-#include "wire/yaml.h"
 
 static struct analysis *analysis_of(const struct analysis_options *options, const char *text)
 {
@@ -75,10 +75,9 @@ static void later_objects_replace_earlier_ones(void **state)
 {
     const struct analysis_options options = {.live = true};
     struct analysis *analysis = analysis_new(&options);
-    json_t *live = NULL;
+    json_t *live = yaml_tree("{metadata: {name: a}}");
 
     (void)state;
-    assert_int_equal(yaml_parse_one(SLICE("{metadata: {name: a}}"), NULL, &live, NULL), 0);
     assert_int_equal(analysis_add_object(analysis, ANALYZE_KIND_NAMESPACE, live, NULL), 0);
     assert_told(analysis, "injection.Analyzer", "IST0102 Namespace a ");
     assert_int_equal(analysis_add_text(analysis, "b.yaml",
@@ -173,9 +172,8 @@ static void selectors(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *selector = NULL;
+        json_t *selector = yaml_tree(cases[i].selector);
 
-        assert_int_equal(yaml_parse_one(slice_str(cases[i].selector), NULL, &selector, NULL), 0);
         assert_int_equal(analysis_selector_matches(selector, &labels), cases[i].matches);
         json_decref(selector);
     }

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the validating webhook and the API server say about objects; defaults; CRDs. */
 #include "test.h"
+#include "tree.h"
 
 #include "api/check.h"
 #include "api/crd.h"
 #include "wire/json.h"
-#include "wire/yaml.h"
-
-static json_t *parse(const char *text)
-{
-    struct error err = {0};
-    json_t *json = NULL;
-
-    if (yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
-        fail_msg("%s in %s", err.reason, text);
-    return json;
-}
 
 /* Objects of kind VirtualService, by the part under spec, and what is said of the first problem. */
 /* long: one table */
@@ -90,7 +80,7 @@ static void virtual_services(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct error err = {0};
-        json_t *spec = parse(cases[i].spec);
+        json_t *spec = yaml_tree(cases[i].spec);
         json_t *object =
             json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "networking.istio.io/v1", "kind",
                       "VirtualService", "metadata", "name", "x", "spec", spec);
@@ -117,7 +107,7 @@ static void check_kinds(const struct kind_case *cases, size_t count)
             api_kind_find("networking.istio.io", "v1beta1", cases[i].kind);
         struct error err = {0};
         json_t *object =
-            json_pack("{s:s, s:o}", "kind", cases[i].kind, "spec", parse(cases[i].spec));
+            json_pack("{s:s, s:o}", "kind", cases[i].kind, "spec", yaml_tree(cases[i].spec));
         char text[1024];
         int rc = api_validate(kind, object, NULL, NULL, &err);
 
@@ -242,7 +232,7 @@ static void unknown_fields_are_told_but_not_fatal(void **state)
     const struct api_kind *kind = api_kind_find("networking.istio.io", "v1", "DestinationRule");
     struct error last = {0};
     struct error err = {0};
-    json_t *object = parse("{spec: {host: a, subset: []}}");
+    json_t *object = yaml_tree("{spec: {host: a, subset: []}}");
 
     (void)state;
     assert_int_equal(api_validate(kind, object, on_problem, &last, &err), 0);
@@ -254,8 +244,9 @@ static void unknown_fields_are_told_but_not_fatal(void **state)
 
 static void defaults_come_in(void **state)
 {
-    json_t *pod = parse("{spec: {containers: [{name: a, image: x, ports: [{containerPort: 80}], "
-                        "readinessProbe: {httpGet: {port: 80}}}], restartPolicy: Never}}");
+    json_t *pod =
+        yaml_tree("{spec: {containers: [{name: a, image: x, ports: [{containerPort: 80}], "
+                  "readinessProbe: {httpGet: {port: 80}}}], restartPolicy: Never}}");
 
     (void)state;
     api_default(api_kind_find("", "v1", "Pod")->schema, pod);
@@ -285,7 +276,7 @@ static void samples_are_valid(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        json_t *object = parse(texts[i]);
+        json_t *object = yaml_tree(texts[i]);
         const struct api_kind *kind = api_kind_find_object(json_get_string(object, "apiVersion"),
                                                            json_get_string(object, "kind"));
         struct error last = {0};
@@ -318,9 +309,9 @@ static void crds(void **state)
 /* What Kubernetes leaves out, and what it always shows. */
 static void empty_values_go(void **state)
 {
-    json_t *service = parse("{\"metadata\":{\"labels\":{},\"finalizers\":[]},"
-                            "\"spec\":{\"ports\":[],\"selector\":{\"a\":\"b\"}}}");
-    json_t *slice = parse("{\"metadata\":{},\"endpoints\":[]}");
+    json_t *service = yaml_tree("{\"metadata\":{\"labels\":{},\"finalizers\":[]},"
+                                "\"spec\":{\"ports\":[],\"selector\":{\"a\":\"b\"}}}");
+    json_t *slice = yaml_tree("{\"metadata\":{},\"endpoints\":[]}");
 
     (void)state;
     api_default(api_kind_find("", "v1", "Service")->schema, service);

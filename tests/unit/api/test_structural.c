@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Structural schemas: what they take out of objects, put in, and say of them. */
 #include "test.h"
+#include "tree.h"
 
 #include "api/structural.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "wire/yaml.h"
-
-static json_t *parse(const char *text)
-{
-    struct error err = {0};
-    json_t *json = NULL;
-
-    if (yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
-        fail_msg("%s in %s", err.reason, text);
-    return json;
-}
 
 static void on_cause(const struct api_cause *cause, void *ctx)
 {
@@ -38,9 +28,9 @@ static void run_values(const struct value_case *cases, size_t case_count)
 {
     for (size_t i = 0; i < case_count; i++) {
         json_t *schema = json_pack("{s:s, s:{s:o}}", "type", "object", "properties", "v",
-                                   parse(cases[i].schema));
+                                   yaml_tree(cases[i].schema));
         char *text = mem_printf("v: %s", cases[i].value);
-        json_t *object = parse(text);
+        json_t *object = yaml_tree(text);
         struct buf told;
         size_t count;
 
@@ -184,9 +174,9 @@ static void pruned_and_defaulted(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *schema = parse(cases[i].schema);
-        json_t *object = parse(cases[i].object);
-        json_t *expected = parse(cases[i].expected);
+        json_t *schema = yaml_tree(cases[i].schema);
+        json_t *object = yaml_tree(cases[i].object);
+        json_t *expected = yaml_tree(cases[i].expected);
         struct buf unknown;
 
         buf_init(&unknown, 0);
@@ -231,7 +221,7 @@ static void schemas(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *schema = parse(cases[i].schema);
+        json_t *schema = yaml_tree(cases[i].schema);
         struct buf told;
 
         buf_init(&told, 0);

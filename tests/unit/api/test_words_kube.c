@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the API server speaks of bodies that do not decode, and of values that are not allowed. */
 #include "test.h"
+#include "tree.h"
 
 #include "api/check.h"
 #include "base/buf.h"
-#include "wire/yaml.h"
-
-static json_t *parse(const char *text)
-{
-    struct error err = {0};
-    json_t *json = NULL;
-
-    if (yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
-        fail_msg("%s in %s", err.reason, text);
-    return json;
-}
 
 static void on_decode(const struct api_decode_error *error, void *ctx)
 {
@@ -55,7 +45,7 @@ static void decoding(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct api_kind *kind = api_kind_find("", "v1", cases[i].kind);
-        json_t *object = parse(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
         struct buf told;
 
         buf_init(&told, 0);
@@ -103,7 +93,7 @@ static void causes(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
-        json_t *object = parse(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
         struct buf told;
 
         buf_init(&told, 0);
@@ -118,8 +108,8 @@ static void causes(void **state)
 static void immutable_fields(void **state)
 {
     const struct api_kind *kind = api_kind_find("apps", "v1", "Deployment");
-    json_t *old = parse("{spec: {selector: {matchLabels: {a: b}}, replicas: 1}}");
-    json_t *object = parse("{spec: {selector: {matchLabels: {a: c}}, replicas: 2}}");
+    json_t *old = yaml_tree("{spec: {selector: {matchLabels: {a: b}}, replicas: 1}}");
+    json_t *object = yaml_tree("{spec: {selector: {matchLabels: {a: c}}, replicas: 2}}");
     struct buf told;
 
     (void)state;

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "fake_api.h"
 #include "wire/json.h"
-#include "wire/yaml.h"
+#include "tree.h"
 
 enum { WORDS_MAX = 16 };
 
@@ -48,10 +48,7 @@ static int tear_down(void **state)
 
 static void put(struct fixture *f, const char *path, const char *yaml)
 {
-    json_t *tree = NULL;
-
-    assert_int_equal(yaml_parse_one(slice_str(yaml), NULL, &tree, NULL), 0);
-    fake_api_put(&f->api, path, tree);
+    fake_api_put(&f->api, path, yaml_tree(yaml));
 }
 
 /* Runs "istioctl WORDS" on the fixture's cluster, with `input` on standard input. */
@@ -90,15 +87,12 @@ static void expect(struct fixture *f, const char *words, const char *out, const 
 
 static void istiod_put(struct fixture *f, const char *proxies)
 {
-    json_t *tree = NULL;
-
     put(f, "/api/v1/namespaces/istio-system/pods/istiod-1",
         "{metadata: {name: istiod-1, namespace: istio-system, labels: {istio.io/rev: default}},"
         " spec: {containers: [{image: 'hub:5000/pilot:1.2.3'}]}, status: {phase: Running}}");
-    assert_int_equal(yaml_parse_one(slice_str(proxies), NULL, &tree, NULL), 0);
     json_object_set_new(f->api.objects,
                         "/api/v1/namespaces/istio-system/pods/istiod-1:15014/proxy/debug/syncz",
-                        tree);
+                        yaml_tree(proxies));
 }
 
 static const char two_proxies[] =

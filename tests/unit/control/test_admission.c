@@ -2,20 +2,17 @@
 /* Answers to admission reviews, as the API server would ask.
  */
 #include "test.h"
+#include "tree.h"
 
 #include "base/mem.h"
 #include "control/admission.h"
 #include "wire/base64.h"
-#include "wire/yaml.h"
 
 static json_t *review_of(const char *object)
 {
-    json_t *tree = NULL;
-
-    assert_int_equal(yaml_parse_one(slice_str(object), NULL, &tree, NULL), 0);
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:o}}", "apiVersion", "admission.k8s.io/v1",
                      "kind", "AdmissionReview", "request", "uid", "u-1", "namespace", "demo",
-                     "operation", "CREATE", "object", tree);
+                     "operation", "CREATE", "object", yaml_tree(object));
 }
 
 static void injects(void **state)

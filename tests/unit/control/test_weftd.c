@@ -3,6 +3,7 @@
  * restarts.
  */
 #include "test.h"
+#include "tree.h"
 #include "until.h"
 
 #include <stdio.h>
@@ -14,7 +15,6 @@
 #include "control/weftd.h"
 #include "fake_api.h"
 #include "wire/json.h"
-#include "wire/yaml.h"
 
 struct fixture {
     struct loop *loop;
@@ -26,10 +26,7 @@ struct fixture {
 
 static void put(struct fixture *f, const char *path, const char *yaml)
 {
-    json_t *tree = NULL;
-
-    assert_int_equal(yaml_parse_one(slice_str(yaml), NULL, &tree, NULL), 0);
-    fake_api_put(&f->api, path, tree);
+    fake_api_put(&f->api, path, yaml_tree(yaml));
 }
 
 static void weftd_start(struct fixture *f)

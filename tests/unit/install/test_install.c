@@ -2,6 +2,7 @@
 /* Choices of a user, and the objects that come of them.
  */
 #include "test.h"
+#include "tree.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -282,9 +283,8 @@ static void assert_gateway(const json_t *objects, const char *name, const char *
 static json_t *objects_of_operator(const char *profile, const char *text, struct error *err)
 {
     SCOPED(install_values_deinit) struct install_values values = {0};
-    SCOPED(json_drop) json_t *document = NULL;
+    SCOPED(json_drop) json_t *document = yaml_tree(text);
 
-    assert_int_equal(yaml_parse_one(slice_str(text), NULL, &document, NULL), 0);
     assert_int_equal(install_values_init(&values, profile, NULL), 0);
     return install_values_merge(&values, document, err) < 0 ? NULL : install_objects(&values);
 }
@@ -383,11 +383,10 @@ static void operator_file(void **state)
                                "  values: {global: {proxy: {logLevel: info}}}\n";
     struct install_values values = {0};
     struct error err = {0};
-    json_t *document = NULL;
+    json_t *document = yaml_tree(text);
     const json_t *gateway;
 
     (void)state;
-    assert_int_equal(yaml_parse_one(slice_str(text), NULL, &document, NULL), 0);
     assert_string_equal(install_profile_of(document), "demo");
     assert_int_equal(install_values_init(&values, "demo", NULL), 0);
     if (install_values_merge(&values, document, &err) < 0)
