@@ -245,7 +245,8 @@ void kube_service_allocate(json_t *service, const json_t *old,
 /* --- who serves --- */
 
 /* The first ready address of the port of that name. */
-static bool endpoint_find(const json_t *endpoints, const char *port_name, struct addr *ret)
+static bool endpoint_find(const json_t *endpoints, const char *port_name, const char **ret_ip,
+                          unsigned *ret_port)
 {
     size_t i, j;
     json_t *subset, *port;
@@ -256,16 +257,18 @@ static bool endpoint_find(const json_t *endpoints, const char *port_name, struct
 
         json_array_foreach(json_object_get(subset, "ports"), j, port)
         {
-            if (strcmp(json_path_string_or(port, "name", ""), port_name) == 0 && ip[0] &&
-                addr_parse_ip(slice_str(ip), (unsigned)json_get_int(port, "port", 0), ret) == 0)
-                return true;
+            if (strcmp(json_path_string_or(port, "name", ""), port_name) != 0 || ip[0] == '\0')
+                continue;
+            *ret_ip = ip;
+            *ret_port = (unsigned)json_get_int(port, "port", 0);
+            return true;
         }
     }
     return false;
 }
 
 int kube_service_endpoint(const json_t *service, const json_t *endpoints, int64_t port,
-                          struct addr *ret, struct error *err)
+                          const char **ret_ip, unsigned *ret_port, struct error *err)
 {
     const char *name = json_path_string_or(service, "metadata.name", "");
     size_t i;
@@ -275,7 +278,7 @@ int kube_service_endpoint(const json_t *service, const json_t *endpoints, int64_
     {
         if (json_get_int(item, "port", 0) != port)
             continue;
-        if (endpoint_find(endpoints, json_path_string_or(item, "name", ""), ret))
+        if (endpoint_find(endpoints, json_path_string_or(item, "name", ""), ret_ip, ret_port))
             return 0;
         return err_set(err, ERR_UNREACHABLE, "no endpoints available for service \"%s\"", name);
     }

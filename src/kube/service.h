@@ -18,7 +18,6 @@
 #include "api/check.h"
 #include "base/err.h"
 #include "base/prelude.h"
-#include "io/addr.h"
 
 /* The addresses that Services may have. */
 struct kube_service_range {
@@ -42,9 +41,9 @@ void kube_service_allocate(json_t *service, const json_t *old,
                            const struct kube_service_range *range,
                            const struct kube_services *others, const struct api_cause_sink *sink);
 
-/* A ready address (IP and port) behind the port of a Service, of its Endpoints (NULL: none).
- * ERR_NOT_FOUND, or ERR_UNREACHABLE while nobody is ready, with the reason. */
+/* A ready address (IP, borrowed, and port) behind the port of a Service, of its Endpoints (NULL:
+ * none). ERR_NOT_FOUND, or ERR_UNREACHABLE while nobody is ready, with the reason. */
 MUST_USE int kube_service_endpoint(const json_t *service, const json_t *endpoints, int64_t port,
-                                   struct addr *ret, struct error *err);
+                                   const char **ret_ip, unsigned *ret_port, struct error *err);
 
 #endif

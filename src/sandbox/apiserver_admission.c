@@ -194,10 +194,17 @@ static int service_find(const char *ns, const char *name, int64_t port, struct a
         store_get(kinds_builtin(kinds, "", "services")->bucket, ns, name);
     const struct store_object *endpoints =
         store_get(kinds_builtin(kinds, "", "endpoints")->bucket, ns, name);
+    const char *ip = "";
+    unsigned number = 0;
+    int rc;
 
     if (service == NULL)
         return err_set(err, ERR_NOT_FOUND, "service \"%s\" not found", name);
-    return kube_service_endpoint(service->tree, endpoints ? endpoints->tree : NULL, port, ret, err);
+    rc = kube_service_endpoint(service->tree, endpoints ? endpoints->tree : NULL, port, &ip,
+                               &number, err);
+    if (rc == 0 && addr_parse_ip(slice_str(ip), number, ret) < 0)
+        rc = err_set(err, ERR_INVALID, "service \"%s\": \"%s\" is no address", name, ip);
+    return rc;
 }
 
 struct kube_webhooks *apiserver_admission_webhooks(struct sandbox_apiserver *server)
