@@ -4,7 +4,7 @@
  */
 #include "base/mem.h"
 #include "control/admission.h"
-#include "kube/patch.h"
+#include "kube/objects/patch.h"
 #include "wire/base64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,11 +3,11 @@
  * continue tokens, patches, field sets and server-side apply. The first byte chooses.
  */
 #include "api/schema.h"
-#include "kube/list.h"
-#include "kube/managed.h"
-#include "kube/patch.h"
-#include "kube/protobuf.h"
-#include "kube/selector.h"
+#include "kube/objects/list.h"
+#include "kube/objects/managed.h"
+#include "kube/objects/patch.h"
+#include "kube/objects/protobuf.h"
+#include "kube/objects/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

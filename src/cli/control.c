@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/installed.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "wire/json.h"
 
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 #include "cli/common.h"
 #include "cli/sandbox_int.h"
 #include "io/process.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "sandbox/net.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "control/reconcile.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 

@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "control/reconcile.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "wire/json.h"
 
 static const enum mesh_kind kinds[] = {MESH_VIRTUAL_SERVICE, MESH_DESTINATION_RULE, MESH_GATEWAY,

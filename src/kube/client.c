@@ -11,7 +11,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "io/resolver.h"
-#include "kube/status.h"
+#include "kube/objects/status.h"
 #include "wire/json.h"
 
 enum {

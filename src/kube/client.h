@@ -14,7 +14,7 @@
 #include "http/client.h"
 #include "io/loop.h"
 #include "kube/config.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "kube/resource.h"
 
 #include <jansson.h>

@@ -18,7 +18,7 @@
 #include "base/prelude.h"
 #include "io/addr.h"
 #include "io/loop.h"
-#include "kube/dns_zone.h"
+#include "kube/objects/dns_zone.h"
 
 struct dns_server;
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "wire/json.h"
 
 json_t *kube_event_new(const struct kube_event *event, int64_t now_ms)

@@ -16,7 +16,7 @@
 
 #include "base/prelude.h"
 #include "kube/client.h"
-#include "kube/node_object.h"
+#include "kube/objects/node_object.h"
 
 struct node_presence;
 

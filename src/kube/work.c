@@ -14,7 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "kube/event.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "wire/json.h"
 
 enum { SHOWN_MS = 5000, REST_MS = 50, REST_MAX_MS = 5000, MESSAGE_SIZE = 1024 };

@@ -36,7 +36,7 @@ struct work_kind {
     void (*sync)(struct work *work, json_t *object);
     /* Told each answer to a work_call, before it is acted upon; may be NULL. */
     void (*on_result)(struct work *work, const struct kube_result *result);
-    bool is_owner;     /* what its object controls (kube/object.h) makes the item dirty too */
+    bool is_owner; /* what its object controls (kube/objects/object.h) makes the item dirty too */
     bool is_spec_only; /* a change of its object counts only when the spec changed */
 };
 

@@ -18,9 +18,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kube/admission.h"
-#include "kube/options.h"
-#include "kube/service.h"
+#include "kube/objects/admission.h"
+#include "kube/objects/options.h"
+#include "kube/objects/service.h"
 #include "kube/webhook.h"
 #include "sandbox/apiserver_int.h"
 

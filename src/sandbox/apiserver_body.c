@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request bodies: a call's JSON tree out of what Content-Type names (kube/media.h). */
-#include "kube/media.h"
+/* Request bodies: a call's JSON tree out of what Content-Type names (kube/objects/media.h). */
+#include "kube/objects/media.h"
 #include "sandbox/apiserver_int.h"
 
 static int fail_type(struct apiserver_call *call)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete and deletecollection: what becomes of the object is kube/deletion.h's; here are the
- * request's options, webhooks, the store, and the answer.
+/* delete and deletecollection: what becomes of the object is kube/objects/deletion.h's; here are
+ * the request's options, webhooks, the store, and the answer.
  *
  * Place   apiserver_call_run; apiserver_write.c removes what is due after an update
  */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kube/deletion.h"
-#include "kube/status.h"
+#include "kube/objects/deletion.h"
+#include "kube/objects/status.h"
 #include "sandbox/apiserver_int.h"
 
 static void delete_admitted(struct apiserver_call *call);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Discovery, version and OpenAPI: what a client asks before it does anything.
  *
- *   /api, /apis and below      which resources there are (kube/discovery.c)
+ *   /api, /apis and below      which resources there are (kube/objects/discovery.c)
  *   /version, /openid/v1/jwks
  *   /openapi/v3[/...]          per group-version: a PATCH with fieldValidation for every kind, and
  *                              the schemas for kubectl explain (kube-api reference, section 1)
  *   /openapi/v2                the same of all of them at once
  *
  * Place   apiserver_http.c, for paths that are no resources
- * Owns    server->groups: what kube/discovery.c gathered, until a definition changes
+ * Owns    server->groups: what kube/objects/discovery.c gathered, until a definition changes
  */
 #include "api/openapi.h"
 #include "api/openapi_v2.h"
-#include "kube/discovery.h"
+#include "kube/objects/discovery.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- resources --- */

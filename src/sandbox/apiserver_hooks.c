@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server does for single kinds: kube/defaults.h and kube/rules.h, and hooks where its own
- * state counts: accounts that pods name, addresses that other Services have.
+/* What the server does for single kinds: kube/objects/defaults.h and kube/objects/rules.h, and
+ * hooks where its own state counts: accounts that pods name, addresses that other Services have.
  */
 #include "base/clock.h"
-#include "kube/defaults.h"
-#include "kube/definition.h"
-#include "kube/pod.h"
-#include "kube/rules.h"
-#include "kube/service.h"
+#include "kube/objects/defaults.h"
+#include "kube/objects/definition.h"
+#include "kube/objects/pod.h"
+#include "kube/objects/rules.h"
+#include "kube/objects/service.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- namespaces --- */

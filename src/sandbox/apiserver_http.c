@@ -10,8 +10,8 @@
 #include "api/openapi_v2.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kube/discovery.h"
-#include "kube/status.h"
+#include "kube/objects/discovery.h"
+#include "kube/objects/status.h"
 #include "sandbox/apiserver_int.h"
 #include "wire/yaml.h"
 

@@ -18,10 +18,10 @@
 #include "base/list.h"
 #include "http/client.h"
 #include "http/server.h"
-#include "kube/kinds.h"
-#include "kube/media.h"
-#include "kube/path.h"
-#include "kube/selector.h"
+#include "kube/objects/kinds.h"
+#include "kube/objects/media.h"
+#include "kube/objects/path.h"
+#include "kube/objects/selector.h"
 #include "sandbox/apiserver.h"
 #include "store/store.h"
 #include "wire/url.h"
@@ -257,7 +257,7 @@ json_t *apiserver_auth_jwks(const struct apiserver_auth *auth);
 
 /* --- apiserver_discovery.c --- */
 
-/* What is served, for kube/discovery.h; borrowed until a definition changes. */
+/* What is served, for kube/objects/discovery.h; borrowed until a definition changes. */
 const json_t *apiserver_discovery_groups(struct sandbox_apiserver *server);
 /* Answers /api, /apis (`path`; else NULL), /version, /openapi...: true when there is such a
  * document. The result is set. */

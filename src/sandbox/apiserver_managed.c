@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Field ownership of a call: who writes, onto what type, and server-side apply (a PATCH with
- * application/apply-patch+yaml). The rules are kube/managed.h's; here are the requests' words and
- * the answers'.
+ * application/apply-patch+yaml). The rules are kube/objects/managed.h's; here are the
+ * requests' words and the answers'.
  *
  * Place   apiserver_write.c's prepare step, before rules of the kind and webhooks
  */
 #include "api/check.h"
 #include "base/clock.h"
-#include "kube/managed.h"
-#include "kube/status.h"
+#include "kube/objects/managed.h"
+#include "kube/objects/status.h"
 #include "sandbox/apiserver_int.h"
 
 enum { MANAGER_MAX = 128 };

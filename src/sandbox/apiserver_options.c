@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parameters of writing requests (kube/options.h), refused before any work. */
-#include "kube/options.h"
+/* The parameters of writing requests (kube/objects/options.h), refused before any work. */
+#include "kube/objects/options.h"
 #include "sandbox/apiserver_int.h"
 
 static int finish(struct apiserver_call *call)

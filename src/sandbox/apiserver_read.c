@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* get and list: from the store to an object, a list, or a Table. See apiserver_int.h.
  *
- * A list's pages follow the order of (namespace, name); a continue token (kube/list.h) names the
- * next object. Pages read the current state (the real server's read one snapshot): an object made
- * meanwhile before the token's place is not seen, none is twice.
+ * A list's pages follow the order of (namespace, name); a continue token (kube/objects/list.h)
+ * names the next object. Pages read the current state (the real server's read one snapshot): an
+ * object made meanwhile before the token's place is not seen, none is twice.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "api/table.h"
-#include "kube/list.h"
+#include "kube/objects/list.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- one object --- */

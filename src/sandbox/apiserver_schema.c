@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects and their schemas (kube/schema.h), and what a client hears of it.
+/* Objects and their schemas (kube/objects/schema.h), and what a client hears of it.
  *
  *   decode   on what the client sends: wrong types of built-in kinds (400), unknown and repeated
  *            fields by fieldValidation
@@ -10,7 +10,7 @@
  * Owns    call->unknown: texts of unknown and repeated fields, for a refusal or for warnings
  */
 #include "base/mem.h"
-#include "kube/schema.h"
+#include "kube/objects/schema.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- decoding --- */

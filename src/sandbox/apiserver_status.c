@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Failures of a call: which Status (kube/status.h) of which object becomes its answer, and the
- * causes that it gathers on its way to a 422.
+/* Failures of a call: which Status (kube/objects/status.h) of which object becomes its answer, and
+ * the causes that it gathers on its way to a 422.
  */
 #include "base/mem.h"
-#include "kube/status.h"
+#include "kube/objects/status.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdarg.h>

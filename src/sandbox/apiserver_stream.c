@@ -13,7 +13,7 @@
  * Owns    the call, until the relay has ended
  */
 #include "http/relay.h"
-#include "kube/pod_target.h"
+#include "kube/objects/pod_target.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- the relay's events --- */

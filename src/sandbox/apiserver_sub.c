@@ -3,10 +3,10 @@
  * scale, binding, eviction, token, access and token reviews.
  */
 #include "base/clock.h"
-#include "kube/eviction.h"
-#include "kube/pod.h"
-#include "kube/scale_view.h"
-#include "kube/status.h"
+#include "kube/objects/eviction.h"
+#include "kube/objects/pod.h"
+#include "kube/objects/scale_view.h"
+#include "kube/objects/status.h"
 #include "sandbox/apiserver_int.h"
 
 /* --- scale --- */

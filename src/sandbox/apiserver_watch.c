@@ -12,8 +12,8 @@
  */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kube/status.h"
-#include "kube/watch.h"
+#include "kube/objects/status.h"
+#include "kube/objects/watch.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdio.h>

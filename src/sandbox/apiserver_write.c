@@ -11,12 +11,12 @@
  * Place   apiserver_call_run
  * Owns    call->old (the state that is replaced) and call->object (the state to come)
  */
-#include "kube/deletion.h"
-#include "kube/managed.h"
-#include "kube/metadata.h"
-#include "kube/patch.h"
-#include "kube/rules.h"
-#include "kube/scale_view.h"
+#include "kube/objects/deletion.h"
+#include "kube/objects/managed.h"
+#include "kube/objects/metadata.h"
+#include "kube/objects/patch.h"
+#include "kube/objects/rules.h"
+#include "kube/objects/scale_view.h"
 #include "sandbox/apiserver_int.h"
 
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #define WEFT_SANDBOX_NET_RULES_H
 
 #include "io/job.h"
-#include "kube/service_rules.h"
+#include "sandbox/node/service_rules.h"
 #include "sandbox/instance.h"
 
 struct net_rules;

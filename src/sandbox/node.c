@@ -19,7 +19,7 @@
 #include "sandbox/net_rules.h"
 #include "sandbox/node_http.h"
 #include "sandbox/node_int.h"
-#include "kube/slices.h"
+#include "kube/objects/slices.h"
 
 enum { JOBS_MAX = 8, LOST_CHECK_MS = 10000, PODS_MAX = 1024 };
 

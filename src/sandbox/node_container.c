@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A container's life on this machine: jobs that start, signal and clear away, hooks, what a later
- * agent finds on the disk. Its states, back-offs and events are those of kube/container.h.
+ * agent finds on the disk. Its states, back-offs and events are those of sandbox/node/container.h.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * (kube/exec, kube/attach). With a terminal, runc copies between ours and the container's.
  */
 #include "base/mem.h"
-#include "kube/attach.h"
-#include "kube/exec.h"
+#include "sandbox/node/attach.h"
+#include "sandbox/node/exec.h"
 #include "sandbox/node_http.h"
 
 int node_exec_start(struct node_container *container, const json_t *list, uint64_t timeout_ms,

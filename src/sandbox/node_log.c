@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kubectl logs: which run's log is wanted, and its lines (oci/log.h) for kube/pod_log.h. */
+/* kubectl logs: which run's log is wanted, and its lines (oci/log.h) for sandbox/node/pod_log.h. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kube/pod_log.h"
+#include "sandbox/node/pod_log.h"
 #include "oci/log.h"
 #include "sandbox/node_http.h"
 

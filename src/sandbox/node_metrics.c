@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
-#include "kube/metrics.h"
+#include "sandbox/node/metrics.h"
 #include "sandbox/node_http.h"
 
 enum { METRICS_MS = 5000 };

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "kube/pod_env.h"
+#include "kube/objects/pod_env.h"
 #include "sandbox/node_int.h"
 #include "sandbox/node_oci.h"
 #include "sandbox/node_volume.h"

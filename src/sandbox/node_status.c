@@ -2,7 +2,7 @@
 /* A pod's status, pushed by merge patch when it changed. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "kube/pod_status.h"
+#include "sandbox/node/pod_status.h"
 #include "sandbox/node_int.h"
 
 enum { RETRY_MS = 1000 };

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "kube/object.h"
-#include "kube/selector.h"
+#include "kube/objects/object.h"
+#include "kube/objects/selector.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

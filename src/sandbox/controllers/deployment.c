@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deployments: one ReplicaSet a template, and the roll from the old ones to the new one.
  *
- * A sync takes one step of kube/rollout.h: it makes the new set, or moves sizes, and writes the
+ * A sync takes one step of rollout.h: it makes the new set, or moves sizes, and writes the
  * status. The next change of a set brings the next step.
  */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kube/object.h"
-#include "kube/rollout.h"
+#include "kube/objects/object.h"
+#include "sandbox/controllers/rollout.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

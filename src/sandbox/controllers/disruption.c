@@ -3,8 +3,8 @@
  * itself is apiserver_sub.c's, which lowers disruptionsAllowed at once and notes the pod here.
  */
 #include "base/clock.h"
-#include "kube/object.h"
-#include "kube/selector.h"
+#include "kube/objects/object.h"
+#include "kube/objects/selector.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

@@ -7,7 +7,7 @@
  * Limits  owners and dependents of the watched kinds; others are left alone
  */
 #include "base/mem.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

@@ -7,7 +7,7 @@
  * finalized and the API server lets it go.
  */
 #include "api/schema.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ReplicaSets: as many Pods as wanted, and the status that counts them. Which pods count and which
- * go first is kube/replicas.h's. */
+ * go first is sandbox/controllers/replicas.h's. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kube/object.h"
-#include "kube/replicas.h"
+#include "kube/objects/object.h"
+#include "sandbox/controllers/replicas.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

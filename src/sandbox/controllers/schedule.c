@@ -2,8 +2,8 @@
 /* Scheduling on one node, and addresses of load balancers. */
 #include "base/mem.h"
 #include "io/addr.h"
-#include "kube/object.h"
-#include "kube/selector.h"
+#include "kube/objects/object.h"
+#include "kube/objects/selector.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 

@@ -8,8 +8,8 @@
 #include "crypto/ca.h"
 #include "http/server.h"
 #include "io/tls.h"
-#include "kube/admission.h"
-#include "kube/service.h"
+#include "kube/objects/admission.h"
+#include "kube/objects/service.h"
 #include "kube/webhook.h"
 #include "wire/base64.h"
 
@@ -134,16 +134,17 @@ static void endpoints(void **state)
                               "web, port: 1}]}, {addresses: [{ip: 10.0.0.2}], ports: [{name: web, "
                               "port: 8443}]}]}");
     struct error err = {0};
-    char text[ADDR_TEXT_SIZE];
-    struct addr addr;
+    const char *ip = "";
+    unsigned port = 0;
 
     (void)state;
-    assert_int_equal(kube_service_endpoint(service, ready, 443, &addr, &err), 0);
-    assert_string_equal(addr_format(&addr, text), "10.0.0.2:8443");
-    assert_int_equal(kube_service_endpoint(service, ready, 80, &addr, &err), ERR_UNREACHABLE);
-    assert_int_equal(kube_service_endpoint(service, NULL, 443, &addr, &err), ERR_UNREACHABLE);
+    assert_int_equal(kube_service_endpoint(service, ready, 443, &ip, &port, &err), 0);
+    assert_string_equal(ip, "10.0.0.2");
+    assert_int_equal(port, 8443);
+    assert_int_equal(kube_service_endpoint(service, ready, 80, &ip, &port, &err), ERR_UNREACHABLE);
+    assert_int_equal(kube_service_endpoint(service, NULL, 443, &ip, &port, &err), ERR_UNREACHABLE);
     assert_string_equal(err.reason, "no endpoints available for service \"s\"");
-    assert_int_equal(kube_service_endpoint(service, ready, 81, &addr, &err), ERR_NOT_FOUND);
+    assert_int_equal(kube_service_endpoint(service, ready, 81, &ip, &port, &err), ERR_NOT_FOUND);
     assert_string_equal(err.reason, "no service port 81 found for service \"s\"");
     json_decref(service);
     json_decref(ready);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fake_api.h"
-#include "kube/object.h"
+#include "kube/objects/object.h"
 #include "kube/work.h"
 #include "wire/json.h"
 
