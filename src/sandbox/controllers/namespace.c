@@ -4,9 +4,11 @@
  *
  * Emptying: everything is deleted kind by kind, then the Pods' end is waited for, then everything
  * once more (what was made meanwhile) until nothing waits for a finalizer, then the namespace is
- * finalized and the API server lets it go.
+ * finalized and the API server lets it go. A sweep over more kinds than an item may have calls goes
+ * on with the next sync.
  */
 #include "api/schema.h"
+#include "base/mem.h"
 #include "kube/objects/object.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
@@ -20,9 +22,22 @@ enum namespace_phase {
     NAMESPACE_LEFT_BEHIND, /* the sweep met objects that wait for their finalizers */
 };
 
+/* One round over all kinds; work->memory. */
+struct sweep {
+    size_t done; /* kinds of this round whose deletion was started */
+    size_t at;   /* the kind that this sync looks at */
+    bool waits;  /* no more calls in this sync */
+};
+
 static void collection_delete(struct work *work, const struct kube_resource *resource)
 {
-    work_call_any(work, KUBE_DELETE, resource, work->name, NULL, NULL, NULL);
+    struct sweep *sweep = work->memory;
+
+    if (sweep->waits || sweep->at++ < sweep->done)
+        return;
+    sweep->waits = !work_call_any(work, KUBE_DELETE, resource, work->name, NULL, NULL, NULL);
+    if (!sweep->waits)
+        sweep->done = sweep->at;
 }
 
 /* A kind that the server lacks answers 404, which is as good as empty. */
@@ -52,11 +67,16 @@ static const char *served_version(const json_t *crd)
     return NULL;
 }
 
-static void sweep(struct work *work)
+/* False: there is more to delete than calls to start; the next sync goes on. */
+static bool sweep(struct work *work)
 {
+    struct sweep *sweep = work->memory ? work->memory : MEM_NEW(struct sweep);
     size_t cursor = 0;
     json_t *crd;
 
+    work->memory = sweep;
+    sweep->at = 0;
+    sweep->waits = false;
     sweep_builtin(work);
     while ((crd = work_next(work->queue, KUBE_RESOURCE_CRD, NULL, &cursor))) {
         struct kube_resource resource = {json_path_string(crd, "spec.group"), served_version(crd),
@@ -67,7 +87,11 @@ static void sweep(struct work *work)
             json_path_is(crd, "spec.scope", "Namespaced"))
             collection_delete(work, &resource);
     }
+    if (sweep->waits)
+        return false;
+    sweep->done = 0;
     work_again(work, 0);
+    return true;
 }
 
 /* Of a sweep: which objects were deleted or marked. */
@@ -103,14 +127,14 @@ static void empty(struct work *work, const json_t *ns)
     json_t *body;
 
     if (work->phase == NAMESPACE_ALIVE) {
-        work->phase = NAMESPACE_EMPTYING;
-        sweep(work);
+        if (sweep(work))
+            work->phase = NAMESPACE_EMPTYING;
     } else if (!is_empty(work) || work->phase == NAMESPACE_LEFT_BEHIND) {
         work->phase = NAMESPACE_EMPTYING;
         work_again(work, NAMESPACE_POLL_MS);
     } else if (work->phase == NAMESPACE_EMPTYING) {
-        work->phase = NAMESPACE_SWEPT;
-        sweep(work);
+        if (sweep(work))
+            work->phase = NAMESPACE_SWEPT;
     } else {
         body = json_deep_copy(ns);
         json_path_set(body, "spec.finalizers", json_array());

@@ -320,6 +320,57 @@ static void a_namespace_is_emptied_and_goes(void **state)
     assert_int_equal(kube_cache_count(world->pods), 0);
 }
 
+enum { KIND_COUNT = 60 }; /* with the built-in ones more than an item of work may have calls */
+
+/* Makes a kind of that number, and an object of it; returns how to call it. */
+static struct kube_resource kind_make(struct world *world, int number, char plural[16])
+{
+    struct kube_resource resource = {"many.test", "v1", plural, "Many", true};
+    char body[600];
+    json_t *object = json_pack("{s:s,s:s,s:{s:s}}", "apiVersion", "many.test/v1", "kind", "Many",
+                               "metadata", "name", "one");
+    struct kube_request request = {
+        .verb = KUBE_CREATE, .resource = &resource, .ns = "shop", .body = object};
+    struct error err = {0};
+    json_t *answer = NULL;
+
+    snprintf(plural, 16, "many%d", number);
+    snprintf(body, sizeof body,
+             "{\"metadata\":{\"name\":\"%s.many.test\"},\"spec\":{\"group\":\"many.test\","
+             "\"scope\":\"Namespaced\",\"names\":{\"plural\":\"%s\",\"kind\":\"Many%d\"},"
+             "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
+             "\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
+             plural, plural, number);
+    do_write(world, KUBE_CREATE, KUBE_RESOURCE_CRD, NULL, NULL, body);
+    json_object_set_new(object, "kind", json_sprintf("Many%d", number));
+    if (kube_call_wait(world->client, &request, &answer, &err) < 0)
+        fail_msg("%s: %s", plural, err.reason);
+    json_decref(answer);
+    json_decref(object);
+    return resource;
+}
+
+static void a_namespace_of_many_kinds_leaves_nothing(void **state)
+{
+    struct world *world = *state;
+    struct kube_resource kinds[KIND_COUNT];
+    char plurals[KIND_COUNT][16];
+
+    for (int i = 0; i < KIND_COUNT; i++)
+        kinds[i] = kind_make(world, i, plurals[i]);
+    do_write(world, KUBE_DELETE, KUBE_RESOURCE_NAMESPACE, "shop", NULL, NULL);
+    until(world, KUBE_RESOURCE_NAMESPACE, "shop", "", NULL);
+    for (int i = 0; i < KIND_COUNT; i++) {
+        const struct kube_request request = {
+            .verb = KUBE_GET, .resource = &kinds[i], .ns = "shop", .name = "one"};
+        struct error err = {0};
+        json_t *answer = NULL;
+
+        assert_int_equal(kube_call_wait(world->client, &request, &answer, &err), ERR_NOT_FOUND);
+        json_decref(answer);
+    }
+}
+
 static void pods_that_no_node_starts_keep_the_old_ones_alive(void **state)
 {
     struct world *world = *state;
@@ -346,6 +397,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deleted_pod_is_replaced_and_owned_ones_go_with_the_owner,
                                         world_open, world_close),
         cmocka_unit_test_setup_teardown(a_namespace_is_emptied_and_goes, world_open, world_close),
+        cmocka_unit_test_setup_teardown(a_namespace_of_many_kinds_leaves_nothing, world_open,
+                                        world_close),
         cmocka_unit_test_setup_teardown(pods_that_no_node_starts_keep_the_old_ones_alive,
                                         world_open, world_close),
     };
