@@ -10,7 +10,7 @@ bool kube_eviction_counts(const json_t *budget, const json_t *pod)
 {
     const json_t *selector = json_path_get(budget, "spec.selector");
 
-    return json_object_size(selector) > 0 &&
+    return json_is_object(selector) &&
            kube_selector_match_object(selector, json_path_get(pod, "metadata.labels"));
 }
 

@@ -3,8 +3,8 @@
  * itself is apiserver_sub.c's, which lowers disruptionsAllowed at once and notes the pod here.
  */
 #include "base/clock.h"
+#include "kube/objects/eviction.h"
 #include "kube/objects/object.h"
-#include "kube/objects/selector.h"
 #include "sandbox/controllers/controllers_int.h"
 #include "wire/json.h"
 
@@ -34,7 +34,6 @@ static int64_t owner_replicas(const struct work *work, const json_t *pod, const 
 
 static struct counts count_pods(const struct work *work, const json_t *budget, int64_t now_ms)
 {
-    const json_t *selector = json_path_get(budget, "spec.selector");
     const json_t *disrupted = json_path_get(budget, "status.disruptedPods");
     const char *seen[OWNERS_MAX];
     struct counts counts = {.kept = json_object()};
@@ -45,8 +44,7 @@ static struct counts count_pods(const struct work *work, const json_t *budget, i
     while ((pod = work_next(work->queue, KUBE_RESOURCE_POD, work->ns, &cursor))) {
         json_t *since = json_object_get(disrupted, kube_name(pod));
 
-        if (json_object_size(selector) == 0 ||
-            !kube_selector_match_object(selector, json_path_get(pod, "metadata.labels")))
+        if (!kube_eviction_counts(budget, pod))
             continue;
         counts.pods++;
         counts.expected += owner_replicas(work, pod, seen, &seen_count);

@@ -6,19 +6,22 @@
 
 static void budgets(void **state)
 {
-    json_t *pod = object_of("{metadata: {labels: {app: web}}}");
-    json_t *own = object_of("{spec: {selector: {matchLabels: {app: web}}}}");
-    json_t *other = object_of("{spec: {selector: {matchLabels: {app: db}}}}");
-    json_t *empty = object_of("{spec: {selector: {}}}");
+    json_t *pod = yaml_tree("{metadata: {labels: {app: web}}}");
+    json_t *own = yaml_tree("{spec: {selector: {matchLabels: {app: web}}}}");
+    json_t *other = yaml_tree("{spec: {selector: {matchLabels: {app: db}}}}");
+    json_t *empty = yaml_tree("{spec: {selector: {}}}");
+    json_t *none = yaml_tree("{spec: {}}");
 
     (void)state;
     assert_true(kube_eviction_counts(own, pod));
     assert_false(kube_eviction_counts(other, pod));
-    assert_false(kube_eviction_counts(empty, pod));
+    assert_true(kube_eviction_counts(empty, pod)); /* policy/v1: every pod of the namespace */
+    assert_false(kube_eviction_counts(none, pod));
     json_decref(pod);
     json_decref(own);
     json_decref(other);
     json_decref(empty);
+    json_decref(none);
 }
 
 static void costs(void **state)
@@ -42,9 +45,9 @@ static void costs(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *pod = object_of(cases[i].pod);
+        json_t *pod = yaml_tree(cases[i].pod);
         json_t *budget = json_pack("{s:{s:s}, s:o}", "metadata", "name", "pdb", "status",
-                                   object_of(cases[i].status));
+                                   yaml_tree(cases[i].status));
         json_t *before = json_deep_copy(budget);
         struct error err = {0};
         json_t *spent;
