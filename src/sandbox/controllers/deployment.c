@@ -234,18 +234,20 @@ static void step(struct deployment *d)
 {
     bool paused = json_path_bool(d->object, "spec.paused", false);
 
-    if (d->current < d->count) {
+    if (d->current < d->count)
         revision_write(d);
-        if (d->work->call_count == 0 && !paused) {
-            rollout_step(&d->limits, d->sets, d->count, d->current);
-            for (size_t i = 0; i < d->count; i++)
-                set_scale(d, i);
-        }
-        if (d->work->call_count == 0)
-            history_trim(d);
-    } else if (!paused) {
+    else if (!paused)
         set_create(d);
+    if (d->work->call_count == 0) {
+        if (paused)
+            rollout_step_paused(&d->limits, d->sets, d->count);
+        else
+            rollout_step(&d->limits, d->sets, d->count, d->current);
+        for (size_t i = 0; i < d->count; i++)
+            set_scale(d, i);
     }
+    if (d->work->call_count == 0)
+        history_trim(d);
     if (d->work->call_count == 0)
         status_write(d);
 }

@@ -117,6 +117,16 @@ void rollout_step(const struct rollout_limits *limits, struct rollout_set *sets,
         shrink(limits, &sum, sets, count, current);
 }
 
+void rollout_step_paused(const struct rollout_limits *limits, struct rollout_set *sets,
+                         size_t count)
+{
+    struct rollout_set sum = rollout_sum(sets, count);
+
+    for (size_t i = 0; i < count; i++)
+        sets[i].next_size =
+            sets[i].size > 0 && sets[i].size == sum.size ? limits->replicas : sets[i].size;
+}
+
 bool rollout_is_done(const struct rollout_limits *limits, const struct rollout_set *sets,
                      size_t count, size_t current)
 {

@@ -60,6 +60,21 @@ static void single_steps(void **state)
     }
 }
 
+static void a_paused_deployment_follows_its_size_alone(void **state)
+{
+    const struct rollout_limits limits = {5, 1, 1, false};
+    struct rollout_set one[] = {{0, 0, 0, 0, 9}, {3, 3, 3, 3, 9}};
+    struct rollout_set midway[] = {{2, 2, 2, 2, 9}, {1, 1, 1, 1, 9}};
+
+    (void)state;
+    rollout_step_paused(&limits, one, 2);
+    assert_int_equal(one[0].next_size, 0);
+    assert_int_equal(one[1].next_size, 5);
+    rollout_step_paused(&limits, midway, 2);
+    assert_int_equal(midway[0].next_size, 2);
+    assert_int_equal(midway[1].next_size, 1);
+}
+
 /* Every pod that is wanted comes, one a turn; ends when all are new. */
 static void whole_roll(const struct rollout_limits *limits)
 {
@@ -124,7 +139,7 @@ static void limits_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *deployment = json_pack("{s:o}", "spec", object_of(cases[i].spec));
+        SCOPED(json_drop) json_t *deployment = json_pack("{s:o}", "spec", yaml_tree(cases[i].spec));
         struct rollout_limits limits = rollout_limits_read(deployment);
 
         if (limits.replicas != cases[i].limits.replicas || limits.surge != cases[i].limits.surge ||
@@ -137,7 +152,7 @@ static void limits_read(void **state)
 static void sets_read(void **state)
 {
     SCOPED(json_drop)
-    json_t *object = object_of("{\"metadata\": {\"annotations\":"
+    json_t *object = yaml_tree("{\"metadata\": {\"annotations\":"
                                "{\"deployment.kubernetes.io/revision\": \"7\"}},"
                                "\"spec\": {\"replicas\": 3}, \"status\": {\"replicas\": 2,"
                                "\"readyReplicas\": 1, \"availableReplicas\": 1}}");
@@ -158,11 +173,11 @@ static void sets_read(void **state)
 static void templates(void **state)
 {
     SCOPED(json_drop)
-    json_t *deployment = object_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\":"
+    json_t *deployment = yaml_tree("{\"spec\": {\"template\": {\"metadata\": {\"labels\":"
                                    "{\"app\": \"web\"}}, \"spec\": {\"a\": 1, \"b\": 2}}}}");
     SCOPED(json_drop)
     json_t *set =
-        object_of("{\"spec\": {\"template\": {\"metadata\": {\"labels\": {\"app\": \"web\","
+        yaml_tree("{\"spec\": {\"template\": {\"metadata\": {\"labels\": {\"app\": \"web\","
                   "\"pod-template-hash\": \"x\"}, \"creationTimestamp\": null},"
                   "\"spec\": {\"b\": 2, \"a\": 1}}}}");
     SCOPED(json_drop) json_t *left = rollout_template(deployment);
@@ -184,9 +199,13 @@ static void templates(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single_steps), cmocka_unit_test(whole_rolls),
-        cmocka_unit_test(first_sizes),  cmocka_unit_test(limits_read),
-        cmocka_unit_test(sets_read),    cmocka_unit_test(templates),
+        cmocka_unit_test(single_steps),
+        cmocka_unit_test(whole_rolls),
+        cmocka_unit_test(a_paused_deployment_follows_its_size_alone),
+        cmocka_unit_test(first_sizes),
+        cmocka_unit_test(limits_read),
+        cmocka_unit_test(sets_read),
+        cmocka_unit_test(templates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
