@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests of rules on JSON trees: objects out of YAML, and causes as one text. */
+/* For tests of rules on JSON trees: trees compared with YAML, and causes as one text. */
 #ifndef WEFT_TESTS_KUBE_OBJECTS_H
 #define WEFT_TESTS_KUBE_OBJECTS_H
 
-#include "test.h"
+#include "tree.h"
 
 #include "api/check.h"
 #include "base/buf.h"
 #include "wire/json.h"
-#include "wire/yaml.h"
-
-/* A new tree; NULL for "". */
-static inline json_t *object_of(const char *text)
-{
-    struct error err = {0};
-    json_t *json = NULL;
-
-    if (text[0] && yaml_parse_one(slice_str(text), NULL, &json, &err) < 0)
-        fail_msg("%s in %s", err.reason, text);
-    return json;
-}
 
 /* An api_on_cause: "field: message; field: message" into the struct buf of `ctx`. */
 static inline void cause_note(const struct api_cause *cause, void *ctx)
@@ -32,7 +20,7 @@ static inline void cause_note(const struct api_cause *cause, void *ctx)
 /* Fails when the tree is another one than the YAML says; the order of keys does not count. */
 static inline void object_assert(const json_t *found, const char *expected)
 {
-    json_t *wanted = object_of(expected);
+    json_t *wanted = yaml_tree(expected);
 
     if (!json_equal(found, wanted))
         fail_msg("found %s, not %s", json_format_str(found, JSON_FORMAT_COMPACT), expected);

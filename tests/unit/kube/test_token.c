@@ -29,7 +29,7 @@ static json_t *issued(const char *asked)
 {
     struct buf told;
     struct api_cause_sink sink = {cause_note, &told};
-    json_t *body = object_of(asked);
+    json_t *body = yaml_tree(asked);
     json_t *request;
 
     buf_init(&told, 0);
@@ -61,7 +61,7 @@ static void requests(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *asked = object_of(cases[i].asked);
+        json_t *asked = yaml_tree(cases[i].asked);
         struct buf told;
         struct api_cause_sink sink = {cause_note, &told};
         json_t *request;
@@ -124,8 +124,8 @@ static void reviews(void **state)
                                "system:authenticated]}";
     json_t *request = issued("{spec: {audiences: [a, b]}}");
     json_t *bound = issued("{spec: {boundObjectRef: {kind: Pod, name: p, uid: pu}}}");
-    json_t *asked = object_of("[b, c]");
-    json_t *others = object_of("[c]");
+    json_t *asked = yaml_tree("[b, c]");
+    json_t *others = yaml_tree("[c]");
     struct error err = {0};
     json_t *found = NULL;
     json_t *status;

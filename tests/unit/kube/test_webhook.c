@@ -17,8 +17,8 @@
 
 static void questions(void **state)
 {
-    json_t *webhook = object_of("{admissionReviewVersions: [v2, v1beta1, v1]}");
-    json_t *object = object_of("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}");
+    json_t *webhook = yaml_tree("{admissionReviewVersions: [v2, v1beta1, v1]}");
+    json_t *object = yaml_tree("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}");
     struct kube_admission_question question = {
         .uid = "u1",
         .operation = "UPDATE",
@@ -27,8 +27,8 @@ static void questions(void **state)
         .subresource = "scale",
         .ns = "shop",
         .object = object,
-        .user = object_of("{username: me}"),
-        .options = object_of("{kind: UpdateOptions}"),
+        .user = yaml_tree("{username: me}"),
+        .options = yaml_tree("{kind: UpdateOptions}"),
     };
     json_t *review = kube_admission_review_new(webhook, &question);
 
@@ -77,7 +77,7 @@ static void denials(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct kube_admission_denial denial = {0};
-        json_t *response = object_of(cases[i].response);
+        json_t *response = yaml_tree(cases[i].response);
 
         assert_int_equal(kube_admission_is_denied(response, &denial), cases[i].status != 0);
         assert_int_equal(denial.status, cases[i].status);
@@ -102,7 +102,7 @@ static void patches(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = object_of("{metadata: {}}");
+        json_t *object = yaml_tree("{metadata: {}}");
         json_t *before = json_incref(object);
         struct error err = {0};
         struct buf text;
@@ -128,9 +128,9 @@ static void patches(void **state)
 
 static void endpoints(void **state)
 {
-    json_t *service = object_of("{metadata: {name: s}, spec: {ports: [{port: 443, name: web}, "
+    json_t *service = yaml_tree("{metadata: {name: s}, spec: {ports: [{port: 443, name: web}, "
                                 "{port: 80}]}}");
-    json_t *ready = object_of("{subsets: [{notReadyAddresses: [{ip: 10.0.0.1}], ports: [{name: "
+    json_t *ready = yaml_tree("{subsets: [{notReadyAddresses: [{ip: 10.0.0.1}], ports: [{name: "
                               "web, port: 1}]}, {addresses: [{ip: 10.0.0.2}], ports: [{name: web, "
                               "port: 8443}]}]}");
     struct error err = {0};
@@ -251,11 +251,11 @@ static void on_done(const json_t *response, const char *why, void *ctx)
  * may hold %s for the server's address. */
 static const char *outcome_of(struct world *world, const char *config, bool trusted)
 {
-    json_t *review = object_of("{request: {uid: u1}}");
+    json_t *review = yaml_tree("{request: {uid: u1}}");
     struct error err = {0};
     char address[ADDR_TEXT_SIZE];
     char *text = mem_printf(config, addr_format(&world->addr, address));
-    json_t *webhook = json_pack("{s:o}", "clientConfig", object_of(text));
+    json_t *webhook = json_pack("{s:o}", "clientConfig", yaml_tree(text));
     struct buf bundle;
 
     buf_init(&bundle, 0);
@@ -328,8 +328,8 @@ static void failures(void **state)
 static void cancelled(void **state)
 {
     struct world *world = *state;
-    json_t *review = object_of("{request: {uid: u1}}");
-    json_t *webhook = object_of("{clientConfig: " SERVICE "}");
+    json_t *review = yaml_tree("{request: {uid: u1}}");
+    json_t *webhook = yaml_tree("{clientConfig: " SERVICE "}");
     struct error err = {0};
 
     world->outcome[0] = '\0';

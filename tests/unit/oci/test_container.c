@@ -18,6 +18,7 @@
 #include "oci/log.h"
 
 static char root[64];
+static char cgroup[64];
 static struct oci_store store;
 static struct oci_runtime runtime;
 
@@ -51,6 +52,7 @@ static int set_up(void **state)
     snprintf(root, sizeof root, "/tmp/weft-test-run-XXXXXX");
     if (!mkdtemp(root))
         return -1;
+    snprintf(cgroup, sizeof cgroup, "/weft-test-oci-%d", (int)getpid());
     snprintf(store.layout_path, sizeof store.layout_path, "%s/image-store", root);
     snprintf(store.cache_path, sizeof store.cache_path, "%s/images", root);
     snprintf(runtime.state_path, sizeof runtime.state_path, "%s/runc", root);
@@ -69,7 +71,7 @@ static int tear_down(void **state)
     (void)state;
     if (rc == 0)
         rc = mounts_remove_below(root, &err);
-    cgroup_remove("/weft-test-oci");
+    cgroup_remove(cgroup);
     if (rc < 0)
         print_error("%s\n", err.reason);
     return rc < 0 ? rc : file_remove_tree(root, &err);
@@ -79,8 +81,9 @@ static int container_run(const char *id, const char *bundle, const json_t *comma
                          struct error *err)
 {
     SCOPED(json_drop) json_t *config = NULL;
+    SCOPED(mem_drop) char *group = mem_printf("%s/c", cgroup);
     const struct oci_plan plan = {
-        .command = command, .hostname = "box", .cgroup_path = "/weft-test-oci/c", .tty = tty};
+        .command = command, .hostname = "box", .cgroup_path = group, .tty = tty};
     struct oci_create create = {.id = id, .bundle = bundle};
     struct oci_image *image = NULL;
     int rc = oci_image_prepare(&store, "shell", false, &image, err);

@@ -466,16 +466,18 @@ static void a_restart_keeps_everything(void **state)
 
 static void bad_options_are_named(void **state)
 {
-    static const struct {
+    char bad_folder[] = "/tmp/weft-test-bad-XXXXXX";
+    const struct {
         struct sandbox_apiserver_options options;
         const char *path;
     } cases[] = {
         {{.folder = ""}, "folder"},
-        {{.folder = "/tmp/weft-test-api-bad", .service_cidr = "10.0.0.0"}, "service_cidr"},
-        {{.folder = "/tmp/weft-test-api-bad", .listen = "nowhere"}, "listen"},
+        {{.folder = bad_folder, .service_cidr = "10.0.0.0"}, "service_cidr"},
+        {{.folder = bad_folder, .listen = "nowhere"}, "listen"},
     };
 
     (void)state;
+    assert_non_null(mkdtemp(bad_folder));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct sandbox_apiserver *bad = NULL;
         struct error err = {0};
@@ -483,7 +485,7 @@ static void bad_options_are_named(void **state)
         assert_int_equal(sandbox_apiserver_start(loop, &cases[i].options, &bad, &err), ERR_INVALID);
         assert_string_equal(err.path, cases[i].path);
     }
-    assert_int_equal(file_remove_tree("/tmp/weft-test-api-bad", NULL), 0);
+    assert_int_equal(file_remove_tree(bad_folder, NULL), 0);
 }
 
 int main(void)

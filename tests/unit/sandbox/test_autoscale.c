@@ -25,7 +25,7 @@ static json_t *hpa_new(const char *metrics)
 {
     return json_pack("{s:{s:{s:s,s:s},s:i,s:i,s:o},s:{s:s}}", "spec", "scaleTargetRef", "kind",
                      "Deployment", "name", "web", "minReplicas", 2, "maxReplicas", 5, "metrics",
-                     object_of(metrics), "status", "lastScaleTime", "2020-01-01T00:00:00Z");
+                     yaml_tree(metrics), "status", "lastScaleTime", "2020-01-01T00:00:00Z");
 }
 
 static json_t *target_new(int replicas)
@@ -282,7 +282,7 @@ static void current_metrics(void **state)
     struct autoscale look = {hpa, target, pods, 3, metrics, history, 5000, NOW_MS};
     struct autoscale_outcome out;
     SCOPED(json_drop)
-    json_t *wanted = object_of("[{\"type\": \"Resource\", \"resource\": {\"name\": \"cpu\","
+    json_t *wanted = yaml_tree("[{\"type\": \"Resource\", \"resource\": {\"name\": \"cpu\","
                                "\"current\": {\"averageValue\": \"48m\","
                                "\"averageUtilization\": 48}}}]");
 

@@ -34,7 +34,7 @@ static int set_up(void **state)
     struct fixture *f = &fixture;
 
     memset(f, 0, sizeof *f);
-    f->service = object_of(
+    f->service = yaml_tree(
         "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"web\","
         "\"namespace\": \"shop\", \"uid\": \"s1\", \"labels\": {\"tier\": \"front\"}},"
         "\"spec\": {\"clusterIP\": \"None\", \"selector\": {\"app\": \"web\"}, \"ports\":"
@@ -81,7 +81,7 @@ static void which_pods(void **state)
 static void check_endpoint(const json_t *slice, size_t i, const char *ip, const char *conditions)
 {
     const json_t *endpoint = json_array_get(json_object_get(slice, "endpoints"), i);
-    SCOPED(json_drop) json_t *wanted = object_of(conditions);
+    SCOPED(json_drop) json_t *wanted = yaml_tree(conditions);
 
     assert_string_equal(json_path_string(endpoint, "addresses[0]"), ip);
     assert_true(json_equal(json_object_get(endpoint, "conditions"), wanted));
@@ -95,7 +95,7 @@ static void slice_of_pods(void **state)
     struct fixture *f = *state;
     SCOPED(json_drop) json_t *slice = endpoints_slice(&f->endpoints, NULL);
     SCOPED(json_drop)
-    json_t *ports = object_of("[{\"name\": \"http\", \"port\": 8080, \"protocol\": \"TCP\"},"
+    json_t *ports = yaml_tree("[{\"name\": \"http\", \"port\": 8080, \"protocol\": \"TCP\"},"
                               " {\"name\": \"raw\", \"port\": 9000, \"protocol\": \"UDP\"},"
                               " {\"name\": \"same\", \"port\": 83, \"protocol\": \"TCP\"}]");
 

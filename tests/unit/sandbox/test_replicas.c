@@ -14,7 +14,7 @@ enum { NOW_MS = 100000 };
 
 static json_t *set_new(void)
 {
-    return object_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\", \"metadata\":"
+    return yaml_tree("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\", \"metadata\":"
                      "{\"name\": \"web\", \"uid\": \"u1\", \"generation\": 4},"
                      "\"spec\": {\"minReadySeconds\": 10, \"template\": {\"metadata\":"
                      "{\"name\": \"x\", \"labels\": {\"app\": \"web\"}}, \"spec\": {\"a\": 1}}},"
@@ -52,7 +52,7 @@ static void counts_and_order(void **state)
     SCOPED(json_drop) json_t *status = NULL;
     SCOPED(json_drop)
     json_t *wanted =
-        object_of("{\"replicas\": 6, \"fullyLabeledReplicas\": 5, \"readyReplicas\": 4,"
+        yaml_tree("{\"replicas\": 6, \"fullyLabeledReplicas\": 5, \"readyReplicas\": 4,"
                   "\"availableReplicas\": 3, \"observedGeneration\": 4,"
                   "\"conditions\": []}");
 

@@ -469,7 +469,7 @@ static void configurations(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *config = object_of(cases[i].config);
+        json_t *config = yaml_tree(cases[i].config);
         struct error err = {0};
 
         assert_int_equal(kube_managed_check(config, "apps/v1", "Deployment", cases[i].is_new, &err),
@@ -491,7 +491,7 @@ static void parts_of_configurations(void **state)
         {"", false, "{apiVersion: v1, kind: A, metadata: {}, spec: 1, status: 2}"},
         {"status", true, "{apiVersion: v1, kind: A, status: 2}"},
     };
-    json_t *config = object_of("{apiVersion: v1, kind: A, metadata: {}, spec: 1, status: 2}");
+    json_t *config = yaml_tree("{apiVersion: v1, kind: A, metadata: {}, spec: 1, status: 2}");
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

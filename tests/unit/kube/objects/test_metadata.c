@@ -28,7 +28,7 @@ static void places(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = object_of(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
         struct error err = {0};
 
         if (kube_metadata_place(cases[i].place, object, &err) == 0)
@@ -41,7 +41,7 @@ static void places(void **state)
 
 static void made_up(void **state)
 {
-    json_t *object = object_of("{metadata: {uid: mine, generation: 9, resourceVersion: '3', "
+    json_t *object = yaml_tree("{metadata: {uid: mine, generation: 9, resourceVersion: '3', "
                                "selfLink: x, deletionTimestamp: y, generateName: web-}, spec: {}}");
     json_t *metadata = json_object_get(object, "metadata");
     json_t *fresh;
@@ -64,7 +64,7 @@ static void made_up(void **state)
 static void names_by_prefix(void **state)
 {
     char prefix[101] = {0};
-    json_t *object = object_of("{metadata: {}}");
+    json_t *object = yaml_tree("{metadata: {}}");
 
     (void)state;
     kube_metadata_name(object);
@@ -78,8 +78,8 @@ static void names_by_prefix(void **state)
 
 static void kept(void **state)
 {
-    json_t *old = object_of("{metadata: {uid: u, generation: 2, resourceVersion: '7'}, spec: 1}");
-    json_t *object = object_of("{metadata: {uid: x, deletionTimestamp: t, labels: {}}, spec: 1}");
+    json_t *old = yaml_tree("{metadata: {uid: u, generation: 2, resourceVersion: '7'}, spec: 1}");
+    json_t *object = yaml_tree("{metadata: {uid: x, deletionTimestamp: t, labels: {}}, spec: 1}");
 
     (void)state;
     kube_metadata_keep(object, old);
@@ -100,11 +100,11 @@ static void generations(void **state)
         {"{apiVersion: v1, metadata: {}, status: 1}", 5},
         {"{apiVersion: v1, metadata: {}, spec: 1, data: {}}", 5},
     };
-    json_t *old = object_of("{apiVersion: v1, metadata: {generation: 4}, status: 1, spec: 1}");
+    json_t *old = yaml_tree("{apiVersion: v1, metadata: {generation: 4}, status: 1, spec: 1}");
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = object_of(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
 
         kube_metadata_count(object, old);
         assert_int_equal(json_path_int(object, "metadata.generation", 0), cases[i].expected);
@@ -140,8 +140,8 @@ static void checks(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = object_of(cases[i].object);
-        json_t *old = object_of(cases[i].old);
+        json_t *object = yaml_tree(cases[i].object);
+        json_t *old = yaml_tree(cases[i].old);
         struct buf told;
         struct api_cause_sink sink = {cause_note, &told};
 
@@ -239,7 +239,7 @@ static void deletions(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct kube_deletion deletion = {cases[i].policy, cases[i].grace_s, 5000};
-        json_t *object = object_of(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
         json_t *before = json_deep_copy(object);
         json_t *left = kube_deletion_apply(object, &deletion);
 
@@ -255,10 +255,10 @@ static void deletions(void **state)
 
 static void preconditions(void **state)
 {
-    json_t *object = object_of("{metadata: {uid: u1, resourceVersion: '7'}}");
-    json_t *same = object_of("{preconditions: {uid: u1, resourceVersion: '7'}}");
-    json_t *other = object_of("{preconditions: {uid: u2}}");
-    json_t *older = object_of("{preconditions: {resourceVersion: '6'}}");
+    json_t *object = yaml_tree("{metadata: {uid: u1, resourceVersion: '7'}}");
+    json_t *same = yaml_tree("{preconditions: {uid: u1, resourceVersion: '7'}}");
+    json_t *other = yaml_tree("{preconditions: {uid: u2}}");
+    json_t *older = yaml_tree("{preconditions: {resourceVersion: '6'}}");
     struct error err = {0};
 
     (void)state;

@@ -11,11 +11,11 @@ enum { NOW_MS = 1764496801 /* milliseconds: 1970-01-21T10:08:16Z */ };
 static void owners(void **state)
 {
     SCOPED(json_drop)
-    json_t *owner = object_of("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\","
+    json_t *owner = yaml_tree("{\"apiVersion\": \"apps/v1\", \"kind\": \"ReplicaSet\","
                               "\"metadata\": {\"name\": \"web\", \"uid\": \"u1\"}}");
-    SCOPED(json_drop) json_t *twin = object_of("{\"metadata\": {\"name\": \"web\"}}");
+    SCOPED(json_drop) json_t *twin = yaml_tree("{\"metadata\": {\"name\": \"web\"}}");
     SCOPED(json_drop)
-    json_t *pod = object_of("{\"metadata\": {\"name\": \"a\", \"ownerReferences\":"
+    json_t *pod = yaml_tree("{\"metadata\": {\"name\": \"a\", \"ownerReferences\":"
                             "[{\"kind\": \"Node\", \"name\": \"n\", \"uid\": \"u0\"}]}}");
     SCOPED(json_drop) json_t *refs = kube_owner_refs(owner);
 
@@ -35,7 +35,7 @@ static void owners(void **state)
 static void metadata(void **state)
 {
     SCOPED(json_drop)
-    json_t *pod = object_of("{\"metadata\": {\"uid\": \"u1\", \"generation\": 3,"
+    json_t *pod = yaml_tree("{\"metadata\": {\"uid\": \"u1\", \"generation\": 3,"
                             "\"deletionTimestamp\": \"2025-11-30T10:00:00Z\"}}");
     SCOPED(json_drop) json_t *bare = json_object();
 
@@ -55,13 +55,13 @@ static void metadata(void **state)
 static void conditions(void **state)
 {
     SCOPED(json_drop)
-    json_t *former = object_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"Old\","
+    json_t *former = yaml_tree("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"Old\","
                                "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
                                " {\"type\": \"Able\", \"status\": \"False\","
                                "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"}]");
     SCOPED(json_drop) json_t *list = json_array();
     SCOPED(json_drop)
-    json_t *wanted = object_of("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"New\","
+    json_t *wanted = yaml_tree("[{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"New\","
                                "  \"message\": \"m\","
                                "  \"lastTransitionTime\": \"2020-01-01T00:00:00Z\"},"
                                " {\"type\": \"Able\", \"status\": \"True\","
@@ -86,7 +86,7 @@ static void conditions(void **state)
 static void condition_status(void **state)
 {
     SCOPED(json_drop)
-    json_t *node = object_of("{\"status\": {\"conditions\": [{\"type\": \"Ready\", \"status\": "
+    json_t *node = yaml_tree("{\"status\": {\"conditions\": [{\"type\": \"Ready\", \"status\": "
                              "\"Unknown\"}, {\"type\": \"Able\", \"status\": \"True\"}]}}");
 
     (void)state;
@@ -118,7 +118,7 @@ static void pods(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *pod = json_pack("{s:o}", "status", object_of(cases[i].status));
+        SCOPED(json_drop) json_t *pod = json_pack("{s:o}", "status", yaml_tree(cases[i].status));
 
         if (kube_pod_is_ready(pod) != cases[i].ready || kube_pod_has_ended(pod) != cases[i].ended ||
             kube_pod_ready_since_ms(pod) != cases[i].since_ms)
@@ -151,7 +151,7 @@ static void int_or_percent(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        SCOPED(json_drop) json_t *value = object_of(cases[i].value);
+        SCOPED(json_drop) json_t *value = yaml_tree(cases[i].value);
 
         if (kube_int_or_percent(value, 10, false, cases[i].fallback) != cases[i].down ||
             kube_int_or_percent(value, 10, true, cases[i].fallback) != cases[i].up)

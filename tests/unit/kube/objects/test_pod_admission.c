@@ -9,7 +9,7 @@ static void containers(void **state)
     static const char *const names[] = {"i1", "i2", "c1"};
     static const char *const paths[] = {"initContainers[0]", "initContainers[1]", "containers[0]"};
     json_t *spec =
-        object_of("{containers: [{name: c1}], initContainers: [{name: i1}, {name: i2}]}");
+        yaml_tree("{containers: [{name: c1}], initContainers: [{name: i1}, {name: i2}]}");
     char path[48];
 
     (void)state;
@@ -24,8 +24,8 @@ static void containers(void **state)
 
 static void accounts(void **state)
 {
-    json_t *named = object_of("{serviceAccountName: web}");
-    json_t *plain = object_of("{serviceAccountName: ''}");
+    json_t *named = yaml_tree("{serviceAccountName: web}");
+    json_t *plain = yaml_tree("{serviceAccountName: ''}");
 
     (void)state;
     assert_string_equal(kube_pod_account(named), "web");
@@ -40,10 +40,10 @@ static void accounts(void **state)
 
 static void tokens(void **state)
 {
-    json_t *spec = object_of("{containers: [{name: a}, {name: b, volumeMounts: [{name: own, "
+    json_t *spec = yaml_tree("{containers: [{name: a}, {name: b, volumeMounts: [{name: own, "
                              "mountPath: " PATH "}]}], initContainers: [{name: i, volumeMounts: "
                              "[{name: x, mountPath: /x}]}]}");
-    json_t *account = object_of("{automountServiceAccountToken: false}");
+    json_t *account = yaml_tree("{automountServiceAccountToken: false}");
     json_t *before = json_deep_copy(spec);
     const char *name;
 
@@ -70,8 +70,8 @@ static void tokens(void **state)
 
 static void admission(void **state)
 {
-    json_t *plain = object_of("{spec: {}, status: {phase: Running}}");
-    json_t *given = object_of("{spec: {priority: 5, preemptionPolicy: Never, tolerations: [{key: "
+    json_t *plain = yaml_tree("{spec: {}, status: {phase: Running}}");
+    json_t *given = yaml_tree("{spec: {priority: 5, preemptionPolicy: Never, tolerations: [{key: "
                               "node.kubernetes.io/not-ready}]}}");
 
     (void)state;
@@ -90,8 +90,8 @@ static void admission(void **state)
 
 static void binding(void **state)
 {
-    json_t *fresh = object_of("{spec: {}}");
-    json_t *waiting = object_of("{spec: {}, status: {conditions: [{type: PodScheduled, status: "
+    json_t *fresh = yaml_tree("{spec: {}}");
+    json_t *waiting = yaml_tree("{spec: {}, status: {conditions: [{type: PodScheduled, status: "
                                 "'False', reason: Unschedulable}, {type: Ready}]}}");
 
     (void)state;

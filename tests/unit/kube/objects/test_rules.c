@@ -21,8 +21,8 @@ static void cases_assert(const struct rule_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct api_kind *kind = api_kind_find(cases[i].group, "v1", cases[i].kind);
-        json_t *object = object_of(cases[i].object);
-        json_t *old = object_of(cases[i].old);
+        json_t *object = yaml_tree(cases[i].object);
+        json_t *old = yaml_tree(cases[i].old);
         struct buf told;
 
         buf_init(&told, 0);
@@ -168,7 +168,7 @@ static void envelopes(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct error err = {0};
-        json_t *object = object_of(cases[i].object);
+        json_t *object = yaml_tree(cases[i].object);
         int rc = kube_rules_check_envelope(cases[i].wanted, object, &err);
 
         assert_int_equal(rc, cases[i].expected ? ERR_INVALID : 0);
@@ -240,8 +240,8 @@ static void defaults(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *object = object_of(cases[i].object);
-        json_t *expected = object_of(cases[i].expected);
+        json_t *object = yaml_tree(cases[i].object);
+        json_t *expected = yaml_tree(cases[i].expected);
         char *text;
 
         kube_defaults_set(api_kind_find(cases[i].group, "v1", cases[i].kind), object);
@@ -268,7 +268,7 @@ static void classes_of_service(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *spec = object_of(cases[i].spec);
+        json_t *spec = yaml_tree(cases[i].spec);
 
         assert_string_equal(kube_defaults_qos(spec), cases[i].expected);
         json_decref(spec);
@@ -278,7 +278,7 @@ static void classes_of_service(void **state)
 static void completed_definitions(void **state)
 {
     json_t *crd =
-        object_of("{spec: {names: {kind: Boat, plural: boats}, versions: [{name: v1, storage: "
+        yaml_tree("{spec: {names: {kind: Boat, plural: boats}, versions: [{name: v1, storage: "
                   "true}]}}");
 
     (void)state;
@@ -333,14 +333,14 @@ static void webhooks_see(void **state)
          {"UPDATE", "", "v1", "nodes", "", false},
          true},
     };
-    json_t *selecting = object_of("{objectSelector: {matchLabels: {a: b}}}");
-    json_t *chosen = object_of("{metadata: {labels: {a: b}}}");
-    json_t *other = object_of("{metadata: {labels: {a: c}}}");
+    json_t *selecting = yaml_tree("{objectSelector: {matchLabels: {a: b}}}");
+    json_t *chosen = yaml_tree("{metadata: {labels: {a: b}}}");
+    json_t *other = yaml_tree("{metadata: {labels: {a: c}}}");
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char *text = mem_printf("{rules: [{%s}]}", cases[i].rule);
-        json_t *webhook = object_of(text);
+        json_t *webhook = yaml_tree(text);
 
         if (kube_admission_rules_match(webhook, &cases[i].request) != cases[i].expected)
             fail_msg("%s: %s %s", text, cases[i].request.operation, cases[i].request.plural);

@@ -28,8 +28,8 @@ static void views(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *version = object_of(cases[i].crd_version);
-        json_t *object = object_of(cases[i].object);
+        json_t *version = yaml_tree(cases[i].crd_version);
+        json_t *object = yaml_tree(cases[i].object);
         const struct kube_scale_paths paths = kube_scale_paths(version);
         json_t *scale = kube_scale_view(object, &paths);
 

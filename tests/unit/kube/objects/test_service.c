@@ -18,8 +18,8 @@ static void allocation_assert(json_t *all, const char *object, const char *befor
                               const char *expected)
 {
     const struct kube_services others = {service_at, all};
-    json_t *service = object_of(object);
-    json_t *old = object_of(before);
+    json_t *service = yaml_tree(object);
+    json_t *old = yaml_tree(before);
     struct buf told;
     struct api_cause_sink sink = {cause_note, &told};
 
@@ -77,7 +77,7 @@ static void allocations(void **state)
          "{metadata: {name: b}, spec: {type: LoadBalancer, allocateLoadBalancerNodePorts: false, "
          "ports: [{port: 1}], " GIVEN("10.96.0.17") "}}"},
     };
-    json_t *all = object_of("[{metadata: {name: a, namespace: n1}, spec: {clusterIP: 10.96.0.16, "
+    json_t *all = yaml_tree("[{metadata: {name: a, namespace: n1}, spec: {clusterIP: 10.96.0.16, "
                             "ports: [{nodePort: 30000}]}}]");
 
     (void)state;
@@ -126,7 +126,7 @@ static void defaults(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *service = object_of(cases[i].object);
+        json_t *service = yaml_tree(cases[i].object);
 
         kube_defaults_set(kind, service);
         object_assert(service, cases[i].expected);
@@ -150,7 +150,7 @@ static void rules(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_t *service = object_of(cases[i].object);
+        json_t *service = yaml_tree(cases[i].object);
         struct buf told;
 
         buf_init(&told, 0);
