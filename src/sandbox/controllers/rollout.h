@@ -48,8 +48,8 @@ int64_t rollout_first_size(const struct rollout_limits *limits, const struct rol
  * in which they are to go, oldest first. */
 void rollout_step(const struct rollout_limits *limits, struct rollout_set *sets, size_t count,
                   size_t current);
-/* The same of a Deployment that is paused: nothing rolls, but its size is followed while one set has
- * all its pods. */
+/* The same of a Deployment that is paused: nothing rolls, but its size is followed while one set
+ * has all its pods. */
 void rollout_step_paused(const struct rollout_limits *limits, struct rollout_set *sets,
                          size_t count);
 /* Whether the roll is over: the new set is whole and nothing else is left. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "kube/lease.h"
 #include "fake_api.h"
@@ -17,7 +16,6 @@ enum { WAIT_MS = 20000, DURATION_MS = 1000 };
 struct fixture {
     struct loop *loop;
     struct fake_api api;
-    char folder[64];
     struct kube_client *client;
 };
 
@@ -42,19 +40,10 @@ static struct lease *contend(struct fixture *f, const char *identity, int *chang
 static int set_up(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
-    struct kube_config config = {0};
-    struct error err = {0};
-    char *kubeconfig;
 
-    assert_non_null(strcpy(f->folder, "/tmp/weft-test-XXXXXX"));
-    assert_non_null(mkdtemp(f->folder));
     assert_int_equal(loop_new(&f->loop), 0);
     fake_api_init(&f->api, f->loop);
-    kubeconfig = fake_api_kubeconfig(&f->api, f->folder);
-    assert_int_equal(kube_config_load(kubeconfig, NULL, &config, &err), 0);
-    assert_int_equal(kube_client_new(f->loop, &config, "test", &f->client, &err), 0);
-    kube_config_deinit(&config);
-    mem_free(kubeconfig);
+    f->client = fake_api_client(&f->api);
     *state = f;
     return 0;
 }
@@ -68,7 +57,6 @@ static int tear_down(void **state)
     for (int i = 0; i < 5; i++)
         loop_run_once(f->loop, 0);
     loop_free(f->loop);
-    assert_int_equal(file_remove_tree(f->folder, NULL), 0);
     mem_free(f);
     return 0;
 }

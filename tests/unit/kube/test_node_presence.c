@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "fake_api.h"
 #include "kube/node_presence.h"
@@ -20,7 +19,6 @@ enum { WAIT_MS = 20000, INTERVAL_MS = 20 };
 struct fixture {
     struct loop *loop;
     struct fake_api api;
-    char folder[64];
     struct kube_client *client;
     struct node_presence *presence;
 };
@@ -35,19 +33,10 @@ static int set_up(void **state)
                                             .kubelet_version = "v1.34.0",
                                             .cpu_count = 2};
     struct fixture *f = MEM_NEW(struct fixture);
-    struct kube_config config = {0};
-    struct error err = {0};
-    char *kubeconfig;
 
-    assert_non_null(strcpy(f->folder, "/tmp/weft-test-XXXXXX"));
-    assert_non_null(mkdtemp(f->folder));
     assert_int_equal(loop_new(&f->loop), 0);
     fake_api_init(&f->api, f->loop);
-    kubeconfig = fake_api_kubeconfig(&f->api, f->folder);
-    assert_int_equal(kube_config_load(kubeconfig, NULL, &config, &err), 0);
-    assert_int_equal(kube_client_new(f->loop, &config, "test", &f->client, &err), 0);
-    kube_config_deinit(&config);
-    mem_free(kubeconfig);
+    f->client = fake_api_client(&f->api);
     f->presence = node_presence_new(f->client, &facts, INTERVAL_MS);
     *state = f;
     return 0;
@@ -63,7 +52,6 @@ static int tear_down(void **state)
     for (int i = 0; i < 5; i++)
         loop_run_once(f->loop, 0);
     loop_free(f->loop);
-    assert_int_equal(file_remove_tree(f->folder, NULL), 0);
     mem_free(f);
     return 0;
 }
