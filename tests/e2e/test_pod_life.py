@@ -60,7 +60,8 @@ def test_probes_of_every_kind_make_ready(cluster, start):
 
 
 def test_readiness_comes_and_goes_and_liveness_restarts(cluster, space, start):
-    live = {"exec": {"command": ["test", "!", "-e", "/dir/sick"]}, "periodSeconds": 1, "failureThreshold": 1}
+    live = {"exec": {"command": ["test", "!", "-e", "/dir/sick"]}, "periodSeconds": 1, "failureThreshold": 1,
+            "timeoutSeconds": 10}   # a loaded machine needs longer than a second for an exec, and one failure is enough
     ready = {"httpGet": {"path": "/ok", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
     state = start(pod("sick", sh("app", "rm -f /dir/sick; " + HTTPD + WAIT, livenessProbe=live, readinessProbe=ready,
                                  volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
