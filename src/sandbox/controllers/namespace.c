@@ -131,6 +131,7 @@ static void empty(struct work *work, const json_t *ns)
             work->phase = NAMESPACE_EMPTYING;
     } else if (!is_empty(work) || work->phase == NAMESPACE_LEFT_BEHIND) {
         work->phase = NAMESPACE_EMPTYING;
+        ((struct sweep *)work->memory)->done = 0; /* the next round is a whole one */
         work_again(work, NAMESPACE_POLL_MS);
     } else if (work->phase == NAMESPACE_EMPTYING) {
         if (sweep(work))
