@@ -12,7 +12,12 @@
 #include "io/addr.h"
 #include "kube/client.h"
 
-enum { TRANSACTION_MAX = 16 * 1024 * 1024, NAME_SIZE = 24, AFFINITY_DEFAULT_S = 10800 };
+enum {
+    TRANSACTION_MAX = 16 * 1024 * 1024,
+    NAME_SIZE = 24,
+    AFFINITY_DEFAULT_S = 10800,
+    AFFINITY_CLIENTS_MAX = 65535, /* of one endpoint; the next is not remembered */
+};
 
 struct service_rules {
     char *table, *node_ip, *rejected;
@@ -166,7 +171,7 @@ static size_t endpoints_count(struct slice endpoints)
 /* One of the next endpoints, without the space around it; false at the end. */
 static bool endpoint_next(struct slice *rest, struct slice *ret)
 {
-    if (!slice_split_next(rest, ',', ret))
+    if (rest->len == 0 || !slice_split_next(rest, ',', ret))
         return false;
     *ret = slice_trim(*ret);
     return true;
@@ -213,12 +218,13 @@ static void affinity_write(struct service_rules *rules, const char *chain, const
 
     while (endpoint_next(&rest, &one)) {
         affinity_name(target, one, name);
-        buf_printf(out,
-                   "add set ip %s %s { type ipv4_addr; flags dynamic,timeout; timeout %llds; }\n"
-                   "add chain ip %s %s\nflush chain ip %s %s\n"
-                   "add rule ip %s %s update @%s { ip saddr } ",
-                   table, name, (long long)json_get_int(target, "timeout_s", 0), table, name, table,
-                   name, table, name, name);
+        buf_printf(
+            out,
+            "add set ip %s %s { type ipv4_addr; size %d; flags dynamic,timeout; timeout %llds; }\n"
+            "add chain ip %s %s\nflush chain ip %s %s\n"
+            "add rule ip %s %s update @%s { ip saddr } ",
+            table, name, AFFINITY_CLIENTS_MAX, (long long)json_get_int(target, "timeout_s", 0),
+            table, name, table, name, table, name, name);
         dnat_write(out, protocol, one);
         buf_printf(out, "add rule ip %s %s ip saddr @%s goto %s\n", table, chain, name, name);
     }

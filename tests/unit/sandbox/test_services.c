@@ -187,18 +187,47 @@ static void only_what_changed_is_written(void **state)
     service_rules_free(rules);
 }
 
+static json_t *sticky_service(void)
+{
+    return parse(
+        "{\"metadata\": {\"name\": \"web\", \"namespace\": \"demo\"}, \"spec\": {\"clusterIP\": "
+        "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"sessionAffinityConfig\": "
+        "{\"clientIP\": {\"timeoutSeconds\": 60}}, \"ports\": [{\"name\": \"http\", \"port\": "
+        "80}]}}");
+}
+
+static void a_sticky_service_may_begin_without_endpoints(void **state)
+{
+    static const struct service_rules_options options = {
+        .table = "t", .node_ip = "10.3.0.2", .reject_cidrs = {"10.0.0.0/16", "10.2.0.0/24"}};
+    const struct slices_source source = {.next = slice_next};
+    struct service_rules *rules = service_rules_new(&options);
+    SCOPED(json_drop) json_t *service = sticky_service();
+    json_t *all = slices[0];
+
+    (void)state;
+    mem_free(service_rules_take(rules));
+    slices[0] = json_deep_copy(all);
+    json_array_clear(json_object_get(slices[0], "endpoints"));
+    service_rules_set(rules, service, &source);
+    text_check(rules, "add chain ip t s_7f71ab030aa649f6\nflush chain ip t s_7f71ab030aa649f6\n"
+                      "add element ip t services { 10.0.0.5 . tcp . 80 : goto "
+                      "s_7f71ab030aa649f6 }\n");
+    json_decref(slices[0]);
+    slices[0] = all;
+    service_rules_set(rules, service, &source);
+    mem_free(service_rules_take(rules));
+    assert_null(service_rules_take(rules)); /* nothing to delete: there was no set */
+    service_rules_free(rules);
+}
+
 static void clients_stay_for_the_timeout(void **state)
 {
     static const struct service_rules_options options = {
         .table = "t", .node_ip = "10.3.0.2", .reject_cidrs = {"10.0.0.0/16", "10.2.0.0/24"}};
     const struct slices_source source = {.next = slice_next};
     struct service_rules *rules = service_rules_new(&options);
-    SCOPED(json_drop)
-    json_t *service = parse(
-        "{\"metadata\": {\"name\": \"web\", \"namespace\": \"demo\"}, \"spec\": {\"clusterIP\": "
-        "\"10.0.0.5\", \"sessionAffinity\": \"ClientIP\", \"sessionAffinityConfig\": "
-        "{\"clientIP\": {\"timeoutSeconds\": 60}}, \"ports\": [{\"name\": \"http\", \"port\": "
-        "80}]}}");
+    SCOPED(json_drop) json_t *service = sticky_service();
     json_t *all = slices[0];
 
     (void)state;
@@ -207,12 +236,14 @@ static void clients_stay_for_the_timeout(void **state)
     text_check(
         rules,
         "add chain ip t s_7f71ab030aa649f6\nflush chain ip t s_7f71ab030aa649f6\n"
-        "add set ip t a_c3f8f7ad7a63097a { type ipv4_addr; flags dynamic,timeout; timeout 60s; }\n"
+        "add set ip t a_c3f8f7ad7a63097a { type ipv4_addr; size 65535; flags dynamic,timeout; "
+        "timeout 60s; }\n"
         "add chain ip t a_c3f8f7ad7a63097a\nflush chain ip t a_c3f8f7ad7a63097a\n"
         "add rule ip t a_c3f8f7ad7a63097a update @a_c3f8f7ad7a63097a { ip saddr } meta l4proto tcp "
         "dnat to 10.1.0.3:8080\n"
         "add rule ip t s_7f71ab030aa649f6 ip saddr @a_c3f8f7ad7a63097a goto a_c3f8f7ad7a63097a\n"
-        "add set ip t a_d23c2a9350a9e5d0 { type ipv4_addr; flags dynamic,timeout; timeout 60s; }\n"
+        "add set ip t a_d23c2a9350a9e5d0 { type ipv4_addr; size 65535; flags dynamic,timeout; "
+        "timeout 60s; }\n"
         "add chain ip t a_d23c2a9350a9e5d0\nflush chain ip t a_d23c2a9350a9e5d0\n"
         "add rule ip t a_d23c2a9350a9e5d0 update @a_d23c2a9350a9e5d0 { ip saddr } meta l4proto tcp "
         "dnat to 10.1.0.9:8080\n"
@@ -467,6 +498,7 @@ int main(void)
         cmocka_unit_test(terminating_endpoints_serve_when_nothing_else_does),
         cmocka_unit_test(node_ports_and_affinity),
         cmocka_unit_test(only_what_changed_is_written),
+        cmocka_unit_test(a_sticky_service_may_begin_without_endpoints),
         cmocka_unit_test(clients_stay_for_the_timeout),
         cmocka_unit_test(the_zone_answers_as_kubernetes_does),
         cmocka_unit_test(names_of_the_zone_are_answered_and_others_forwarded),
