@@ -326,7 +326,7 @@ enum { KIND_COUNT = 60 }; /* with the built-in ones more than an item of work ma
 static struct kube_resource kind_make(struct world *world, int number, char plural[16])
 {
     struct kube_resource resource = {"many.test", "v1", plural, "Many", true};
-    char body[600];
+    SCOPED(mem_drop) char *body = NULL;
     json_t *object = json_pack("{s:s,s:s,s:{s:s}}", "apiVersion", "many.test/v1", "kind", "Many",
                                "metadata", "name", "one");
     struct kube_request request = {
@@ -335,12 +335,11 @@ static struct kube_resource kind_make(struct world *world, int number, char plur
     json_t *answer = NULL;
 
     snprintf(plural, 16, "many%d", number);
-    snprintf(body, sizeof body,
-             "{\"metadata\":{\"name\":\"%s.many.test\"},\"spec\":{\"group\":\"many.test\","
-             "\"scope\":\"Namespaced\",\"names\":{\"plural\":\"%s\",\"kind\":\"Many%d\"},"
-             "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
-             "\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
-             plural, plural, number);
+    body = mem_printf("{\"metadata\":{\"name\":\"%s.many.test\"},\"spec\":{\"group\":\"many.test\","
+                      "\"scope\":\"Namespaced\",\"names\":{\"plural\":\"%s\",\"kind\":\"Many%d\"},"
+                      "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{"
+                      "\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
+                      plural, plural, number);
     do_write(world, KUBE_CREATE, KUBE_RESOURCE_CRD, NULL, NULL, body);
     json_object_set_new(object, "kind", json_sprintf("Many%d", number));
     if (kube_call_wait(world->client, &request, &answer, &err) < 0)
