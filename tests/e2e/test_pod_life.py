@@ -149,7 +149,8 @@ def test_limits_users_and_a_read_only_root(cluster, space, start):
 
 def test_a_volume_beyond_its_limit_evicts_the_pod(cluster, start):
     fill = "head -c 3000000 /dev/zero > /dir/big; "
-    state = start(pod("greedy", sh("app", fill + WAIT, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
+    failing = "trap 'exit 3' TERM; while :; do sleep 0.2; done"     # a cluster calls a pod that ends with 0 Succeeded
+    state = start(pod("greedy", sh("app", fill + failing, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
                       volumes=[{"name": "dir", "emptyDir": {"sizeLimit": "1Mi"}}]))
     small = start(pod("modest", sh("app", fill + WAIT, volumeMounts=[{"name": "dir", "mountPath": "/dir"}]),
                       volumes=[{"name": "dir", "emptyDir": {"sizeLimit": "8Mi"}}]))
