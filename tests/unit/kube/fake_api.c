@@ -347,3 +347,23 @@ char *fake_api_kubeconfig(const struct fake_api *api, const char *folder)
     assert_int_equal(file_write(path, slice_str(text), 0600, NULL), 0);
     return path;
 }
+
+struct kube_client *fake_api_open(struct fake_api *api)
+{
+    struct loop *loop;
+
+    assert_int_equal(loop_new(&loop), 0);
+    fake_api_init(api, loop);
+    return fake_api_client(api);
+}
+
+void fake_api_close(struct fake_api *api, struct kube_client *client)
+{
+    struct loop *loop = api->loop;
+
+    kube_client_free(client);
+    fake_api_deinit(api);
+    for (int i = 0; i < 5; i++) /* what was closed is told on the next turns */
+        loop_run_once(loop, 0);
+    loop_free(loop);
+}

@@ -48,6 +48,10 @@ void fake_api_end_watches(struct fake_api *api);
 char *fake_api_url(const struct fake_api *api);
 /* A client on the API's own loop; kube_client_free it first. */
 struct kube_client *fake_api_client(const struct fake_api *api);
+/* What most tests begin with: a loop, the API on it, and a client, which is returned.
+ * fake_api_close ends all three. */
+struct kube_client *fake_api_open(struct fake_api *api);
+void fake_api_close(struct fake_api *api, struct kube_client *client);
 /* Writes a kubeconfig for it into the folder; returns the file's name, mem_free it. */
 char *fake_api_kubeconfig(const struct fake_api *api, const char *folder);
 

@@ -34,9 +34,8 @@ static int set_up(void **state)
                                             .cpu_count = 2};
     struct fixture *f = MEM_NEW(struct fixture);
 
-    assert_int_equal(loop_new(&f->loop), 0);
-    fake_api_init(&f->api, f->loop);
-    f->client = fake_api_client(&f->api);
+    f->client = fake_api_open(&f->api);
+    f->loop = f->api.loop;
     f->presence = node_presence_new(f->client, &facts, INTERVAL_MS);
     *state = f;
     return 0;
@@ -47,11 +46,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     node_presence_free(f->presence);
-    kube_client_free(f->client);
-    fake_api_deinit(&f->api);
-    for (int i = 0; i < 5; i++)
-        loop_run_once(f->loop, 0);
-    loop_free(f->loop);
+    fake_api_close(&f->api, f->client);
     mem_free(f);
     return 0;
 }

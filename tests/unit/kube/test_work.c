@@ -31,9 +31,8 @@ static int set_up(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
 
-    assert_int_equal(loop_new(&f->loop), 0);
-    fake_api_init(&f->api, f->loop);
-    f->client = fake_api_client(&f->api);
+    f->client = fake_api_open(&f->api);
+    f->loop = f->api.loop;
     *state = f;
     return 0;
 }
@@ -43,10 +42,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     work_queue_free(f->queue);
-    kube_client_free(f->client);
-    fake_api_deinit(&f->api);
-    loop_run_once(f->loop, 0);
-    loop_free(f->loop);
+    fake_api_close(&f->api, f->client);
     mem_free(f);
     return 0;
 }
