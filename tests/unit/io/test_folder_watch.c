@@ -30,7 +30,7 @@ static void on_file(const char *name, void *ctx)
 static void begin(struct world *w)
 {
     *w = (struct world){0};
-    assert_non_null(strcpy(w->folder, "/tmp/weft-test-XXXXXX"));
+    snprintf(w->folder, sizeof w->folder, "/tmp/weft-test-XXXXXX");
     assert_non_null(mkdtemp(w->folder));
     assert_int_equal(loop_new(&w->loop), 0);
 }

@@ -16,7 +16,7 @@ struct world {
 
 static void begin(struct world *w)
 {
-    assert_non_null(strcpy(w->runs, "/tmp/weft-test-XXXXXX"));
+    snprintf(w->runs, sizeof w->runs, "/tmp/weft-test-XXXXXX");
     assert_non_null(mkdtemp(w->runs));
     snprintf(w->bundle, sizeof w->bundle, "%s/0", w->runs);
     assert_int_equal(file_make_dirs(w->bundle, 0755, NULL), 0);
